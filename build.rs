@@ -1,0 +1,124 @@
+//! Compiles `proto/` without protoc, writes the `Event` enum from the options in it, and on Linux compiles the
+//! five lines of C that make sled's writes durable.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use protox::Compiler;
+use protox::prost_reflect::DescriptorPool;
+use protox::prost_reflect::MessageDescriptor;
+
+const PROTOS: [&str; 11] = [
+    "probity/options/v1/options.proto",
+    "probity/events/v1/common.proto",
+    "probity/events/v1/entity.proto",
+    "probity/events/v1/case.proto",
+    "probity/events/v1/decision.proto",
+    "probity/events/v1/appeal.proto",
+    "probity/events/v1/declaration.proto",
+    "probity/events/v1/record.proto",
+    "probity/v1/ledger_service.proto",
+    "probity/v1/record_service.proto",
+    "probity/v1/admin_service.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    println!("cargo::rerun-if-changed=src/store/sync_file_range.c");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    compile_protos(&out)?;
+    if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
+        // Whole-archive: without it the linker keeps libc's own function and nothing says so.
+        cc::Build::new().file("src/store/sync_file_range.c").cargo_metadata(false).compile("probity_sync");
+        println!("cargo::rustc-link-search=native={}", out.display());
+        println!("cargo::rustc-link-lib=static:+whole-archive=probity_sync");
+    }
+    Ok(())
+}
+
+fn compile_protos(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let mut compiler = Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(true);
+    compiler.open_files(PROTOS)?;
+    fs::write(out.join("descriptor.bin"), compiler.encode_file_descriptor_set())?;
+    fs::write(out.join("events.rs"), event_enum(&compiler.descriptor_pool())?)?;
+    // Twice, so that the pure core holds events and knows nothing of services.
+    let events = out.join("core");
+    fs::create_dir_all(&events)?;
+    let files = compiler.file_descriptor_set();
+    tonic_prost_build::configure()
+        .bytes(".")
+        .build_client(false)
+        .build_server(false)
+        .out_dir(events)
+        .compile_fds(files.clone())?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .extern_path(".probity.events.v1", "crate::events")
+        .extern_path(".google.rpc", "::tonic_types::pb")
+        .compile_fds(files)?;
+    Ok(())
+}
+
+/// One variant for each message of `probity.events.v1` that has an event option.
+fn event_enum(pool: &DescriptorPool) -> Result<String, Box<dyn std::error::Error>> {
+    let option = pool.get_extension_by_name("probity.options.v1.event").ok_or("no event option")?;
+    let events: Vec<(MessageDescriptor, String, u64)> = pool
+        .all_messages()
+        .filter(|message| message.options().has_extension(&option))
+        .map(|message| {
+            let options = message.options().get_extension(&option).into_owned();
+            let options = options.as_message().expect("the event option is a message");
+            let name = options.get_field_by_name("type").expect("EventOptions.type").into_owned();
+            let version = options.get_field_by_name("version").expect("EventOptions.version").into_owned();
+            let name = name.as_str().expect("EventOptions.type is a string").to_owned();
+            let version = version.as_u32().expect("EventOptions.version is a number");
+            (message, name, u64::from(version))
+        })
+        .collect();
+    let mut code = String::new();
+    let each = |code: &mut String, line: &dyn Fn(&str, &str, &str, u64) -> String| {
+        for (message, name, version) in &events {
+            let _ = writeln!(code, "{}", line(message.name(), message.full_name(), name, *version));
+        }
+    };
+    code.push_str("/// Every event that can stand in the log, one variant a message.\n");
+    code.push_str("#[derive(Clone, Debug, PartialEq)]\npub enum Event {\n");
+    each(&mut code, &|m, _, name, _| format!("    /// `{name}`\n    {m}({m}),"));
+    code.push_str("}\n\n/// The types of events, in the order of the files in `proto/`.\n");
+    code.push_str("#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]\npub enum EventType {\n");
+    each(&mut code, &|m, _, name, _| format!("    /// `{name}`\n    {m},"));
+    code.push_str("}\n\nimpl EventType {\n    /// All of them.\n");
+    let _ = writeln!(code, "    pub const ALL: [Self; {}] = [", events.len());
+    each(&mut code, &|m, _, _, _| format!("        Self::{m},"));
+    code.push_str("    ];\n\n    /// The event type of the manifest.\n    pub const fn name(self) -> &'static str {\n        match self {\n");
+    each(&mut code, &|m, _, name, _| format!("            Self::{m} => \"{name}\","));
+    code.push_str("        }\n    }\n\n    /// The schema version of the manifest.\n    pub const fn version(self) -> u16 {\n        match self {\n");
+    each(&mut code, &|m, _, _, version| format!("            Self::{m} => {version},"));
+    code.push_str("        }\n    }\n\n    /// The full name of the message.\n    pub const fn message(self) -> &'static str {\n        match self {\n");
+    each(&mut code, &|m, full, _, _| format!("            Self::{m} => \"{full}\","));
+    code.push_str("        }\n    }\n\n    /// The type of this name and version.\n    pub fn parse(name: &str, version: u16) -> Option<Self> {\n        match (name, version) {\n");
+    each(&mut code, &|m, _, name, version| format!("            (\"{name}\", {version}) => Some(Self::{m}),"));
+    code.push_str("            _ => None,\n        }\n    }\n\n    /// The type whose message has this full name.\n    pub fn of_message(full_name: &str) -> Option<Self> {\n        match full_name {\n");
+    each(&mut code, &|m, full, _, _| format!("            \"{full}\" => Some(Self::{m}),"));
+    code.push_str("            _ => None,\n        }\n    }\n}\n\nimpl Event {\n    /// Which event it is.\n    pub const fn event_type(&self) -> EventType {\n        match self {\n");
+    each(&mut code, &|m, _, _, _| format!("            Self::{m}(_) => EventType::{m},"));
+    code.push_str("        }\n    }\n\n    /// Reads a message of a known type.\n    ///\n    /// # Errors\n    ///\n    /// The bytes are not such a message.\n    pub fn decode(event_type: EventType, bytes: &[u8]) -> Result<Self, ::prost::DecodeError> {\n        match event_type {\n");
+    each(&mut code, &|m, _, _, _| {
+        format!("            EventType::{m} => ::prost::Message::decode(bytes).map(Self::{m}),")
+    });
+    code.push_str("        }\n    }\n\n    /// The message's bytes: fields in ascending order, each once, no defaults.\n    pub fn encode(&self) -> Vec<u8> {\n        match self {\n");
+    each(&mut code, &|m, _, _, _| format!("            Self::{m}(event) => ::prost::Message::encode_to_vec(event),"));
+    code.push_str("        }\n    }\n\n    /// What it carries beside its own facts.\n    pub const fn context(&self) -> Option<&Context> {\n        match self {\n");
+    each(&mut code, &|m, _, _, _| format!("            Self::{m}(event) => event.context.as_ref(),"));
+    code.push_str("        }\n    }\n}\n");
+    each(&mut code, &|m, _, _, _| {
+        format!(
+            "\nimpl From<{m}> for Event {{\n    fn from(event: {m}) -> Self {{\n        Self::{m}(event)\n    }}\n}}"
+        )
+    });
+    Ok(code)
+}

@@ -1,0 +1,1 @@
+//! Current state as files that can be checked without the service.

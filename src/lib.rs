@@ -1,0 +1,22 @@
+//! Probity keeps disciplinary records and asset declarations of public officials and bodies in a log that nobody,
+//! its operator included, can change unseen.
+//!
+//! The log is the only truth. Everything else is a fold of it and can be thrown away.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod events;
+pub mod export;
+pub mod import;
+pub mod keys;
+pub mod ledger;
+pub mod log;
+pub mod proto;
+pub mod sequencer;
+pub mod server;
+pub mod store;
+pub mod telemetry;
+pub mod verify;
+pub mod views;

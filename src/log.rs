@@ -1,0 +1,1 @@
+//! The log as bytes and hashes. Knows nothing of cases or declarations.

@@ -1,0 +1,1 @@
+//! The one writer: queue, batch, plan, store, apply, answer.

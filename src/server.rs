@@ -1,0 +1,1 @@
+//! gRPC: one file per service; the only place that sees requests and domain together.

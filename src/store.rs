@@ -1,0 +1,1 @@
+//! Where entries lie: the `LogStore` trait, sled and memory, volumes, the guard.

@@ -1,0 +1,1 @@
+//! What the service tells its operator. Never a name, an identifier or a payload.

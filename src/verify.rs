@@ -1,0 +1,1 @@
+//! Entries to a report: the same code at start-up, in the program and in every test.
