@@ -24,5 +24,14 @@ pub use table::Position;
 pub use table::RunsError;
 pub use table::Table;
 
+/// Calls sled, which panics on some damage: here that is an error like another, and nothing of it is printed.
+///
+/// # Errors
+///
+/// sled stopped while it read or wrote.
+pub fn shielded<T>(work: impl FnOnce() -> T) -> Result<T, RunsError> {
+    crate::store::shield::call(|| Ok(work())).map_err(|_| RunsError::Damaged { what: "sled stopped while it worked" })
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,5 @@
 //! A table: its manifest, its runs, and when they are merged.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -168,13 +167,13 @@ impl Table {
         Rows::from(&self.current(), from)
     }
 
-    /// Writes rows as a new run, makes them durable, and only then moves the position. A crash before that leaves
+    /// Writes rows, ascending by key, as a new run, makes them durable, and only then moves the position. A crash before that leaves
     /// the table as it was.
     ///
     /// # Errors
     ///
     /// sled failed. The table is as it was.
-    pub fn add(&self, rows: &BTreeMap<Vec<u8>, Vec<u8>>, position: Position) -> Result<(), RunsError> {
+    pub fn add(&self, rows: &[(Vec<u8>, Vec<u8>)], position: Position) -> Result<(), RunsError> {
         let mut runs = self.current().as_ref().clone();
         if !rows.is_empty() {
             let mut writer = RunWriter::new(&self.tree, self.number, self.next_id(), rows.len());

@@ -9,6 +9,10 @@ fn database() -> sled::Db {
     sled::Config::new().temporary(true).open().unwrap()
 }
 
+fn sorted(rows: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    rows.clone().into_iter().collect()
+}
+
 fn position(size: u64) -> Position {
     Position { size, leaf_hash: [7; 32] }
 }
@@ -53,7 +57,7 @@ proptest! {
         {
             let table = Table::open(&db, 1, 4, 1).unwrap();
             for (at, batch) in batches.iter().enumerate() {
-                table.add(batch, position(at as u64 + 1)).unwrap();
+                table.add(&sorted(batch), position(at as u64 + 1)).unwrap();
                 model.extend(batch.clone());
                 while table.merge_some().unwrap() {}
             }
@@ -69,7 +73,7 @@ proptest! {
 fn a_table_folded_by_other_rules_is_empty_and_leaves_nothing_behind() {
     let db = database();
     let rows: BTreeMap<_, _> = (0_u32..5000).map(|n| (n.to_be_bytes().to_vec(), vec![1; 20])).collect();
-    Table::open(&db, 1, 4, 1).unwrap().add(&rows, position(1)).unwrap();
+    Table::open(&db, 1, 4, 1).unwrap().add(&sorted(&rows), position(1)).unwrap();
     let table = Table::open(&db, 1, 4, 2).unwrap();
     assert_eq!(table.position(), Position::START);
     check(&table, &BTreeMap::new());
@@ -81,7 +85,7 @@ fn two_tables_of_one_database_do_not_meet() {
     let db = database();
     let (one, two) = (Table::open(&db, 1, 4, 1).unwrap(), Table::open(&db, 2, 4, 1).unwrap());
     let rows: BTreeMap<_, _> = [(b"aaaa".to_vec(), b"one".to_vec())].into();
-    one.add(&rows, position(1)).unwrap();
+    one.add(&sorted(&rows), position(1)).unwrap();
     check(&two, &BTreeMap::new());
     two.clear().unwrap();
     check(&one, &rows);
@@ -94,7 +98,7 @@ fn two_tables_of_one_database_do_not_meet() {
 fn what_a_crash_left_of_an_unfinished_run_is_removed() {
     let db = database();
     let rows: BTreeMap<_, _> = [(b"aaaa".to_vec(), b"one".to_vec())].into();
-    Table::open(&db, 1, 4, 1).unwrap().add(&rows, position(1)).unwrap();
+    Table::open(&db, 1, 4, 1).unwrap().add(&sorted(&rows), position(1)).unwrap();
     let tree = db.open_tree("runs").unwrap();
     let before = tree.len();
     tree.insert([1, 0, 0, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0, 0], b"orphan").unwrap();
@@ -107,7 +111,7 @@ fn no_value_in_sled_is_longer_than_4_kib() {
     let db = database();
     let table = Table::open(&db, 1, 4, 1).unwrap();
     let rows: BTreeMap<_, _> = (0_u32..300).map(|n| (n.to_be_bytes().to_vec(), vec![3; (n as usize) * 37])).collect();
-    table.add(&rows, position(1)).unwrap();
+    table.add(&sorted(&rows), position(1)).unwrap();
     check(&table, &rows);
     for row in &db.open_tree("runs").unwrap() {
         assert!(row.unwrap().1.len() <= 4096);
