@@ -43,6 +43,7 @@ pub(crate) enum Rule {
     ListIsBounded,
     FitsItsType,
     SubjectIsAnEntity,
+    SubjectsFitALeaf,
     NoFloat,
     NoMap,
     PrivateLife,
@@ -236,8 +237,13 @@ fn fields_of_events_are_bounded() {
     check_planted(&field("uint32 x", "max_bytes: 3"), &[(FitsItsType, at)]);
     check_planted(&field("uint32 x", "id_of: \"case\""), &[(FitsItsType, at)]);
     check_planted(&field("string x", "id_of: \"Case\""), &[(FitsItsType, at)]);
+    check_planted(&field("string x", "id_of: \"a_case\""), &[(FitsItsType, at)]);
     check_planted(&field("uint32 x", "format: FORMAT_CODE"), &[(FitsItsType, at)]);
     check_planted(&field("string x", "id_of: \"case\", subject: true"), &[(SubjectIsAnEntity, at)]);
+    let subjects =
+        |most: u32| field("repeated string x", &format!("id_of: \"entity\", subject: true, max_items: {most}"));
+    check_planted(&subjects(64), &[]);
+    check_planted(&subjects(65), &[(SubjectsFitALeaf, "probity.events.v1.Planted")]);
     check_planted(&event("double x = 3;"), &[(NoFloat, at)]);
     check_planted(&event("float x = 3;"), &[(NoFloat, at)]);
     check_planted(&event("map<string, uint32> x = 3;"), &[(NoMap, at)]);

@@ -20,6 +20,9 @@ use crate::protos::is_personal;
 /// The one message of the surface that hands out what was sealed.
 const OPENED: &str = "probity.v1.PersonalPart";
 
+/// What a leaf holds.
+const SUBJECTS_MAX: u32 = 64;
+
 const CLASS_P3: i32 = 3;
 
 /// Words, and beginnings of words, of what is nobody's business here. A score of a person is one of them.
@@ -98,11 +101,27 @@ fn lint_event(message: &MessageDescriptor, options: &EventOptions, findings: &mu
     if !context {
         found(Rule::ContextFirst);
     }
+    if subjects_max(message) > SUBJECTS_MAX {
+        found(Rule::SubjectsFitALeaf);
+    }
     let name = &options.event_type;
     let letters = name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'.');
     if !letters || !(1..=64).contains(&name.len()) || !(1..=0xffff).contains(&options.version) {
         found(Rule::EventTypeShape);
     }
+}
+
+/// The most subjects that a message of this type can name.
+fn subjects_max(message: &MessageDescriptor) -> u32 {
+    let of_field = |field: FieldDescriptor| {
+        let rules = Rules::of(&field);
+        let each = match field.kind() {
+            Kind::Message(part) if part.package_name() == EVENTS => subjects_max(&part),
+            _ => u32::from(rules.subject),
+        };
+        each * if field.is_list() { rules.max_items } else { 1 }
+    };
+    message.fields().map(of_field).sum()
 }
 
 fn lint_field(field: &FieldDescriptor, of_event: bool, findings: &mut Findings) {
@@ -145,7 +164,12 @@ fn lint_field(field: &FieldDescriptor, of_event: bool, findings: &mut Findings) 
 
 fn rules_fit(field: &FieldDescriptor, rules: &Rules) -> bool {
     let string = field.kind() == Kind::String;
-    let kind = |kind: &str| kind.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
+    // As log-names have it: `[a-z][a-z0-9]{0,15}`.
+    let kind = |kind: &str| {
+        kind.len() <= 16
+            && kind.starts_with(|c: char| c.is_ascii_lowercase())
+            && kind.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
     (rules.id_of.is_empty() || (string && kind(&rules.id_of)))
         && (rules.format == 0 || string)
         && (rules.max_bytes == 0 || string || field.kind() == Kind::Bytes)
