@@ -10,6 +10,7 @@ pub mod domain;
 pub mod events;
 pub mod export;
 pub mod import;
+pub mod index;
 pub mod keys;
 pub mod ledger;
 pub mod log;
