@@ -31,9 +31,10 @@ use crate::store::runs::shielded;
 
 pub use fold::Identities;
 pub use fold::fold_log;
+use memory::Recent;
 pub use read::Placed;
 pub use rebuild::Rebuilt;
-use memory::Recent;
+pub use rebuild::compare_with_log;
 
 /// Entries in memory before they are written as a run.
 const ENTRIES_IN_MEMORY: u64 = 32_768;
@@ -83,7 +84,7 @@ pub enum IndexError {
     },
     /// An entry cannot be folded by this program.
     #[error(transparent)]
-    Replay(Box<ReplayError<IndexError>>),
+    Replay(Box<ReplayError<Self>>),
 }
 
 impl Index {

@@ -17,6 +17,7 @@ pub mod log;
 pub mod proto;
 pub mod sequencer;
 pub mod server;
+pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod verify;

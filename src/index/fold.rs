@@ -67,8 +67,8 @@ pub(super) fn fold_chunk<R: Rows<Error = IndexError>>(
         }
         let entry = Entry::check(&bytes).map_err(|fault| IndexError::Entry { index, fault })?;
         let above = Above { overlay: &overlay, below: rows };
-        let change = replay(&entry, &above, identities.tokens(&entry))
-            .map_err(|error| IndexError::Replay(Box::new(error)))?;
+        let change =
+            replay(&entry, &above, identities.tokens(&entry)).map_err(|error| IndexError::Replay(Box::new(error)))?;
         if let Some(change) = change {
             overlay.apply(&change);
             changes.push(change);

@@ -21,10 +21,12 @@ impl Hasher for FirstBytes {
 
     fn write(&mut self, bytes: &[u8]) {
         if let Some(first) = bytes.first_chunk::<8>() {
-            self.0 = u64::from_be_bytes(*first);
+            self.0 ^= u64::from_be_bytes(*first);
         }
     }
 
+    fn write_usize(&mut self, _length: usize) {}
+}
 
 type ByDigest<V> = HashMap<[u8; 16], V, BuildHasherDefault<FirstBytes>>;
 
@@ -86,9 +88,7 @@ impl Recent {
             let value = postcard::to_stdvec(object).expect("an object's row can be written");
             (row::prefixed(b'o', token), value)
         }));
-        rows.extend(sorted(&self.requests, |token, first| {
-            (row::prefixed(b'r', token), first.to_be_bytes().to_vec())
-        }));
+        rows.extend(sorted(&self.requests, |token, first| (row::prefixed(b'r', token), first.to_be_bytes().to_vec())));
         #[expect(clippy::iter_over_hash_type, reason = "rows are sorted below")]
         for (token, places) in &self.histories {
             let of = |place: &Place| (row::with_index(b'h', token, place.0), vec![place.1]);

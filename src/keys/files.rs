@@ -60,8 +60,14 @@ pub(super) fn secret(path: &Path, create: bool) -> Result<Zeroizing<[u8; 32]>, K
 
 /// Opens a key file for reading and writing; refuses one that others may use.
 pub(super) fn open(path: &Path, create: bool) -> Result<File, KeysError> {
-    let file =
-        OpenOptions::new().read(true).write(true).create(create).truncate(false).mode(0o600).open(path).map_err(io(path))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(create)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(io(path))?;
     let mode = file.metadata().map_err(io(path))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeysError::Mode { file: path.display().to_string(), mode });

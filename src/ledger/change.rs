@@ -14,8 +14,8 @@ use crate::log::Key;
 pub enum HistoryKey {
     /// Of a stream or a subject: its key, as in the leaf.
     Leaf(Key),
-    /// Of a case, decision or declaration that events of other streams point to: the stream key of what they point
-    /// to. Not in the leaf; for queries alone.
+    /// Of a case or decision that events of other streams point to: the stream key of what they point to. Not in
+    /// the leaf; for queries alone.
     Link(Key),
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::domain::State;
 use crate::ledger::change::Change;
 use crate::ledger::change::ObjectRow;
 use crate::log::Key;
@@ -77,10 +76,6 @@ impl Overlay {
     /// The row of a stream or subject, where one was planned.
     pub fn object(&self, key: &Key) -> Option<&ObjectRow> {
         self.objects.get(key)
-    }
-
-    pub(super) fn state(&self, key: &Key) -> Option<Option<&State>> {
-        self.objects.get(key).map(|row| row.state.as_ref())
     }
 }
 

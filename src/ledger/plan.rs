@@ -294,9 +294,9 @@ struct Asked<'a, R: Rows> {
 impl<R: Rows> World for Asked<'_, R> {
     fn state(&self, kind: &str, id: &str) -> Option<Cow<'_, State>> {
         let key = Key::of_stream(&Name::of(kind, id).ok()?);
-        let planned = self.planner.overlay.state(&key).or_else(|| self.planner.rows.overlay.state(&key));
-        if let Some(state) = planned {
-            return state.map(Cow::Borrowed);
+        let planned = self.planner.overlay.object(&key).or_else(|| self.planner.rows.overlay.object(&key));
+        if let Some(row) = planned {
+            return row.state.as_ref().map(Cow::Borrowed);
         }
         match self.planner.rows.below.object(&key) {
             Ok(row) => row.and_then(|row| row.state).map(Cow::Owned),

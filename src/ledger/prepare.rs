@@ -316,8 +316,6 @@ pub(super) fn links(event: &Event) -> Vec<HistoryKey> {
     let target = match event {
         Event::DecisionIssued(event) => ("case", &event.case_id),
         Event::AppealLodged(event) => ("decision", &event.decision_id),
-        Event::AppealDecided(event) => ("decision", &event.decision_id),
-        Event::DeclarationSubmitted(event) => ("declaration", &event.previous_id),
         Event::PersonRegistered(_)
         | Event::OrganisationRegistered(_)
         | Event::PositionAssigned(_)
@@ -328,6 +326,8 @@ pub(super) fn links(event: &Event) -> Vec<HistoryKey> {
         | Event::CaseClosed(_)
         | Event::DecisionModified(_)
         | Event::DecisionAnnulled(_)
+        | Event::AppealDecided(_)
+        | Event::DeclarationSubmitted(_)
         | Event::DeclarationAmended(_)
         | Event::LegacyRecordImported(_)
         | Event::EntryErased(_) => return Vec::new(),

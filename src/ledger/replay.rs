@@ -63,18 +63,15 @@ pub fn replay<R: Rows>(
     let (Some(body), Some(manifest)) = (entry.leaf.event(), entry.manifest.as_ref()) else { return Ok(None) };
     let index = entry.leaf.index;
     let event_type = EventType::parse(&manifest.event_type, manifest.version);
-    let unknown = || ReplayError::UnknownEvent {
-        index,
-        event_type: manifest.event_type.clone(),
-        version: manifest.version,
-    };
+    let unknown =
+        || ReplayError::UnknownEvent { index, event_type: manifest.event_type.clone(), version: manifest.version };
     let event_type = event_type.ok_or_else(unknown)?;
     let event = match &entry.entry.open {
         None => None,
-        Some(open) => Some(Event::decode(event_type, &open.payload).map_err(|_| ReplayError::Undecodable {
-            index,
-            event_type: manifest.event_type.clone(),
-        })?),
+        Some(open) => Some(
+            Event::decode(event_type, &open.payload)
+                .map_err(|_| ReplayError::Undecodable { index, event_type: manifest.event_type.clone() })?,
+        ),
     };
     let objects = objects(index, body, event.as_ref(), rows).map_err(ReplayError::Rows)?;
     let histories = objects.iter().map(|(key, _)| HistoryKey::Leaf(*key));

@@ -2,3 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod import;
+mod proto_breaking;
+mod proto_lint;
+mod protos;
+mod tidy;
