@@ -15,8 +15,10 @@
 
 mod chain;
 mod closing;
+pub mod doctor;
 mod error;
 pub mod failpoint;
+pub mod faulty;
 mod folder;
 mod frame;
 mod guard;
@@ -101,3 +103,6 @@ pub struct StoreStats {
     /// Bytes of those values.
     pub value_bytes_written: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -206,3 +206,6 @@ pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     let found = found.map_err(|error| StoreError::io(path, "ask for the free space of the disk", &error))?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
+
+#[cfg(test)]
+mod tests;
