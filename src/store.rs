@@ -10,6 +10,7 @@
 //! <data>/lock                               held while a process uses the folder
 //! <data>/guard                              what must be there at the next start
 //! <data>/sync-failed                        left by a failed write or sync, beside the guard
+//! <data>/stopped-cleanly                    left by a clean stop, taken away by the next start
 //! <data>/ledger/<first index, 20 digits>/   one sled database per volume
 //! ```
 

@@ -185,8 +185,8 @@ fn volumes(folder: &Folder, names: &[String], guard: Option<&GuardState>, findin
 fn leftover(name: &str, findings: &mut Findings) {
     let subject = format!("ledger/{name}");
     let suffix = name.rsplit_once('.').map_or("", |(_, suffix)| suffix);
-    if matches!(suffix, "new" | "old") {
-        let what = "a crash interrupted the replacing of a volume";
+    if matches!(suffix, "new" | "old" | "before") {
+        let what = "a crash interrupted the replacing of a volume, or a start";
         findings.add(Severity::Note, subject, what, "the next start ends or undoes it");
     } else if suffix.starts_with("damaged-") {
         let what = "a damaged folder, kept after a mended copy took its place";

@@ -48,6 +48,11 @@ impl Folder {
         self.data.join("sync-failed")
     }
 
+    /// There while the folder is as a clean stop left it.
+    pub(super) fn stopped_cleanly(&self) -> PathBuf {
+        self.data.join("stopped-cleanly")
+    }
+
     pub(super) fn ledger(&self) -> PathBuf {
         self.data.join("ledger")
     }
@@ -147,6 +152,23 @@ impl Folder {
         let path = self.sync_failed();
         fs::remove_file(&path).map_err(|error| StoreError::io(&path, "remove the note of a failed sync", &error))?;
         sync(&self.data)
+    }
+}
+
+/// Notes a clean stop.
+pub(super) fn note_clean_stop(folder: &Folder) -> Result<(), StoreError> {
+    let path = folder.stopped_cleanly();
+    fs::write(&path, b"").map_err(|error| StoreError::io(&path, "write it", &error))?;
+    sync(&folder.data)
+}
+
+/// Takes the note of a clean stop away; says whether there was one.
+pub(super) fn take_clean_stop(folder: &Folder) -> Result<bool, StoreError> {
+    let path = folder.stopped_cleanly();
+    match fs::remove_file(&path) {
+        Ok(()) => sync(&folder.data).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::io(&path, "remove it", &error)),
     }
 }
 

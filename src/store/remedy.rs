@@ -67,7 +67,7 @@ pub(super) fn mend(
     refusal: StoreError,
 ) -> Result<(), StoreError> {
     for remedy in [Remedy::Unfinished, Remedy::Snapshots] {
-        if !applies(&folder.volume(first), remedy)? || !fits(folder, first)? {
+        if !applies(&folder.volume(first), remedy)? || !can_be_copied(folder, first)? {
             continue;
         }
         let staged = staging::begin(folder, first)?;
@@ -92,7 +92,7 @@ fn applies(path: &Path, remedy: Remedy) -> Result<bool, StoreError> {
 }
 
 /// Whether there is something to copy, and room for it.
-fn fits(folder: &Folder, first: u64) -> Result<bool, StoreError> {
+pub(super) fn can_be_copied(folder: &Folder, first: u64) -> Result<bool, StoreError> {
     let len = fs::metadata(folder.volume(first).join("db")).map_or(0, |metadata| metadata.len());
     Ok(len > 0 && folder::free_bytes(&folder.ledger())? > len.saturating_mul(2))
 }

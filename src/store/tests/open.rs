@@ -12,6 +12,7 @@ use crate::store::create;
 use crate::store::folder::Folder;
 use crate::store::open;
 use crate::store::open_or_create;
+use crate::store::tests::Random;
 use crate::store::tests::blobs;
 use crate::store::tests::chained;
 use crate::store::tests::everything;
@@ -261,4 +262,72 @@ fn leftovers_of_a_roll_are_removed_and_missing_volumes_are_not_forgiven() {
     let store = open(data.path(), &rolling()).unwrap();
     assert!(matches!(store.get(20), Err(StoreError::Damaged { volume: 0, .. })), "found when it is read");
     assert!(store.get(45).unwrap().is_some());
+}
+
+#[test]
+fn a_start_that_is_refused_leaves_the_folder_as_it_was() {
+    // sled overwrites what follows the first damaged message of a log without snapshot; then entries are missing.
+    let killed = folder();
+    let data = folder();
+    let entries = chained(COUNT, |_| 500);
+    let store = create(data.path(), &options()).unwrap();
+    for commit in entries.chunks(20) {
+        store.append(commit).unwrap();
+    }
+    write_guard(&store, &entries);
+    super::copy(data.path(), killed.path());
+    drop(store);
+    let db = volume(killed.path()).join("db");
+    let good = fs::read(&db).unwrap();
+    let seed = 20_260_102;
+    let mut random = Random(seed);
+    let mut refused = 0;
+    for round in 0..40 {
+        let at = random.len(good.len());
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        fs::remove_dir_all(volume(killed.path())).unwrap();
+        super::copy(&volume(data.path()), &volume(killed.path()));
+        fs::write(&db, &bad).unwrap();
+        let before = listing(killed.path());
+        if open(killed.path(), &options()).is_err() {
+            refused += 1;
+            assert!(fs::read(&db).unwrap() == bad, "seed {seed}, round {round}, byte {at}");
+            assert_eq!(listing(killed.path()), before, "seed {seed}, round {round}, byte {at}");
+        }
+    }
+    assert!(refused > 10);
+    fs::write(&db, &good).unwrap();
+    assert_eq!(everything(&open(killed.path(), &options()).unwrap()), entries);
+}
+
+fn listing(data: &Path) -> Vec<std::path::PathBuf> {
+    let mut paths: Vec<_> = [data.to_owned(), data.join("ledger"), volume(data)]
+        .iter()
+        .flat_map(|path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()))
+        .collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn a_start_that_crashed_is_begun_again_from_what_was_there() {
+    let data = folder();
+    let entries = prepared(data.path(), &options());
+    let before = data.path().join("ledger/00000000000000000000.before");
+    // While it was copied: the copy is not whole.
+    fs::create_dir(&before).unwrap();
+    assert_eq!(everything(&open(data.path(), &options()).unwrap()), entries);
+    assert!(!before.exists());
+    // While sled recovered: whatever it had done is undone.
+    super::copy(&volume(data.path()), &before);
+    fs::write(before.join("ready"), b"").unwrap();
+    fs::write(volume(data.path()).join("db"), b"half").unwrap();
+    assert_eq!(everything(&open(data.path(), &options()).unwrap()), entries);
+    // While it was put back.
+    super::copy(&volume(data.path()), &before);
+    fs::write(before.join("ready"), b"").unwrap();
+    fs::remove_dir_all(volume(data.path())).unwrap();
+    assert_eq!(everything(&open(data.path(), &options()).unwrap()), entries);
+    assert!(!before.exists());
 }
