@@ -1,1 +1,3 @@
 //! The program: one file per subcommand.
+
+pub mod import;

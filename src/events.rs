@@ -1,5 +1,7 @@
 //! Every event that can stand in the log, generated from `proto/`: its one definition.
 
+pub mod shape;
+
 mod message {
     #![expect(missing_docs, clippy::all, clippy::pedantic, reason = "generated code")]
 

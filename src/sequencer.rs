@@ -1,1 +1,146 @@
-//! The one writer: queue, batch, plan, store, apply, answer.
+//! The one writer: it takes what has queued, plans it on an overlay, stores it with one sync, applies it, and only
+//! then answers anybody. What arrives meanwhile is the next batch; there is no timer.
+
+mod queue;
+mod time;
+mod turn;
+
+use std::sync::Arc;
+use std::thread;
+
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::index::Index;
+use crate::keys::Keyring;
+use crate::ledger::ContentChecked;
+use crate::ledger::Head;
+use crate::ledger::Receipt;
+use crate::ledger::Refusal;
+use crate::store::LogStore;
+
+pub use queue::Answer;
+pub use queue::Limits;
+pub use queue::Queue;
+
+/// What a client gets for a request that is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Where it stands.
+    pub receipt: Receipt,
+    /// Set when it had been recorded before: how its content was compared.
+    pub replayed: Option<ContentChecked>,
+}
+
+/// Why a request is not in the log, or may not be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AppendError {
+    /// It breaks a rule. Nothing was written.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The queue is full. Nothing was written; try again.
+    #[error("the queue is full")]
+    QueueFull,
+    /// The disk is nearly full. Nothing was written.
+    #[error("the disk is nearly full")]
+    DiskNearlyFull,
+    /// The clock is more than 10 s behind the last entry. Nothing was written.
+    #[error("the clock is {by_ms} ms behind the last entry")]
+    ClockBehind {
+        /// How far.
+        by_ms: u64,
+    },
+    /// The clock jumped forward. Nothing was written.
+    #[error("the clock jumped {by_ms} ms forward")]
+    ClockJumped {
+        /// How far.
+        by_ms: u64,
+    },
+    /// The caller's time was over before the request had a place. Nothing was written.
+    #[error("the deadline passed before the commit")]
+    DeadlineBeforeCommit,
+    /// The store failed in the middle: it may be in the log. Ask again with the same request id.
+    #[error("the outcome of the commit is unknown")]
+    OutcomeUnknown,
+    /// An earlier failure stopped all writing. Nothing was written.
+    #[error("writing has stopped after a failure of the store")]
+    Stopped,
+    /// The service is ending. Nothing was written.
+    #[error("the service is ending")]
+    Ending,
+    /// The index cannot be read, so nothing can be admitted. Nothing was written.
+    #[error("the index cannot be read")]
+    IndexUnreadable,
+}
+
+/// How the writer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It takes requests.
+    Writing,
+    /// It stopped for ever in this run; reads go on.
+    Stopped {
+        /// Why, for the operator.
+        why: String,
+    },
+}
+
+/// What the writer works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where entries lie.
+    pub store: Arc<dyn LogStore>,
+    /// Where they are found.
+    pub index: Arc<Index>,
+    /// Data keys to be made durable before the entries that need them.
+    pub keys: Arc<Keyring>,
+    /// The origin of the log.
+    pub origin: Arc<str>,
+    /// What time it is.
+    pub clock: Clock,
+    /// The end of the log as it was opened.
+    pub head: Head,
+    /// Whether a day or more since the last entry is in order.
+    pub accept_gap: bool,
+}
+
+/// The writer's thread, and what it says of itself.
+#[derive(Debug)]
+pub struct Sequencer {
+    /// Where requests go in.
+    pub queue: Queue,
+    /// The last durable entry, after every batch.
+    pub head: watch::Receiver<Head>,
+    /// Whether it still writes.
+    pub health: watch::Receiver<Health>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Sequencer {
+    /// Starts the writer.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
+    pub fn start(parts: Parts, limits: Limits) -> std::io::Result<Self> {
+        let (queue, jobs) = queue::queue(limits);
+        let (head_sender, head) = watch::channel(parts.head);
+        let (health_sender, health) = watch::channel(Health::Writing);
+        let mut writer = turn::Writer::new(parts, head_sender, health_sender);
+        let thread = thread::Builder::new().name("sequencer".to_owned()).spawn(move || writer.run(&jobs))?;
+        Ok(Self { queue, head, health, thread })
+    }
+
+    /// Takes no more requests, finishes those that are queued, and ends the thread.
+    pub fn stop(self) {
+        self.queue.close();
+        drop(self.queue);
+        if self.thread.join().is_err() {
+            tracing::error!("the writer's thread had stopped by itself");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

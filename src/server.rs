@@ -1,1 +1,13 @@
 //! gRPC: one file per service; the only place that sees requests and domain together.
+
+pub mod admin_service;
+pub mod convert;
+pub mod errors;
+pub mod ledger_service;
+pub mod read;
+mod run;
+mod subscribe;
+
+pub use run::Running;
+pub use run::Settings;
+pub use run::serve;

@@ -26,6 +26,7 @@ mod guard;
 mod memory;
 mod open;
 mod remedy;
+pub mod runs;
 mod shield;
 mod sled_store;
 mod staging;

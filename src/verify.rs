@@ -1,1 +1,108 @@
 //! Entries to a report: the same code at start-up, in the program and in every test.
+//!
+//! The steps are those of section 6 of the format. Entries are looked at one by one on all cores (does each decode,
+//! does everything beside the leaf match it, are its stream and subjects those that its payload names), and in their
+//! order by one (chain, times, sequences, requests, erasures). Knows nothing of how entries are stored or sent.
+
+mod entry;
+mod fault;
+mod order;
+mod run;
+
+use std::fmt;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::log::Checked;
+use crate::log::LeafHash;
+
+pub use fault::Fault;
+pub use fault::What;
+pub use run::verify;
+pub use run::verify_range;
+
+/// Where entries come from.
+pub trait Entries: Sync {
+    /// Number of entries.
+    fn size(&self) -> u64;
+
+    /// Entries from one on, in order, of about so many bytes; at least one where there is one.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be had.
+    fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Unreadable>;
+}
+
+/// Entries cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{what}")]
+pub struct Unreadable {
+    /// Whether what lies there is damaged, and not only out of reach.
+    pub damaged: bool,
+    /// In words.
+    pub what: String,
+}
+
+/// Opens sealed parts for step 7.
+pub trait Opener: Sync {
+    /// Whether the part opens and is what was committed; `None` where the key is not held.
+    fn opens(&self, entry: &Checked, part: usize) -> Option<Result<(), String>>;
+}
+
+/// What is to be verified beside the entries themselves.
+#[derive(Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// A head that was kept elsewhere: the entry of this index has this leaf hash.
+    pub head: Option<(u64, LeafHash)>,
+    /// With the keys: step 7.
+    pub opener: Option<&'a dyn Opener>,
+    /// Threads that look at entries; 0 means as many as there are cores.
+    pub threads: usize,
+}
+
+impl fmt::Debug for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wanted").field("head", &self.head).field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Entries verified, from the first; those before the first fault where there is one.
+    pub entries: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// The last entry verified: its index and leaf hash.
+    pub head: Option<(u64, LeafHash)>,
+    /// The log's origin.
+    pub origin: String,
+    /// Requests.
+    pub requests: u64,
+    /// Histories of streams and subjects.
+    pub histories: u64,
+    /// Sealed parts that are kept.
+    pub parts: u64,
+    /// Sealed parts that were opened and compared.
+    pub parts_opened: u64,
+    /// Erasures.
+    pub erasures: u64,
+    /// Entries of which an ERASURE names something that is still kept: an erasure that is not yet carried out.
+    pub erasures_pending: Vec<u64>,
+    /// What is wrong first, by index; the entries after it were not looked at.
+    pub fault: Option<Fault>,
+    /// Why not everything could be looked at, where nothing is wrong with what was.
+    pub unreadable: Option<String>,
+}
+
+impl Report {
+    /// Whether everything that was asked was looked at, and nothing is wrong.
+    pub const fn is_good(&self) -> bool {
+        self.fault.is_none() && self.unreadable.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests;

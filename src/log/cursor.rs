@@ -59,7 +59,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A fault in what was just read, `back` bytes ago.
-    pub(super) fn bad(&self, back: usize, expected: &'static str, found: impl ToString) -> Malformed {
+    pub(super) fn bad(&self, back: usize, expected: &'static str, found: impl std::fmt::Display) -> Malformed {
         Malformed { offset: self.offset.saturating_sub(back), expected, found: found.to_string() }
     }
 

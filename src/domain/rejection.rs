@@ -1,0 +1,228 @@
+//! Why an event is not recorded: the rule broken, where, and the shape of what broke it. Never a text that could be
+//! personal; dates, numbers and counts outside sealed parts are not.
+
+use std::fmt;
+
+use crate::domain::dates::Date;
+use crate::domain::dates::Day;
+use crate::events::EventType;
+
+/// What a rule speaks of, and with it what the client can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleKind {
+    /// The event contradicts itself or the calendar: it is wrong in every world, and must be corrected.
+    Field,
+    /// The event contradicts what is recorded, or points to what is not: it may be right after other events.
+    State,
+}
+
+/// One table of all rules: the name, its spelling for the wire, its kind and what holds.
+macro_rules! rules {
+    ($($rule:ident, $name:literal, $kind:ident, $words:literal;)*) => {
+        /// The rules of admission. A rejection names the one that is broken.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Rule {
+            $(#[doc = $words] $rule,)*
+        }
+
+        impl Rule {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$rule,)*];
+
+            /// The name on the wire, for example `DATE_IMPOSSIBLE`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$rule => $name,)*
+                }
+            }
+
+            /// Whether it speaks of the event alone or of what is recorded.
+            pub const fn kind(self) -> RuleKind {
+                match self {
+                    $(Self::$rule => RuleKind::$kind,)*
+                }
+            }
+
+            /// What must hold, in words.
+            pub const fn words(self) -> &'static str {
+                match self {
+                    $(Self::$rule => $words,)*
+                }
+            }
+        }
+    };
+}
+
+rules! {
+    // The event alone.
+    DateImpossible, "DATE_IMPOSSIBLE", Field, "a date is in the calendar";
+    DateInFuture, "DATE_IN_FUTURE", Field, "what has happened is not in the future";
+    PeriodReversed, "PERIOD_REVERSED", Field, "a period does not end before it begins";
+    TermEmpty, "TERM_EMPTY", Field, "a length of time is more than nothing";
+    CurrencyMissing, "CURRENCY_MISSING", Field, "an amount has a currency";
+    NanosOutOfRange, "NANOS_OUT_OF_RANGE", Field, "nanos are less than one unit";
+    MoneySignsDiffer, "MONEY_SIGNS_DIFFER", Field, "units and nanos have the same sign";
+    BracketReversed, "BRACKET_REVERSED", Field, "the upper bound is not below the lower";
+    NoneNotTrue, "NONE_NOT_TRUE", Field, "explicitly nothing is said with true";
+    NumberRepeated, "NUMBER_REPEATED", Field, "each number stands once";
+    SubjectRepeated, "SUBJECT_REPEATED", Field, "each person or body stands once";
+    AllegationsWithoutCase, "ALLEGATIONS_WITHOUT_CASE", Field, "allegations are those of a case";
+    SectionRepeated, "SECTION_REPEATED", Field, "each class has one section";
+    SectionEmptyAndNotNone, "SECTION_EMPTY_AND_NOT_NONE", Field, "a section without items says that there are none";
+    SectionNoneButFilled, "SECTION_NONE_BUT_FILLED", Field, "a section that says none has no items";
+    ItemCountWrong, "ITEM_COUNT_WRONG", Field, "a section counts the items of its class";
+    ItemClassUnlisted, "ITEM_CLASS_UNLISTED", Field, "an item is of the class of a section";
+    ItemNumbersNotAscending, "ITEM_NUMBERS_NOT_ASCENDING", Field, "item numbers ascend from 1 on";
+    ContentEmpty, "CONTENT_EMPTY", Field, "content has items";
+    DigestLength, "DIGEST_LENGTH", Field, "a digest of SHA-256 has 32 bytes";
+    ApproversTooFew, "APPROVERS_TOO_FEW", Field, "at least two approve";
+    ApproverRepeated, "APPROVER_REPEATED", Field, "each approver stands once";
+    CauseEmpty, "CAUSE_EMPTY", Field, "a cause names what led to the event";
+    CauseNotEarlier, "CAUSE_NOT_EARLIER", Field, "a cause in the same request is an earlier event";
+    NotAppendable, "NOT_APPENDABLE", Field, "only the procedure of erasure records an erasure";
+    // What it points to.
+    CauseUnknown, "CAUSE_UNKNOWN", State, "a cause is an earlier entry";
+    StreamUnknown, "STREAM_UNKNOWN", State, "what the event speaks of is recorded";
+    NotRegistered, "NOT_REGISTERED", State, "a person or body is registered";
+    NotAPerson, "NOT_A_PERSON", State, "only persons hold posts and declare";
+    NotAnOrganisation, "NOT_AN_ORGANISATION", State, "what acts is an organisation";
+    // Entities.
+    AlreadyRegistered, "ALREADY_REGISTERED", State, "an entity is registered once";
+    PositionNumberUsed, "POSITION_NUMBER_USED", State, "the number of a post is used once";
+    PositionUnknown, "POSITION_UNKNOWN", State, "only a post that was taken ends";
+    PositionAlreadyEnded, "POSITION_ALREADY_ENDED", State, "a post ends once";
+    PositionEndsBeforeItBegan, "POSITION_ENDS_BEFORE_IT_BEGAN", State, "a post does not end before it was taken";
+    // Cases.
+    AlreadyOpened, "ALREADY_OPENED", State, "a case is opened once";
+    CaseClosed, "CASE_CLOSED", State, "a closed case is final";
+    NotARespondent, "NOT_A_RESPONDENT", State, "the person or body is a respondent of the case";
+    AllegationNumberUsed, "ALLEGATION_NUMBER_USED", State, "the number of an allegation is used once";
+    AllegationUnknown, "ALLEGATION_UNKNOWN", State, "the allegation is recorded in the case";
+    AllegationOfAnother, "ALLEGATION_OF_ANOTHER", State, "the allegation is against this respondent";
+    OutcomeMissing, "OUTCOME_MISSING", State, "every respondent has an outcome";
+    // Decisions and appeals.
+    AlreadyIssued, "ALREADY_ISSUED", State, "a decision is issued once";
+    DecisionAnnulled, "DECISION_ANNULLED", State, "nothing more becomes of an annulled decision";
+    NotTheRespondent, "NOT_THE_RESPONDENT", State, "the respondent is the decision's";
+    BeforeTheDecision, "BEFORE_THE_DECISION", State, "what follows a decision is not before it was signed";
+    AlreadyLodged, "ALREADY_LODGED", State, "an appeal is lodged once";
+    AppealAlreadyDecided, "APPEAL_ALREADY_DECIDED", State, "an appeal is decided once";
+    AppealOfAnotherDecision, "APPEAL_OF_ANOTHER_DECISION", State, "the appeal is against this decision";
+    DecidedBeforeLodged, "DECIDED_BEFORE_LODGED", State, "an appeal is not decided before it was lodged";
+    // Declarations.
+    AlreadySubmitted, "ALREADY_SUBMITTED", State, "a declaration is submitted once, then amended";
+    NotTheDeclarant, "NOT_THE_DECLARANT", State, "the person is the declarant";
+    PeriodDiffers, "PERIOD_DIFFERS", State, "an amendment speaks of the declaration's period";
+    // Imported rows.
+    AlreadySeen, "ALREADY_SEEN", State, "a row that is there is not seen for the first time";
+    RowGone, "ROW_GONE", State, "a row that is gone comes back as first seen";
+}
+
+/// The shape of what broke a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// There is nothing to add to the rule and the field.
+    Nothing,
+    /// The date found.
+    Date(Date),
+    /// The date found, and the day before which it cannot be.
+    NotBefore {
+        /// The date found.
+        found: Date,
+        /// The first day that is possible.
+        bound: Day,
+    },
+    /// The date found, and the day after which it cannot be.
+    NotAfter {
+        /// The date found.
+        found: Date,
+        /// The last day that is possible.
+        bound: Day,
+    },
+    /// The number found.
+    Number(i64),
+    /// A count, and what it should have been.
+    Count {
+        /// What it should have been.
+        expected: usize,
+        /// What it was.
+        found: usize,
+    },
+    /// The types of events that the state of the stream allows.
+    Allowed(&'static [EventType]),
+}
+
+/// Why an event is not recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The rule broken.
+    pub rule: Rule,
+    /// Where in the event, for example `items[2].to`; empty where it is the event itself.
+    pub field: String,
+    /// The shape of what broke it.
+    pub detail: Detail,
+}
+
+impl Rejection {
+    pub(super) fn new(rule: Rule, field: impl Into<String>, detail: Detail) -> Self {
+        Self { rule, field: field.into(), detail }
+    }
+
+    /// A refusal by the state of the stream, which allows other events.
+    pub(super) fn by_state(rule: Rule, field: &str, allowed: &'static [EventType]) -> Self {
+        Self::new(rule, field, Detail::Allowed(allowed))
+    }
+
+    /// The same, of a field inside `outer`.
+    pub(super) fn within(mut self, outer: impl fmt::Display) -> Self {
+        self.field = format!("{outer}.{}", self.field);
+        self
+    }
+
+    /// The same, of a field that is sealed: where it is and the rule may be told, what stands there may not.
+    pub(super) fn sealed(self) -> Self {
+        Self { detail: Detail::Nothing, ..self }
+    }
+
+    /// The types of events that the state of the stream allows, where that is why the event was refused.
+    pub const fn allowed(&self) -> Option<&'static [EventType]> {
+        match self.detail {
+            Detail::Allowed(types) => Some(types),
+            Detail::Nothing
+            | Detail::Date(_)
+            | Detail::NotBefore { .. }
+            | Detail::NotAfter { .. }
+            | Detail::Number(_)
+            | Detail::Count { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Date(date) => write!(f, ", found {date}"),
+            Self::NotBefore { found, bound } => write!(f, ", found {found}, not before {bound}"),
+            Self::NotAfter { found, bound } => write!(f, ", found {found}, not after {bound}"),
+            Self::Number(number) => write!(f, ", found {number}"),
+            Self::Count { expected, found } => write!(f, ", expected {expected}, found {found}"),
+            Self::Allowed([]) => write!(f, ", no event is allowed here"),
+            Self::Allowed(types) => {
+                let names: Vec<&str> = types.iter().map(|event_type| event_type.name()).collect();
+                write!(f, ", allowed here: {}", names.join(", "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        write!(f, "{} ({}{})", self.rule.words(), self.rule.name(), self.detail)
+    }
+}
+
+impl std::error::Error for Rejection {}

@@ -1,0 +1,478 @@
+//! What the tests of each kind of stream share, and the rules as a whole against a naive model.
+
+#![expect(clippy::unnecessary_wraps, reason = "fields of messages are optional, and the tables read better so")]
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+use crate::domain;
+use crate::domain::Day;
+use crate::domain::Detail;
+use crate::domain::Rejection;
+use crate::domain::Rule;
+use crate::domain::RuleKind;
+use crate::domain::State;
+use crate::domain::World;
+use crate::events::AllegationFound;
+use crate::events::AllegationRecorded;
+use crate::events::AppealDecided;
+use crate::events::AppealLodged;
+use crate::events::AppealOutcome;
+use crate::events::CaseClosed;
+use crate::events::CaseOpened;
+use crate::events::CaseOutcome;
+use crate::events::Cause;
+use crate::events::Code;
+use crate::events::Context;
+use crate::events::DecisionAnnulled;
+use crate::events::DecisionIssued;
+use crate::events::DecisionModified;
+use crate::events::DeclarationAmended;
+use crate::events::DeclarationSubmitted;
+use crate::events::EntryErased;
+use crate::events::Event;
+use crate::events::EventType;
+use crate::events::Finding;
+use crate::events::LegacyRecordImported;
+use crate::events::Observation;
+use crate::events::OrganisationRegistered;
+use crate::events::PartialDate;
+use crate::events::Period;
+use crate::events::PersonRegistered;
+use crate::events::PositionAssigned;
+use crate::events::PositionEnded;
+use crate::events::RespondentOutcome;
+use crate::events::Section;
+use crate::events::cause::By;
+
+mod model;
+
+/// What is expected of an event: admitted, or refused by this rule at this field.
+pub(super) type Then = Result<(), (Rule, &'static str)>;
+
+pub(super) const ADMITTED: Then = Ok(());
+
+pub(super) const fn refused(rule: Rule, field: &'static str) -> Then {
+    Err((rule, field))
+}
+
+/// Given what is recorded, when this event comes, then this becomes of it.
+#[track_caller]
+pub(super) fn check(given: &[Event], when: impl Into<Event>, then: Then) {
+    check_in(&Book::of(given), &when.into(), then);
+}
+
+#[track_caller]
+pub(super) fn check_in(book: &Book, when: &Event, then: Then) {
+    let found = domain::check(when).and_then(|()| domain::admit(when, book));
+    let found = found.as_ref().copied().map_err(|rejection| (rejection.rule, rejection.field.as_str()));
+    assert_eq!(found, then, "{when:?}");
+}
+
+/// The ledger as admission sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Book {
+    pub(super) states: BTreeMap<(&'static str, String), State>,
+    pub(super) registers: BTreeSet<String>,
+    pub(super) next_index: u64,
+    pub(super) number_in_request: u32,
+}
+
+impl Book {
+    /// A book in which these are recorded; each must be admitted.
+    #[track_caller]
+    pub(super) fn of(events: &[Event]) -> Self {
+        let mut book =
+            Self { states: BTreeMap::new(), registers: BTreeSet::new(), next_index: 1, number_in_request: 0 };
+        for event in events {
+            check_in(&book, event, ADMITTED);
+            book.record(event);
+        }
+        book
+    }
+
+    pub(super) fn record(&mut self, event: &Event) {
+        let stream = stream(event);
+        let state = domain::evolve(self.states.remove(&stream), event);
+        self.states.insert(stream, state);
+        self.next_index += 1;
+    }
+}
+
+impl World for Book {
+    fn state(&self, kind: &str, id: &str) -> Option<Cow<'_, State>> {
+        let mut all = self.states.iter();
+        all.find(|((of, at), _)| *of == kind && at == id).map(|(_, state)| Cow::Borrowed(state))
+    }
+
+    fn registers(&self, entity_id: &str) -> bool {
+        self.registers.contains(entity_id)
+    }
+
+    fn today(&self) -> Day {
+        Day::parse("2026-06-15").expect("a day")
+    }
+
+    fn next_index(&self) -> u64 {
+        self.next_index
+    }
+
+    fn number_in_request(&self) -> u32 {
+        self.number_in_request
+    }
+}
+
+fn stream(event: &Event) -> (&'static str, String) {
+    match event {
+        Event::PersonRegistered(event) => ("entity", event.entity_id.clone()),
+        Event::OrganisationRegistered(event) => ("entity", event.entity_id.clone()),
+        Event::PositionAssigned(event) => ("entity", event.person_id.clone()),
+        Event::PositionEnded(event) => ("entity", event.person_id.clone()),
+        Event::CaseOpened(event) => ("case", event.case_id.clone()),
+        Event::AllegationRecorded(event) => ("case", event.case_id.clone()),
+        Event::AllegationFound(event) => ("case", event.case_id.clone()),
+        Event::CaseClosed(event) => ("case", event.case_id.clone()),
+        Event::DecisionIssued(event) => ("decision", event.decision_id.clone()),
+        Event::DecisionModified(event) => ("decision", event.decision_id.clone()),
+        Event::DecisionAnnulled(event) => ("decision", event.decision_id.clone()),
+        Event::AppealLodged(event) => ("appeal", event.appeal_id.clone()),
+        Event::AppealDecided(event) => ("appeal", event.appeal_id.clone()),
+        Event::DeclarationSubmitted(event) => ("declaration", event.declaration_id.clone()),
+        Event::DeclarationAmended(event) => ("declaration", event.declaration_id.clone()),
+        Event::LegacyRecordImported(event) => ("record", event.record_id.clone()),
+        Event::EntryErased(_) => ("record", id(0)),
+    }
+}
+
+// -- what the tables are made of; 0 stands for no id --
+
+pub(super) fn id(number: u64) -> String {
+    if number == 0 { String::new() } else { format!("{number:026}") }
+}
+
+/// `2026`, `2026-05`, `2026-05-03`, and days that do not exist.
+pub(super) fn on(text: &str) -> Option<PartialDate> {
+    let mut parts = text.split('-').map(|part| part.parse().expect("a number"));
+    let mut part = || parts.next().unwrap_or_default();
+    Some(PartialDate { year: part(), month: part(), day: part() })
+}
+
+pub(super) fn period(from: &str, to: &str) -> Option<Period> {
+    Some(Period { from: on(from), to: on(to) })
+}
+
+pub(super) fn code(code: &str) -> Option<Code> {
+    Some(Code { scheme: "test".to_owned(), code: code.to_owned() })
+}
+
+pub(super) fn occurred(text: &str) -> Option<Context> {
+    Some(Context { occurred_on: on(text), ..Context::default() })
+}
+
+pub(super) fn effective(text: &str) -> Option<Context> {
+    Some(Context { effective_on: on(text), ..Context::default() })
+}
+
+pub(super) fn person(person: u64) -> Event {
+    PersonRegistered { entity_id: id(person), ..PersonRegistered::default() }.into()
+}
+
+pub(super) fn organisation(body: u64) -> Event {
+    OrganisationRegistered { entity_id: id(body), ..OrganisationRegistered::default() }.into()
+}
+
+pub(super) fn assigned(person: u64, position_number: u32) -> PositionAssigned {
+    PositionAssigned { person_id: id(person), position_number, ..PositionAssigned::default() }
+}
+
+pub(super) fn ended(person: u64, position_number: u32) -> PositionEnded {
+    PositionEnded { person_id: id(person), position_number, ..PositionEnded::default() }
+}
+
+pub(super) fn opened(case: u64, respondents: &[u64]) -> CaseOpened {
+    let respondent_ids = respondents.iter().copied().map(id).collect();
+    CaseOpened { case_id: id(case), respondent_ids, ..CaseOpened::default() }
+}
+
+pub(super) fn alleged(case: u64, allegation_number: u32, respondent: u64) -> AllegationRecorded {
+    AllegationRecorded {
+        case_id: id(case),
+        allegation_number,
+        respondent_id: id(respondent),
+        ..AllegationRecorded::default()
+    }
+}
+
+pub(super) fn found(case: u64, allegation_number: u32, respondent: u64) -> AllegationFound {
+    AllegationFound {
+        case_id: id(case),
+        allegation_number,
+        respondent_id: id(respondent),
+        finding: Finding::Substantiated.into(),
+        ..AllegationFound::default()
+    }
+}
+
+pub(super) fn closed(case: u64, respondents: &[u64]) -> CaseClosed {
+    let outcome =
+        |respondent| RespondentOutcome { respondent_id: id(respondent), outcome: CaseOutcome::Sanctioned.into() };
+    CaseClosed { context: None, case_id: id(case), outcomes: respondents.iter().copied().map(outcome).collect() }
+}
+
+pub(super) fn issued(decision: u64, case: u64, respondent: u64) -> DecisionIssued {
+    DecisionIssued {
+        decision_id: id(decision),
+        case_id: id(case),
+        respondent_id: id(respondent),
+        ..DecisionIssued::default()
+    }
+}
+
+pub(super) fn modified(decision: u64, respondent: u64) -> DecisionModified {
+    DecisionModified { decision_id: id(decision), respondent_id: id(respondent), ..DecisionModified::default() }
+}
+
+pub(super) fn annulled(decision: u64, respondent: u64) -> DecisionAnnulled {
+    DecisionAnnulled { decision_id: id(decision), respondent_id: id(respondent), ..DecisionAnnulled::default() }
+}
+
+pub(super) fn lodged(appeal: u64, decision: u64, respondent: u64) -> AppealLodged {
+    AppealLodged {
+        appeal_id: id(appeal),
+        decision_id: id(decision),
+        respondent_id: id(respondent),
+        ..AppealLodged::default()
+    }
+}
+
+pub(super) fn decided(appeal: u64, decision: u64, respondent: u64) -> AppealDecided {
+    AppealDecided {
+        appeal_id: id(appeal),
+        decision_id: id(decision),
+        respondent_id: id(respondent),
+        outcome: AppealOutcome::Annulled.into(),
+        ..AppealDecided::default()
+    }
+}
+
+pub(super) fn submitted(declaration: u64, person: u64) -> DeclarationSubmitted {
+    DeclarationSubmitted {
+        declaration_id: id(declaration),
+        person_id: id(person),
+        period: period("2025", "2025"),
+        ..DeclarationSubmitted::default()
+    }
+}
+
+pub(super) fn amended(declaration: u64, person: u64) -> DeclarationAmended {
+    DeclarationAmended {
+        declaration_id: id(declaration),
+        person_id: id(person),
+        period: period("2025", "2025"),
+        sections: vec![Section { asset_class: code("cash"), none_declared: true, item_count: 0 }],
+        ..DeclarationAmended::default()
+    }
+}
+
+pub(super) fn imported(record: u64, observation: Observation, subjects: &[u64]) -> LegacyRecordImported {
+    LegacyRecordImported {
+        record_id: id(record),
+        observation: observation.into(),
+        subject_ids: subjects.iter().copied().map(id).collect(),
+        ..LegacyRecordImported::default()
+    }
+}
+
+// -- what holds of every event --
+
+fn with(context: Context) -> Event {
+    PersonRegistered { context: Some(context), entity_id: id(9), ..PersonRegistered::default() }.into()
+}
+
+fn caused(by: Option<By>) -> Event {
+    with(Context { cause: Some(Cause { by }), ..Context::default() })
+}
+
+#[test]
+fn what_has_happened_is_in_the_calendar_and_not_in_the_future() {
+    let table = [
+        ("2026-06-15", ADMITTED),
+        ("2026-06-16", ADMITTED),
+        ("2026-06", ADMITTED),
+        ("2026", ADMITTED),
+        ("1", ADMITTED),
+        ("2024-02-29", ADMITTED),
+        ("2026-06-17", refused(Rule::DateInFuture, "context.occurred_on")),
+        ("2026-07", refused(Rule::DateInFuture, "context.occurred_on")),
+        ("2027", refused(Rule::DateInFuture, "context.occurred_on")),
+        ("2025-02-29", refused(Rule::DateImpossible, "context.occurred_on")),
+        ("2025-04-31", refused(Rule::DateImpossible, "context.occurred_on")),
+        ("2025-13", refused(Rule::DateImpossible, "context.occurred_on")),
+        ("2025-0-7", refused(Rule::DateImpossible, "context.occurred_on")),
+        ("0-5", refused(Rule::DateImpossible, "context.occurred_on")),
+        ("10000", refused(Rule::DateImpossible, "context.occurred_on")),
+        ("4294967295-4294967295-4294967295", refused(Rule::DateImpossible, "context.occurred_on")),
+    ];
+    for (date, then) in table {
+        check(&[], with(Context { occurred_on: on(date), ..Context::default() }), then);
+    }
+}
+
+#[test]
+fn what_takes_effect_may_be_in_the_future() {
+    check(&[], with(effective("2031-01").expect("a context")), ADMITTED);
+    let impossible = refused(Rule::DateImpossible, "context.effective_on");
+    check(&[], with(effective("2031-02-30").expect("a context")), impossible);
+}
+
+#[test]
+fn a_cause_comes_earlier() {
+    let book = Book { next_index: 7, number_in_request: 2, ..Book::of(&[]) };
+    let table = [
+        (Some(By::Position(0)), ADMITTED),
+        (Some(By::Position(6)), ADMITTED),
+        (Some(By::EventOfRequest(1)), ADMITTED),
+        (Some(By::EventOfRequest(2)), ADMITTED),
+        (None, refused(Rule::CauseEmpty, "context.cause")),
+        (Some(By::Position(7)), refused(Rule::CauseUnknown, "context.cause.position")),
+        (Some(By::Position(u64::MAX)), refused(Rule::CauseUnknown, "context.cause.position")),
+        (Some(By::EventOfRequest(0)), refused(Rule::CauseNotEarlier, "context.cause.event_of_request")),
+        (Some(By::EventOfRequest(3)), refused(Rule::CauseNotEarlier, "context.cause.event_of_request")),
+        (Some(By::EventOfRequest(u32::MAX)), refused(Rule::CauseNotEarlier, "context.cause.event_of_request")),
+    ];
+    for (by, then) in table {
+        check_in(&book, &caused(by), then);
+    }
+}
+
+#[test]
+fn names_of_rules_are_those_of_their_variants() {
+    for rule in Rule::ALL {
+        let mut name = String::new();
+        for letter in format!("{rule:?}").chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_uppercase());
+        }
+        assert_eq!(rule.name(), name);
+        assert!(!rule.words().ends_with('.') && rule.words().starts_with(|first: char| first.is_ascii_lowercase()));
+    }
+}
+
+#[test]
+fn a_rejection_names_field_rule_and_shape() {
+    let when = Event::from(opened(1, &[1]));
+    let book = Book::of(&[person(1), when.clone()]);
+    let rejection = domain::admit(&when, &book).expect_err("opened twice");
+    assert_eq!(
+        rejection.to_string(),
+        "case_id: a case is opened once (ALREADY_OPENED, allowed here: allegation.recorded, allegation.found, \
+         case.closed)"
+    );
+    assert_eq!(
+        rejection.allowed(),
+        Some(&[EventType::AllegationRecorded, EventType::AllegationFound, EventType::CaseClosed][..])
+    );
+    assert_eq!(rejection.rule.kind(), RuleKind::State);
+    let impossible = domain::check(&with(occurred("2025-02-29").expect("a context"))).expect_err("no such day");
+    assert_eq!(
+        impossible.to_string(),
+        "context.occurred_on: a date is in the calendar (DATE_IMPOSSIBLE, found 2025-02-29)"
+    );
+    assert_eq!(impossible.rule.kind(), RuleKind::Field);
+    assert_eq!(impossible.allowed(), None);
+    let bare = Rejection::new(Rule::NotAppendable, "", Detail::Nothing);
+    assert_eq!(bare.to_string(), "only the procedure of erasure records an erasure (NOT_APPENDABLE)");
+}
+
+// -- random histories --
+
+/// Events over so few ids that they meet, right ones and wrong ones.
+fn any_event() -> impl Strategy<Value = Event> {
+    let entity = || 1..4_u64;
+    let stream = || 1..3_u64;
+    let date = || prop_oneof![Just(None), Just(on("2024")), Just(on("2025-03")), Just(on("2026-01-01"))];
+    let observation = || prop_oneof![Just(Observation::FirstSeen), Just(Observation::Changed), Just(Observation::Gone)];
+    prop_oneof![
+        entity().prop_map(person),
+        entity().prop_map(organisation),
+        (entity(), 1..4_u32, 0..4_u64, date()).prop_map(|(person, number, body, from)| {
+            PositionAssigned { body_id: id(body), from, ..assigned(person, number) }.into()
+        }),
+        (entity(), 1..4_u32, date())
+            .prop_map(|(person, number, to)| PositionEnded { to, ..ended(person, number) }.into()),
+        (stream(), prop::collection::vec(entity(), 1..3)).prop_map(|(case, about)| opened(case, &about).into()),
+        (stream(), 1..4_u32, entity()).prop_map(|(case, number, about)| alleged(case, number, about).into()),
+        (stream(), 1..4_u32, entity()).prop_map(|(case, number, about)| found(case, number, about).into()),
+        (stream(), prop::collection::vec(entity(), 1..4)).prop_map(|(case, about)| closed(case, &about).into()),
+        (stream(), 0..3_u64, entity(), date(), prop::collection::vec(1..4_u32, 0..2)).prop_map(
+            |(decision, case, about, signed_on, allegation_numbers)| {
+                DecisionIssued { signed_on, allegation_numbers, ..issued(decision, case, about) }.into()
+            }
+        ),
+        (stream(), entity(), 0..3_u64).prop_map(|(decision, about, appeal)| {
+            DecisionModified { appeal_id: id(appeal), ..modified(decision, about) }.into()
+        }),
+        (stream(), entity()).prop_map(|(decision, about)| annulled(decision, about).into()),
+        (stream(), stream(), entity(), date()).prop_map(|(appeal, decision, about, lodged_on)| {
+            AppealLodged { lodged_on, ..lodged(appeal, decision, about) }.into()
+        }),
+        (stream(), stream(), entity(), date()).prop_map(|(appeal, decision, about, decided_on)| {
+            AppealDecided { decided_on, ..decided(appeal, decision, about) }.into()
+        }),
+        (stream(), entity(), 0..3_u64).prop_map(|(declaration, person, previous)| {
+            DeclarationSubmitted { previous_id: id(previous), ..submitted(declaration, person) }.into()
+        }),
+        (stream(), entity()).prop_map(|(declaration, person)| amended(declaration, person).into()),
+        (stream(), observation(), prop::collection::vec(entity(), 0..2))
+            .prop_map(|(record, seen, about)| imported(record, seen, &about).into()),
+        Just(EntryErased::default().into()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..ProptestConfig::default()
+    })]
+
+    /// Admission over states, and a model that reads the whole history anew for each event, agree.
+    #[test]
+    fn admission_agrees_with_a_model_that_reads_all_history(events in prop::collection::vec(any_event(), 0..160)) {
+        let mut book = Book::of(&[]);
+        let mut history: Vec<Event> = Vec::new();
+        for event in events {
+            let admitted = domain::check(&event).and_then(|()| domain::admit(&event, &book));
+            prop_assert_eq!(admitted.is_ok(), model::may(&history, &event), "{:?}: {:?}", event, admitted);
+            if admitted.is_ok() {
+                book.record(&event);
+                history.push(event);
+            }
+        }
+        // What is kept comes back as it was.
+        for state in book.states.values() {
+            let bytes = postcard::to_stdvec(state).expect("a state is written");
+            prop_assert_eq!(&postcard::from_bytes::<State>(&bytes).expect("and read"), state);
+        }
+    }
+
+    /// The fold takes any events in any order, of any stream, and admission any state that comes of it.
+    #[test]
+    fn the_fold_never_says_no(events in prop::collection::vec(any_event(), 0..80)) {
+        let mut state = None;
+        let mut book = Book::of(&[]);
+        for event in &events {
+            state = Some(domain::evolve(state, event));
+            book.states.insert(stream(event), state.clone().expect("just folded"));
+            for other in &events {
+                let _ = domain::admit(other, &book);
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The shape of every event, read from the options in `proto/`: which field is the stream, which are subjects, what
+//! is sealed, and what a value may look like. One table serves admission, the writer and every verifier.
+
+mod fault;
+mod field;
+mod table;
+mod walk;
+mod wire;
+
+use std::ops::Range;
+
+use crate::events::EventType;
+
+pub use fault::FieldFault;
+pub use fault::FieldRule;
+pub use field::IdFault;
+
+/// Stream and subjects that an open payload names, as `(kind, id)`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// The stream; `None` for an event whose leaf takes its keys from a target.
+    pub stream: Option<(&'static str, &'a str)>,
+    /// The subjects, in the order of the fields; the same one perhaps more than once.
+    pub subjects: Vec<(&'static str, &'a str)>,
+}
+
+/// A personal field group of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Where the field stands in the encoded event, with its tag: these bytes are the content of the part.
+    pub range: Range<usize>,
+    /// 2 to 5.
+    pub class: u8,
+    /// Whose data key seals it: `(kind, id)`; an empty id means the stream.
+    pub owner: (&'static str, String),
+    /// The year that the key is for, 0 where the class has none or it is not stated.
+    pub year: u16,
+}
+
+/// Checks an event as a client proposed it, personal fields and all: nothing unknown, nothing undecodable, every
+/// value within the rules of its field.
+///
+/// # Errors
+///
+/// The first field at fault, with the rule.
+pub fn check_proposed(event_type: EventType, bytes: &[u8]) -> Result<(), FieldFault> {
+    let mut names = Names::default();
+    walk::walk(table::shape_of(event_type), bytes, walk::Mode::Proposed, &mut names)
+}
+
+/// Reads stream and subjects from an open payload in its only spelling.
+///
+/// # Errors
+///
+/// It has an unknown or personal field, or a second spelling: fields that do not ascend, a default written out,
+/// a number longer than need be.
+pub fn read_open(event_type: EventType, bytes: &[u8]) -> Result<Names<'_>, FieldFault> {
+    let mut names = Names::default();
+    walk::walk(table::shape_of(event_type), bytes, walk::Mode::Open, &mut names)?;
+    Ok(names)
+}
+
+/// The personal field groups of an event in its only spelling (as [`crate::events::Event::encode`] writes it), in
+/// ascending order of fields.
+///
+/// # Errors
+///
+/// The bytes are not such an event.
+pub fn personal_groups(event_type: EventType, bytes: &[u8]) -> Result<Vec<Group>, FieldFault> {
+    walk::groups(table::shape_of(event_type), bytes)
+}
+
+#[cfg(test)]
+mod tests;

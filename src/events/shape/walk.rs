@@ -1,0 +1,279 @@
+//! One walk over the bytes of an event: strict about what it does not know, and, for what is in the log, about how
+//! it is written.
+
+use crate::events::shape::Group;
+use crate::events::shape::Names;
+use crate::events::shape::fault::FieldFault;
+use crate::events::shape::fault::FieldRule;
+use crate::events::shape::field::Format;
+use crate::events::shape::field::id_fault;
+use crate::events::shape::table::Field;
+use crate::events::shape::table::Kind;
+use crate::events::shape::table::Shape;
+use crate::events::shape::table::shape;
+use crate::events::shape::wire::LENGTH;
+use crate::events::shape::wire::Reader;
+use crate::events::shape::wire::VARINT;
+use crate::events::shape::wire::undecodable;
+
+/// What is walked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// What a client proposed: any order of fields, personal fields present, all rules checked.
+    Proposed,
+    /// An open payload of the log: one spelling, no personal fields; rules of values were checked at admission.
+    Open,
+}
+
+/// Messages within messages, at most.
+const DEPTH_MAX: usize = 16;
+
+/// The most fields of one message.
+const FIELDS_MAX: usize = 32;
+
+pub(super) fn walk<'a>(
+    shape: &'static Shape,
+    bytes: &'a [u8],
+    mode: Mode,
+    names: &mut Names<'a>,
+) -> Result<(), FieldFault> {
+    message(shape, bytes, mode, names, 0)
+}
+
+/// The personal field groups at the top of an event in its only spelling.
+pub(super) fn groups(shape: &'static Shape, bytes: &[u8]) -> Result<Vec<Group>, FieldFault> {
+    let mut found = Vec::new();
+    let mut reader = Reader::new(bytes);
+    while !reader.is_at_end() {
+        let start = reader.at;
+        let (number, wire) = reader.tag()?;
+        reader.skip(wire)?;
+        let field = shape.fields.iter().find(|field| field.number == number);
+        if let Some(seal) = field.and_then(|field| field.seal.as_ref()) {
+            let owner = &shape.fields[seal.key_of];
+            let id = first(bytes, owner.number)?.and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default();
+            let year = seal.year_of.map_or(Ok(0), |year_of| year(bytes, &shape.fields[year_of]))?;
+            let kind = owner.id_of.expect("the field of `key_of` holds ids");
+            found.push(Group { range: start..reader.at, class: seal.class, owner: (kind, id.to_owned()), year });
+        }
+    }
+    Ok(found)
+}
+
+/// The first occurrence of a length-delimited field.
+fn first(bytes: &[u8], number: u32) -> Result<Option<&[u8]>, FieldFault> {
+    let mut reader = Reader::new(bytes);
+    while !reader.is_at_end() {
+        let (found, wire) = reader.tag()?;
+        let range = reader.skip(wire)?;
+        if found == number {
+            return Ok(Some(&bytes[range]));
+        }
+    }
+    Ok(None)
+}
+
+/// The year of a PartialDate, or of the first date of a Period: field 1, down to a number.
+fn year(bytes: &[u8], field: &Field) -> Result<u16, FieldFault> {
+    let Some(mut inner) = first(bytes, field.number)? else { return Ok(0) };
+    while !inner.is_empty() {
+        let mut reader = Reader::new(inner);
+        match reader.tag()? {
+            (1, VARINT) => return Ok(u16::try_from(reader.varint()?.0).unwrap_or_default()),
+            (1, LENGTH) => inner = &inner[reader.skip(LENGTH)?],
+            _ => return Ok(0),
+        }
+    }
+    Ok(0)
+}
+
+fn message<'a>(
+    shape: &'static Shape,
+    bytes: &'a [u8],
+    mode: Mode,
+    names: &mut Names<'a>,
+    depth: usize,
+) -> Result<(), FieldFault> {
+    if depth > DEPTH_MAX {
+        return Err(undecodable("messages nested too deep"));
+    }
+    let mut walker = Walker { mode, names, depth, seen: [0; FIELDS_MAX], oneofs: 0, last: 0 };
+    let mut reader = Reader::new(bytes);
+    while !reader.is_at_end() {
+        let (number, wire) = reader.tag()?;
+        let Some(at) = shape.fields.iter().position(|field| field.number == number) else {
+            return Err(FieldFault::of(FieldRule::Unknown { number }));
+        };
+        let field = &shape.fields[at];
+        let index = field.repeated.then_some(walker.seen[at] as usize);
+        walker.value(field, at, wire, &mut reader).map_err(|fault| fault.within(field.name, index))?;
+    }
+    if mode == Mode::Proposed {
+        let missing = shape.fields.iter().zip(walker.seen).find(|(field, seen)| field.required && *seen == 0);
+        if let Some((field, _)) = missing {
+            return Err(FieldFault::of(FieldRule::Required).within(field.name, None));
+        }
+    }
+    Ok(())
+}
+
+struct Walker<'w, 'a> {
+    mode: Mode,
+    names: &'w mut Names<'a>,
+    depth: usize,
+    /// How often each field was seen (each element of a repeated one counts).
+    seen: [u32; FIELDS_MAX],
+    oneofs: u32,
+    last: u32,
+}
+
+impl<'a> Walker<'_, 'a> {
+    fn value(&mut self, field: &'static Field, at: usize, wire: u8, reader: &mut Reader<'a>) -> Result<(), FieldFault> {
+        self.order(field, at)?;
+        match (is_numeric(field), wire) {
+            (true, VARINT) if self.mode == Mode::Proposed || !field.repeated => {
+                let (value, minimal) = reader.varint()?;
+                self.count(field, at)?;
+                self.number(field, value, minimal)
+            }
+            (true, LENGTH) if field.repeated => {
+                let range = reader.length()?;
+                self.packed(field, at, Reader::new(&reader.bytes[range]))
+            }
+            (false, LENGTH) => {
+                let range = reader.length()?;
+                self.count(field, at)?;
+                self.bytes(field, &reader.bytes[range])
+            }
+            _ => Err(undecodable("another wire type")),
+        }
+    }
+
+    fn order(&mut self, field: &Field, at: usize) -> Result<(), FieldFault> {
+        if self.seen[at] > 0 && !field.repeated {
+            return Err(undecodable("a field that may stand once stands twice"));
+        }
+        if self.mode == Mode::Open {
+            if field.number < self.last || (field.number == self.last && is_numeric(field)) {
+                return Err(not_canonical("fields do not ascend"));
+            }
+            self.last = field.number;
+        }
+        if let Some(oneof) = field.oneof {
+            let bit = 1 << oneof;
+            if self.oneofs & bit != 0 {
+                return Err(undecodable("two fields of which one may be set"));
+            }
+            self.oneofs |= bit;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, field: &Field, at: usize) -> Result<(), FieldFault> {
+        self.seen[at] += 1;
+        let found = self.seen[at] as usize;
+        if self.mode == Mode::Proposed && field.repeated && field.max_items > 0 && found > field.max_items {
+            return Err(FieldFault::of(FieldRule::TooMany { found, max: field.max_items }));
+        }
+        Ok(())
+    }
+
+    /// A value that is the default says nothing: it is refused where there is one spelling, and is not "set".
+    fn default(&self, field: &Field) -> Result<(), FieldFault> {
+        if self.mode == Mode::Proposed && field.required {
+            return Err(FieldFault::of(FieldRule::Required));
+        }
+        if self.mode == Mode::Open && !field.presence && !field.repeated {
+            return Err(not_canonical("a default is written out"));
+        }
+        Ok(())
+    }
+
+    fn packed(&mut self, field: &Field, at: usize, mut packed: Reader<'_>) -> Result<(), FieldFault> {
+        if packed.is_at_end() && self.mode == Mode::Open {
+            return Err(not_canonical("an empty packed field"));
+        }
+        while !packed.is_at_end() {
+            let (value, minimal) = packed.varint()?;
+            self.count(field, at)?;
+            self.number(field, value, minimal)?;
+        }
+        Ok(())
+    }
+
+    fn number(&self, field: &Field, value: u64, minimal: bool) -> Result<(), FieldFault> {
+        if !minimal && self.mode == Mode::Open {
+            return Err(not_canonical("a number longer than need be"));
+        }
+        #[expect(clippy::cast_possible_wrap, reason = "protobuf writes signed numbers as their two's complement")]
+        let signed = value as i64;
+        let fits = match &field.kind {
+            Kind::Bool => value <= 1,
+            Kind::Uint32 => u32::try_from(value).is_ok(),
+            Kind::Int32 => i32::try_from(signed).is_ok(),
+            Kind::Enum(values) => {
+                if !i32::try_from(signed).is_ok_and(|number| values.contains(&number)) {
+                    return Err(FieldFault::of(FieldRule::UndefinedEnum { found: signed }));
+                }
+                true
+            }
+            _ => true,
+        };
+        if !fits {
+            return Err(undecodable("a number out of range"));
+        }
+        if value == 0 { self.default(field) } else { Ok(()) }
+    }
+
+    fn bytes(&mut self, field: &'static Field, bytes: &'a [u8]) -> Result<(), FieldFault> {
+        if field.seal.is_some() && self.mode == Mode::Open {
+            return Err(FieldFault::of(FieldRule::Personal));
+        }
+        match field.kind {
+            Kind::Message(inner) => message(shape(inner), bytes, self.mode, self.names, self.depth + 1),
+            Kind::String => {
+                let text = std::str::from_utf8(bytes).map_err(|_| undecodable("a string that is not UTF-8"))?;
+                self.text(field, text)
+            }
+            _ if bytes.is_empty() => self.default(field),
+            _ => self.length(field, bytes.len()),
+        }
+    }
+
+    fn text(&mut self, field: &'static Field, text: &'a str) -> Result<(), FieldFault> {
+        if text.is_empty() && !field.repeated {
+            return self.default(field);
+        }
+        self.length(field, text.len())?;
+        if let Some(kind) = field.id_of {
+            if let Some(why) = id_fault(text) {
+                return Err(FieldFault::of(FieldRule::NotAnId { why }));
+            }
+            if field.stream {
+                self.names.stream = Some((kind, text));
+            }
+            if field.subject {
+                self.names.subjects.push((kind, text));
+            }
+        } else if self.mode == Mode::Proposed && field.format != Format::Any && !field.format.admits(text) {
+            let rule = FieldRule::Format { expected: field.format.words(), found_len: text.len() };
+            return Err(FieldFault::of(rule));
+        }
+        Ok(())
+    }
+
+    fn length(&self, field: &Field, found: usize) -> Result<(), FieldFault> {
+        if self.mode == Mode::Proposed && field.max_bytes > 0 && found > field.max_bytes {
+            return Err(FieldFault::of(FieldRule::TooLong { found, max: field.max_bytes }));
+        }
+        Ok(())
+    }
+}
+
+const fn is_numeric(field: &Field) -> bool {
+    !matches!(field.kind, Kind::String | Kind::Bytes | Kind::Message(_))
+}
+
+fn not_canonical(what: &'static str) -> FieldFault {
+    FieldFault::of(FieldRule::NotCanonical { what })
+}

@@ -1,0 +1,301 @@
+//! Mappings: how rows of another register become events, written down in TOML.
+//!
+//! A mapping is read once and checked whole: every column, name, table, format, filter, event and field that it names
+//! exists, and what does not is told with the line. The manual's page on imports has the language.
+
+mod check;
+mod parse;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::import::error::ImportError;
+use crate::import::node::Condition;
+use crate::import::node::Node;
+use crate::import::template::Template;
+
+/// A mapping, checked.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// Its file, or its name where it is shipped.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// Where rows come from.
+    pub source: Source,
+    /// How a row is told from others.
+    pub record: Record,
+    /// The keyed snapshots, where the inputs are such.
+    pub snapshots: Option<Snapshots>,
+    /// The changes, where an input is a list of them and not of rows.
+    pub changes: Option<Changes>,
+    formats: BTreeMap<String, Vec<String>>,
+    lookups: BTreeMap<String, BTreeMap<String, String>>,
+    /// Ids of things, by their names in the mapping.
+    pub ids: BTreeMap<String, Id>,
+    /// Values, by their names in the mapping.
+    pub lets: BTreeMap<String, Node>,
+    /// Events that must have been recorded before those of the row, each once: registrations.
+    pub ensures: Vec<EventRule>,
+    /// Events of the row.
+    pub events: Vec<EventRule>,
+}
+
+/// Where rows come from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The register's code, for example `us.ny.nyc.ccrb.penalties`.
+    pub register: String,
+    /// The edition that a row is of.
+    pub release: Node,
+    /// When the source showed the row so: a date.
+    pub observed_on: Option<Node>,
+    /// Columns that every row has.
+    pub columns: Vec<String>,
+    /// Columns that a row may have.
+    pub optional: Vec<String>,
+    /// Between two fields of a CSV file.
+    pub delimiter: Option<u8>,
+    /// Whether runs of white space in texts count as one space.
+    pub squash: bool,
+    /// Texts that mean nothing, beside the empty one.
+    pub nulls: Vec<String>,
+    /// What the rows of all inputs are sorted by before any is sent.
+    pub order: Vec<Template>,
+    /// Rows that are not imported, by reason.
+    pub skip: Vec<(String, Condition)>,
+}
+
+/// How a row is told from others.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What is the same whenever the row is seen again.
+    pub key: Vec<Template>,
+    /// Whom the row is about: ids of registered persons and bodies.
+    pub subjects: Node,
+}
+
+/// Files in order, each of them the whole register as it was.
+#[derive(Clone, Debug)]
+pub struct Snapshots {
+    /// Columns whose change is a change of the row; all where there are none.
+    pub compare: Vec<String>,
+}
+
+/// Rows that tell what changed.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// Gives the word for what happened.
+    pub operation: Template,
+    /// The row's key: the same as the record's, from a row of changes.
+    pub key: Vec<Template>,
+    /// Words for a row that is there now, whole.
+    pub put: Vec<String>,
+    /// Words for a row some of whose columns have changed.
+    pub patch: Vec<String>,
+    /// Words for a row that is gone.
+    pub remove: Vec<String>,
+    /// The column that holds the whole row.
+    pub row: String,
+    /// The column that holds, by column, `[before, after]`.
+    pub patches: String,
+}
+
+/// An id that is made from what another system calls the thing.
+#[derive(Clone, Debug)]
+pub struct Id {
+    /// The system.
+    pub source: String,
+    /// What it calls the thing.
+    pub native: Template,
+}
+
+/// An event that a row may give.
+#[derive(Clone, Debug)]
+pub struct EventRule {
+    /// Its place in the mapping, for example `events[2]`.
+    pub at: String,
+    /// The full name of its message.
+    pub message: String,
+    /// On which observations: first seen, changed.
+    pub on_first: bool,
+    /// On a change.
+    pub on_change: bool,
+    /// Whether the row gives it.
+    pub when: Option<Condition>,
+    /// Once for each element of a list.
+    pub each: Option<(Node, String)>,
+    /// Its fields.
+    pub fields: Node,
+    /// What later rows are to know: text and value.
+    pub remember: Option<(Template, Template)>,
+}
+
+impl Mapping {
+    /// The mapping of a name that is shipped, or else of a file.
+    ///
+    /// # Errors
+    ///
+    /// `NoMapping`, `File`, `Mapping`.
+    pub fn open(name: &str) -> Result<Self, ImportError> {
+        if let Some((name, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+            return Self::parse(name, text);
+        }
+        let path = Path::new(name);
+        if !path.exists() {
+            let shipped = SHIPPED.map(|(name, _)| name).join(", ");
+            return Err(ImportError::NoMapping { name: name.to_owned(), shipped });
+        }
+        let text = fs::read_to_string(path).map_err(|source| ImportError::File { path: path.to_owned(), source })?;
+        Self::parse(name, &text)
+    }
+
+    /// Reads and checks a mapping.
+    ///
+    /// # Errors
+    ///
+    /// `Mapping`, for the first thing that is wrong.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ImportError> {
+        let mapping = parse::parse(name, text)?;
+        check::check(&mapping)?;
+        Ok(mapping)
+    }
+
+    /// The date formats of a name.
+    pub fn formats(&self, name: &str) -> &[String] {
+        self.formats.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a table has for a text, or for anything else.
+    pub fn lookup(&self, table: &str, text: &str) -> Option<&str> {
+        let table = self.lookups.get(table)?;
+        table.get(text).or_else(|| table.get("*")).map(String::as_str)
+    }
+
+    /// The line that a text stands in first, from 1.
+    pub fn line_of(&self, needle: &str) -> usize {
+        line_of(&self.text, needle)
+    }
+}
+
+fn line_of(text: &str, needle: &str) -> usize {
+    text.find(needle).map_or(1, |offset| text[..offset].matches('\n').count() + 1)
+}
+
+/// The shipped mappings: their names and texts. None of them comes with data.
+pub const SHIPPED: [(&str, &str); 3] = [
+    ("ccrb-penalties", include_str!("mappings/ccrb-penalties.toml")),
+    ("govtrack-misconduct", include_str!("mappings/govtrack-misconduct.toml")),
+    ("us-senate-efd", include_str!("mappings/us-senate-efd.toml")),
+];
+
+/// A mapping as TOML has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    about: String,
+    source: SourceTable,
+    record: RecordTable,
+    snapshots: Option<SnapshotsTable>,
+    changes: Option<ChangesTable>,
+    #[serde(default)]
+    formats: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    lookup: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default)]
+    ids: BTreeMap<String, IdTable>,
+    #[serde(default, rename = "let")]
+    lets: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    ensure: Vec<EventTable>,
+    #[serde(default)]
+    events: Vec<EventTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceTable {
+    register: String,
+    release: toml::Value,
+    observed_on: Option<toml::Value>,
+    columns: Vec<String>,
+    #[serde(default)]
+    optional: Vec<String>,
+    delimiter: Option<char>,
+    #[serde(default)]
+    squash: bool,
+    #[serde(default)]
+    nulls: Vec<String>,
+    #[serde(default)]
+    order: Vec<String>,
+    #[serde(default)]
+    skip: Vec<SkipTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SkipTable {
+    reason: String,
+    when: toml::Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordTable {
+    key: Vec<String>,
+    subjects: toml::Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnapshotsTable {
+    #[serde(default)]
+    compare: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangesTable {
+    operation: String,
+    key: Vec<String>,
+    put: Vec<String>,
+    patch: Vec<String>,
+    remove: Vec<String>,
+    row: String,
+    patches: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdTable {
+    source: String,
+    native: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventTable {
+    event: String,
+    #[serde(default = "on_first")]
+    on: Vec<String>,
+    when: Option<toml::Value>,
+    each: Option<toml::Value>,
+    #[serde(rename = "as")]
+    name: Option<String>,
+    fields: toml::Table,
+    remember: Option<RememberTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RememberTable {
+    under: String,
+    value: String,
+}
+
+fn on_first() -> Vec<String> {
+    vec!["first".to_owned()]
+}

@@ -1,0 +1,147 @@
+//! What a template can see of a row.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::import::error::Refusal;
+use crate::import::filter;
+use crate::import::filter::Filter;
+use crate::import::ids::ImportKey;
+use crate::import::mapping::Mapping;
+use crate::import::source::Place;
+
+/// A row and everything that its templates may name.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    mapping: &'a Mapping,
+    key: &'a ImportKey,
+    remembered: &'a BTreeMap<String, String>,
+    place: &'a Place,
+    row: &'a Value,
+    was: Option<&'a Value>,
+    locals: RefCell<Vec<(String, Value)>>,
+    named: RefCell<BTreeMap<String, Value>>,
+}
+
+impl<'a> Scope<'a> {
+    /// A row at a place, and what it was when it was seen before.
+    pub const fn new(
+        mapping: &'a Mapping,
+        key: &'a ImportKey,
+        remembered: &'a BTreeMap<String, String>,
+        place: &'a Place,
+        row: &'a Value,
+        was: Option<&'a Value>,
+    ) -> Self {
+
+        Self {
+            mapping,
+            key,
+            remembered,
+            place,
+            row,
+            was,
+            locals: RefCell::new(Vec::new()),
+            named: RefCell::new(BTreeMap::new()),
+        }
+    }
+
+    /// A column, or a place inside one; null where there is none.
+    pub fn column(&self, column: &str) -> Value {
+        self.row.get(column).or_else(|| inside(self.row, column)).cloned().unwrap_or(Value::Null)
+    }
+
+    /// A name of the mapping: an element of a loop, a value of `let`, an id, or what is told about every row.
+    ///
+    /// # Errors
+    ///
+    /// Why the row is refused.
+    pub fn name(&self, name: &str, path: Option<&str>) -> Result<Value, Refusal> {
+        let value = self.whole(name)?;
+        Ok(match path {
+            None => value,
+            Some(path) => value.get(path).or_else(|| inside(&value, path)).cloned().unwrap_or(Value::Null),
+        })
+    }
+
+    fn whole(&self, name: &str) -> Result<Value, Refusal> {
+        if let Some((_, value)) = self.locals.borrow().iter().rev().find(|(local, _)| local == name) {
+            return Ok(value.clone());
+        }
+        match name {
+            "file" => return Ok(json!(*self.place.file)),
+            "line" => return Ok(json!(self.place.line)),
+            "row" => return Ok(json!(self.place.row)),
+            "was" => return Ok(self.was.cloned().unwrap_or(Value::Null)),
+            _ => {}
+        }
+        if let Some(value) = self.named.borrow().get(name) {
+            return Ok(value.clone());
+        }
+        let value = if let Some(node) = self.mapping.lets.get(name) {
+            node.value(self)?
+        } else if let Some(id) = self.mapping.ids.get(name) {
+            let native = id.native.text(self)?;
+            self.id(&id.source, &native)
+        } else {
+            Value::Null
+        };
+        self.named.borrow_mut().insert(name.to_owned(), value.clone());
+        Ok(value)
+    }
+
+    /// The id of what `source` calls `native`; null where that is empty.
+    pub fn id(&self, source: &str, native: &str) -> Value {
+        if native.is_empty() { Value::Null } else { json!(self.key.id(source, native)) }
+    }
+
+    /// Applies a filter.
+    ///
+    /// # Errors
+    ///
+    /// `DATE_UNREADABLE`, `VALUE_NOT_IN_TABLE`.
+    pub fn filter(&self, filter: &Filter, value: Value) -> Result<Value, Refusal> {
+        let Some(text) = filter::text_of(&value) else { return Ok(filter.apply(Value::Null)) };
+        match filter {
+            Filter::Date(name) => filter::date(text.trim(), self.mapping.formats(name)),
+            Filter::TryDate(name) => Ok(filter::date(text.trim(), self.mapping.formats(name)).unwrap_or(Value::Null)),
+            Filter::Lookup(name) => {
+                let found = self.mapping.lookup(name, &text);
+                let what = || format!("{text:?} is not in the table {name:?}, which has no \"*\"");
+                let found = found.ok_or_else(|| Refusal::new("VALUE_NOT_IN_TABLE", what()))?;
+                Ok(if found.is_empty() { Value::Null } else { json!(found) })
+            }
+            Filter::Recall => Ok(self.remembered.get(&text).map_or(Value::Null, |value| json!(value))),
+            _ => Ok(filter.apply(value)),
+        }
+    }
+
+    /// Whether something is remembered under a text.
+    pub fn remembers(&self, text: &str) -> bool {
+        self.remembered.contains_key(text)
+    }
+
+    /// Whether any of these columns is not what it was; true when the row was not seen before.
+    pub fn has_changed(&self, columns: &[String]) -> bool {
+        let Some(was) = self.was else { return true };
+        columns.iter().any(|column| self.row.get(column) != was.get(column))
+    }
+
+    /// Does something with a name set to a value.
+    pub fn with<T>(&self, name: &str, value: Value, act: impl FnOnce() -> T) -> T {
+        self.locals.borrow_mut().push((name.to_owned(), value));
+        let done = act();
+        self.locals.borrow_mut().pop();
+        done
+    }
+}
+
+fn inside<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    path.split('.').try_fold(value, |value, step| match value {
+        Value::Array(elements) => elements.get(step.parse::<usize>().ok()?),
+        _ => value.get(step),
+    })
+}

@@ -1,0 +1,329 @@
+//! Inputs: files of rows, read one row at a time. Knows formats, not what a row means.
+//!
+//! A row that is broken is a row that is refused; a file that cannot be read any further ends the import.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use csv::ByteRecord;
+use flate2::read::MultiGzDecoder;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::import::error::ImportError;
+use crate::import::error::Refusal;
+
+/// Where a row stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The name of its file, without folders.
+    pub file: Arc<str>,
+    /// Its line, from 1: where its record begins; 1 for the object of a document.
+    pub line: u64,
+    /// Its number in the file, from 1.
+    pub row: u64,
+}
+
+/// A row as it was read.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Where it stands.
+    pub place: Place,
+    /// Its bytes, as they stand in the file. An element of a JSON or YAML list: its compact JSON.
+    pub bytes: Vec<u8>,
+    /// Its columns, or why it has none.
+    pub content: Result<Value, Refusal>,
+}
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Records with a header.
+    Csv {
+        /// Between two fields.
+        delimiter: u8,
+    },
+    /// One JSON value a line.
+    JsonLines,
+    /// One JSON value: an object is a row, a list is rows.
+    Json,
+    /// The same in YAML.
+    Yaml,
+}
+
+impl Format {
+    /// The format that a file's name tells, and whether it is compressed with gzip.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownFormat`.
+    pub fn of(path: &Path, delimiter: Option<u8>) -> Result<(Self, bool), ImportError> {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let (name, packed) = name.strip_suffix(".gz").map_or((name.as_str(), false), |name| (name, true));
+        let format = match name.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("csv") => Self::Csv { delimiter: delimiter.unwrap_or(b',') },
+            Some("tsv") => Self::Csv { delimiter: delimiter.unwrap_or(b'\t') },
+            Some("jsonl" | "ndjson") => Self::JsonLines,
+            Some("json") => Self::Json,
+            Some("yaml" | "yml") => Self::Yaml,
+            _ => return Err(ImportError::UnknownFormat { path: path.to_owned() }),
+        };
+        Ok((format, packed))
+    }
+}
+
+/// The files that `inputs` name: a file is itself, a folder is the files in it whose names tell a format, by name.
+///
+/// # Errors
+///
+/// `File` for what is not there, `UnknownFormat` for a file named by itself, `NoInput` when nothing is left.
+pub fn expand(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
+    let mut files = Vec::new();
+    for input in inputs {
+        let failed = |source| ImportError::File { path: input.clone(), source };
+        if !fs::metadata(input).map_err(failed)?.is_dir() {
+            Format::of(input, None)?;
+            files.push(input.clone());
+            continue;
+        }
+        let mut inside = Vec::new();
+        for entry in fs::read_dir(input).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.is_file() && Format::of(&path, None).is_ok() {
+                inside.push(path);
+            }
+        }
+        inside.sort();
+        files.append(&mut inside);
+    }
+    if files.is_empty() { Err(ImportError::NoInput) } else { Ok(files) }
+}
+
+/// The rows of one file. An item that is an error ends it.
+#[derive(Debug)]
+pub struct Rows {
+    path: PathBuf,
+    file: Arc<str>,
+    row: u64,
+    reader: Reader,
+    /// What it holds.
+    pub format: Format,
+    /// The columns of a CSV file.
+    pub header: Option<Vec<String>>,
+}
+
+enum Reader {
+    Csv { reader: Box<csv::Reader<Tee>>, drained: u64 },
+    Lines { reader: Box<dyn BufRead>, line: u64 },
+    Elements { values: std::vec::IntoIter<Value>, whole: Option<Vec<u8>> },
+    Broken(Option<(Vec<u8>, Refusal)>),
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Csv { .. } => "Csv",
+            Self::Lines { .. } => "Lines",
+            Self::Elements { .. } => "Elements",
+            Self::Broken(_) => "Broken",
+        })
+    }
+}
+
+impl Rows {
+    /// Opens a file. `read` counts the bytes that were taken from the disk.
+    ///
+    /// # Errors
+    ///
+    /// `File` or `UnknownFormat`.
+    pub fn open(path: &Path, delimiter: Option<u8>, read: &Arc<AtomicU64>) -> Result<Self, ImportError> {
+        let failed = |source| ImportError::File { path: path.to_owned(), source };
+        let (format, packed) = Format::of(path, delimiter)?;
+        let counted = Counted { inner: File::open(path).map_err(failed)?, read: Arc::clone(read) };
+        let input: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(counted)) } else { Box::new(counted) };
+        let mut header = None;
+        let reader = match format {
+            Format::Csv { delimiter } => {
+                let (reader, names) = open_csv(path, input, delimiter)?;
+                header = Some(names);
+                reader
+            }
+            Format::JsonLines => Reader::Lines { reader: Box::new(BufReader::with_capacity(CHUNK, input)), line: 0 },
+            Format::Json | Format::Yaml => open_document(input, format).map_err(failed)?,
+        };
+        let file = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        Ok(Self { path: path.to_owned(), file: Arc::from(file.as_ref()), row: 0, reader, format, header })
+    }
+
+    /// The file's name, without folders.
+    pub fn file(&self) -> Arc<str> {
+        Arc::clone(&self.file)
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read(&mut self) -> io::Result<Option<RawRow>> {
+        match &mut self.reader {
+            Reader::Csv { reader, drained } => {
+                let header = self.header.as_deref().unwrap_or_default();
+                read_record(reader, drained, header)
+            }
+            Reader::Lines { reader, line } => read_line(reader, line),
+            Reader::Elements { values, whole } => Ok(values.next().map(|value| {
+                let bytes = whole.take().unwrap_or_else(|| value.to_string().into_bytes());
+                (1, bytes, Ok(value))
+            })),
+            Reader::Broken(broken) => Ok(broken.take().map(|(bytes, refusal)| (1, bytes, Err(refusal)))),
+        }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row, ImportError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.read() {
+            Ok(None) => None,
+            Ok(Some((line, bytes, content))) => {
+                self.row += 1;
+                let place = Place { file: Arc::clone(&self.file), line, row: self.row };
+                Some(Ok(Row { place, bytes, content }))
+            }
+            Err(source) => Some(Err(ImportError::File { path: self.path.clone(), source })),
+        }
+    }
+}
+
+fn open_csv(path: &Path, input: Box<dyn Read>, delimiter: u8) -> Result<(Reader, Vec<String>), ImportError> {
+    let failed = |source| ImportError::File { path: path.to_owned(), source };
+    let tee = Tee { inner: input, kept: Vec::new() };
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(tee);
+    let mut header = ByteRecord::new();
+    reader.read_byte_record(&mut header).map_err(|error| failed(io::Error::other(error)))?;
+    let mut names = Vec::new();
+    for name in &header {
+        let name = std::str::from_utf8(name).map_err(|_| failed(io::Error::other("the header is not UTF-8")))?;
+        names.push(name.trim().to_owned());
+    }
+    let end = reader.position().byte();
+    reader.get_mut().drain(end);
+    Ok((Reader::Csv { reader: Box::new(reader), drained: end }, names))
+}
+
+fn open_document(mut input: Box<dyn Read>, format: Format) -> io::Result<Reader> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes)?;
+    let value = match std::str::from_utf8(&bytes) {
+        Err(error) => Err(not_utf8(error.valid_up_to())),
+        Ok(text) if format == Format::Yaml => {
+            serde_saphyr::from_str(text).map_err(|error| Refusal::new("YAML_MALFORMED", error.to_string()))
+        }
+        Ok(text) => serde_json::from_str(text).map_err(|error| Refusal::new("JSON_MALFORMED", error.to_string())),
+    };
+    Ok(match value {
+        Ok(Value::Array(values)) => Reader::Elements { values: values.into_iter(), whole: None },
+        Ok(value) => Reader::Elements { values: vec![value].into_iter(), whole: Some(bytes) },
+        Err(refusal) => Reader::Broken(Some((bytes, refusal))),
+    })
+}
+
+type RawRow = (u64, Vec<u8>, Result<Value, Refusal>);
+
+fn read_record(reader: &mut csv::Reader<Tee>, drained: &mut u64, header: &[String]) -> io::Result<Option<RawRow>> {
+    let mut record = ByteRecord::new();
+    if !reader.read_byte_record(&mut record).map_err(io::Error::other)? {
+        return Ok(None);
+    }
+    let line = record.position().map_or(0, csv::Position::line);
+    let end = reader.position().byte();
+    let bytes = reader.get_mut().drain(end - *drained);
+    *drained = end;
+    Ok(Some((line, bytes, columns(&record, header))))
+}
+
+fn columns(record: &ByteRecord, header: &[String]) -> Result<Value, Refusal> {
+    if record.len() != header.len() {
+        let what = format!("{} fields where the header has {}", record.len(), header.len());
+        return Err(Refusal::new("CSV_MALFORMED", what));
+    }
+    let mut columns = Map::with_capacity(header.len());
+    for (name, field) in header.iter().zip(record) {
+        let text = std::str::from_utf8(field).map_err(|error| not_utf8(error.valid_up_to()).at(name))?;
+        columns.insert(name.clone(), Value::String(text.to_owned()));
+    }
+    Ok(Value::Object(columns))
+}
+
+fn read_line(reader: &mut Box<dyn BufRead>, line: &mut u64) -> io::Result<Option<RawRow>> {
+    loop {
+        let mut bytes = Vec::new();
+        if reader.read_until(b'\n', &mut bytes)? == 0 {
+            return Ok(None);
+        }
+        *line += 1;
+        let text = bytes.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let content = match std::str::from_utf8(text) {
+            Err(error) => Err(not_utf8(error.valid_up_to())),
+            Ok(text) => serde_json::from_str(text).map_err(|error| Refusal::new("JSON_MALFORMED", error.to_string())),
+        };
+        let bytes = text.to_vec();
+        return Ok(Some((*line, bytes, content)));
+    }
+}
+
+fn not_utf8(valid_up_to: usize) -> Refusal {
+    Refusal::new("NOT_UTF8", format!("not UTF-8 after {valid_up_to} bytes"))
+}
+
+/// Keeps what the CSV reader took and no record has claimed yet: at most its buffer and one record.
+struct Tee {
+    inner: Box<dyn Read>,
+    kept: Vec<u8>,
+}
+
+impl Tee {
+    fn drain(&mut self, len_bytes: u64) -> Vec<u8> {
+        let len = usize::try_from(len_bytes).unwrap_or(usize::MAX).min(self.kept.len());
+        let mut rest = self.kept.split_off(len);
+        std::mem::swap(&mut rest, &mut self.kept);
+        rest
+    }
+}
+
+impl Read for Tee {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buffer)?;
+        self.kept.extend_from_slice(&buffer[..len]);
+        Ok(len)
+    }
+}
+
+struct Counted {
+    inner: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buffer)?;
+        self.read.fetch_add(len as u64, Ordering::Relaxed);
+        Ok(len)
+    }
+}
+
+const CHUNK: usize = 64 * 1024;

@@ -1,0 +1,209 @@
+//! What is derived from the log to find things in it: how long each history is and where its entries stand, the
+//! state of each stream, requests, lookup tokens, erasures. A fold with a position, kept in sorted runs on a sled
+//! database of its own, with the newest rows in memory above them. It can be thrown away and folded again.
+//!
+//! Only what is durable is in it: the writer adds an entry after its sync and before its answer.
+
+mod fold;
+mod memory;
+mod read;
+mod rebuild;
+mod row;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use thiserror::Error;
+
+use crate::ledger::Change;
+use crate::ledger::ReplayError;
+use crate::log::EntryFault;
+use crate::store::StoreError;
+use crate::store::failpoint;
+use crate::store::runs::Position;
+use crate::store::runs::RunsError;
+use crate::store::runs::Table;
+use crate::store::runs::shielded;
+
+pub use fold::Identities;
+pub use fold::fold_log;
+use memory::Recent;
+pub use read::Placed;
+pub use rebuild::Rebuilt;
+
+/// Entries in memory before they are written as a run.
+const ENTRIES_IN_MEMORY: u64 = 32_768;
+
+/// The writer waits when there are this many, and the run before is still being written.
+const ENTRIES_IN_MEMORY_MAX: u64 = 4 * ENTRIES_IN_MEMORY;
+
+/// The derived index of one log.
+#[derive(Debug)]
+pub struct Index {
+    db: sled::Db,
+    /// The table that answers, and its generation. Guards which one that is.
+    live: RwLock<(u64, Arc<Table>)>,
+    /// Guards the rows in memory and the position that they reach.
+    recent: RwLock<Memory>,
+    /// Held while a run is written or tables are exchanged.
+    flushing: Mutex<()>,
+    /// Told when a run was written.
+    flushed: Condvar,
+    flushed_lock: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Memory {
+    active: Recent,
+    /// Being written as a run, and the position that it reaches.
+    frozen: Option<(Arc<Recent>, Position)>,
+    position: Position,
+}
+
+/// Why the index could not be read or folded.
+#[derive(Debug, Error)]
+pub enum IndexError {
+    /// Its store failed: throw it away and fold it again.
+    #[error(transparent)]
+    Runs(#[from] RunsError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An entry of the log is damaged.
+    #[error("entry {index}: {fault}")]
+    Entry {
+        /// Which.
+        index: u64,
+        /// What is wrong with it.
+        fault: EntryFault,
+    },
+    /// An entry cannot be folded by this program.
+    #[error(transparent)]
+    Replay(Box<ReplayError<Self>>),
+}
+
+impl Index {
+    /// Opens the index in a folder; an empty one where there is none or where it was folded by other rules.
+    ///
+    /// # Errors
+    ///
+    /// Its store failed: throw the folder away and open it again.
+    pub fn open(folder: &Path) -> Result<Self, IndexError> {
+        let config = sled::Config::new().path(folder).cache_capacity(128 << 20);
+        let db = quietly(move || config.open())?;
+        let generation = match db.get("generation").map_err(RunsError::from)? {
+            Some(bytes) => bytes.as_ref().try_into().map(u64::from_be_bytes).unwrap_or_default(),
+            None => 0,
+        };
+        let table = Table::open(&db, slot(generation), row::PREFIX_BYTES, row::version())?;
+        let position = table.position();
+        Ok(Self {
+            db,
+            live: RwLock::new((generation, Arc::new(table))),
+            recent: RwLock::new(Memory { active: Recent::default(), frozen: None, position }),
+            flushing: Mutex::default(),
+            flushed: Condvar::new(),
+            flushed_lock: Mutex::default(),
+        })
+    }
+
+    /// How far it is folded, rows in memory included.
+    pub fn position(&self) -> Position {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner).position
+    }
+
+    /// How far it is folded on disk.
+    pub fn synced_position(&self) -> Position {
+        self.table().1.position()
+    }
+
+    /// Which table answers: it grows by one with each promotion of a rebuilt one.
+    pub fn generation(&self) -> u64 {
+        self.table().0
+    }
+
+    /// Values written to sled since it was opened.
+    pub fn values_written(&self) -> u64 {
+        self.table().1.values_written()
+    }
+
+    fn table(&self) -> (u64, Arc<Table>) {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        (live.0, Arc::clone(&live.1))
+    }
+
+    /// Adds entries that are durable, and moves the position.
+    pub fn apply(&self, changes: &[Change], position: Position) {
+        let mut memory = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        for change in changes {
+            memory.active.apply(change);
+        }
+        memory.position = position;
+    }
+
+    /// Whether enough rows are in memory to write them as a run.
+    pub fn wants_flush(&self) -> bool {
+        let memory = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+        memory.active.entries >= ENTRIES_IN_MEMORY
+    }
+
+    /// Waits while memory is full and a run is still being written: how slow folds reach the clients.
+    pub fn wait_for_room(&self) {
+        let full = || {
+            let memory = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+            memory.active.entries >= ENTRIES_IN_MEMORY_MAX
+        };
+        let mut guard = self.flushed_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        while full() {
+            guard = self.flushed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Writes the rows in memory as a run and merges runs that have become many. On one thread at a time.
+    ///
+    /// # Errors
+    ///
+    /// Its store failed. What answers queries is still whole; nothing is lost that the log does not have.
+    pub fn flush(&self) -> Result<(), IndexError> {
+        let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (frozen, position) = {
+            let mut memory = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+            if memory.frozen.is_none() {
+                memory.frozen = Some((Arc::new(std::mem::take(&mut memory.active)), memory.position));
+            }
+            memory.frozen.clone().expect("it was just set")
+        };
+        self.wake();
+        let (_, table) = self.table();
+        failpoint::hit("view-batch");
+        quietly(|| table.add(&frozen.rows(), position))?;
+        self.recent.write().unwrap_or_else(PoisonError::into_inner).frozen = None;
+        while quietly(|| table.merge_some())? {}
+        Ok(())
+    }
+
+    fn wake(&self) {
+        drop(self.flushed_lock.lock());
+        self.flushed.notify_all();
+    }
+}
+
+/// The two tables of the index take turns.
+const fn slot(generation: u64) -> u8 {
+    if generation.is_multiple_of(2) { 1 } else { 2 }
+}
+
+/// sled panics on some damage; here that is an error like another.
+fn quietly<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<T, RunsError>
+where
+    RunsError: From<E>,
+{
+    shielded(work).and_then(|result| result.map_err(RunsError::from))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! Reading rows: memory first, then what is being written, then the runs. In this order a row that moves from one to
+//! the next while it is looked for is seen twice rather than not at all.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+
+use crate::events::EventType;
+use crate::index::Index;
+use crate::index::IndexError;
+use crate::index::memory::Recent;
+use crate::index::quietly;
+use crate::index::row;
+use crate::ledger::HistoryKey;
+use crate::ledger::ObjectRow;
+use crate::log::Key;
+use crate::store::runs::RunsError;
+
+/// An entry's place in a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Index of the entry.
+    pub index: u64,
+    /// Its event's type; `None` where this program does not know it.
+    pub event_type: Option<EventType>,
+}
+
+impl Index {
+    /// Looks into what is in memory; `None` when it says nothing.
+    fn in_memory<T>(&self, look: impl Fn(&Recent) -> Option<T>) -> Option<T> {
+        let memory = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+        look(&memory.active).or_else(|| memory.frozen.as_ref().and_then(|(frozen, _)| look(frozen)))
+    }
+
+    /// The newest row of a stream or subject.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn object(&self, key: &Key) -> Result<Option<ObjectRow>, IndexError> {
+        let token = row::half(key);
+        if let Some(object) = self.in_memory(|recent| recent.objects.get(&token).cloned()) {
+            return Ok(Some(object));
+        }
+        let Some(bytes) = self.get(&row::prefixed(b'o', &token))? else { return Ok(None) };
+        let object = postcard::from_bytes(&bytes).map_err(|_| damaged("an object's row cannot be read"))?;
+        Ok(Some(object))
+    }
+
+    /// Index of the first entry of a request.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn request(&self, token: &[u8; 16]) -> Result<Option<u64>, IndexError> {
+        if let Some(first) = self.in_memory(|recent| recent.requests.get(token).copied()) {
+            return Ok(Some(first));
+        }
+        Ok(self.get(&row::prefixed(b'r', token))?.map(|bytes| row::index_of(&bytes)))
+    }
+
+    /// The entity registered under a lookup token, and by which entry.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn identity(&self, token: &[u8; 16]) -> Result<Option<(u128, u64)>, IndexError> {
+        let key = row::prefixed(b'i', token);
+        let found = match self.in_memory(|recent| recent.others.get(&key).cloned()) {
+            Some(value) => Some(value),
+            None => self.get(&key)?.map(|bytes| bytes.to_vec()),
+        };
+        let Some(value) = found else { return Ok(None) };
+        let id = value.first_chunk().ok_or_else(|| damaged("a lookup row cannot be read"))?;
+        Ok(Some((u128::from_be_bytes(*id), row::index_of(&value))))
+    }
+
+    /// Places in a history after a position and up to another, ascending, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn history(
+        &self,
+        key: &HistoryKey,
+        after: Option<u64>,
+        upto: u64,
+        limit: usize,
+    ) -> Result<Vec<Placed>, IndexError> {
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        let rows = self.rows(&row::history(key, from), row::PREFIX_BYTES, upto, limit)?;
+        Ok(rows
+            .into_iter()
+            .map(|(index, value)| Placed { index, event_type: value.first().copied().and_then(row::event_type) })
+            .collect())
+    }
+
+    /// The last places in a history below a position, descending, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn history_backward(&self, key: &HistoryKey, below: u64, limit: usize) -> Result<Vec<Placed>, IndexError> {
+        let Some(upto) = below.checked_sub(1) else { return Ok(Vec::new()) };
+        let mut all = self.history(key, None, upto, usize::MAX)?;
+        all.reverse();
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    /// Streams of a kind whose first entry stands at `from` or after it and at `upto` or before it: index of that
+    /// entry and id, in that order.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn register(&self, kind: &str, from: u64, upto: u64, limit: usize) -> Result<Vec<(u64, u128)>, IndexError> {
+        let rows = self.rows(&row::with_index(b'k', &row::kind(kind), from), row::PREFIX_BYTES, upto, limit)?;
+        rows.into_iter()
+            .map(|(index, value)| {
+                let id = value.first_chunk().ok_or_else(|| damaged("a register's row cannot be read"))?;
+                Ok((index, u128::from_be_bytes(*id)))
+            })
+            .collect()
+    }
+
+    /// Erasures of an entry, as index of the ERASURE and the bits of the parts.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn erasures(&self, target: u64) -> Result<Vec<(u64, u32)>, IndexError> {
+        let rows = self.rows(&row::erasure(target, 0), 9, u64::MAX, usize::MAX)?;
+        rows.into_iter()
+            .map(|(index, value)| {
+                let parts = value.first_chunk().ok_or_else(|| damaged("an erasure's row cannot be read"))?;
+                Ok((index, u32::from_be_bytes(*parts)))
+            })
+            .collect()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<bytes::Bytes>, IndexError> {
+        let (_, table) = self.table();
+        Ok(quietly(|| table.get(key))?)
+    }
+
+    /// Rows from a key on that share its first `prefix` bytes and whose index is at most `upto`.
+    fn rows(&self, from: &[u8], prefix: usize, upto: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, IndexError> {
+        let (frozen, mut newest) = {
+            let memory = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+            (memory.frozen.as_ref().map(|(frozen, _)| Arc::clone(frozen)), memory.active.rows_from(from, prefix))
+        };
+        let mut found = Vec::new();
+        let (_, table) = self.table();
+        let mut collect = || -> Result<(), RunsError> {
+            let mut rows = table.rows_with_prefix(from)?;
+            while let Some((key, value)) = rows.next_row()? {
+                let index = row::index_of(&key);
+                if found.len() >= limit || key.get(..prefix) != from.get(..prefix) || index > upto {
+                    break;
+                }
+                found.push((index, value.to_vec()));
+            }
+            Ok(())
+        };
+        quietly(&mut collect)?;
+        let mut above = frozen.map(|frozen| frozen.rows_from(from, prefix)).unwrap_or_default();
+        above.append(&mut newest);
+        let last = found.last().map(|(index, _)| *index);
+        let newer = above.into_iter().filter(|(index, _)| *index <= upto && last.is_none_or(|last| *index > last));
+        found.extend(newer);
+        found.truncate(limit);
+        Ok(found)
+    }
+}
+
+impl Recent {
+    /// Rows of memory from a key on that share its prefix, ascending by index.
+    fn rows_from(&self, from: &[u8], prefix: usize) -> Vec<(u64, Vec<u8>)> {
+        if from.first() == Some(&b'h') {
+            let token: [u8; 16] = from[1..row::PREFIX_BYTES].try_into().expect("a prefix holds a token");
+            let first = row::index_of(from);
+            let places = self.histories.get(&token).into_iter().flatten();
+            return places.filter(|(index, _)| *index >= first).map(|(index, kind)| (*index, vec![*kind])).collect();
+        }
+        self.others
+            .range(from.to_vec()..)
+            .take_while(|(key, _)| key.get(..prefix) == from.get(..prefix))
+            .map(|(key, value)| (row::index_of(key), value.clone()))
+            .collect()
+    }
+}
+
+pub(super) const fn damaged(what: &'static str) -> IndexError {
+    IndexError::Runs(RunsError::Damaged { what })
+}

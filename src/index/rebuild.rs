@@ -1,0 +1,152 @@
+//! Rebuilding the index beside the live one, comparing both row by row, and promoting the new one.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+
+use crate::index::Identities;
+use crate::index::Index;
+use crate::index::IndexError;
+use crate::index::fold::fold_chunk;
+use crate::index::memory::Recent;
+use crate::index::quietly;
+use crate::index::row;
+use crate::index::slot;
+use crate::ledger::ObjectRow;
+use crate::ledger::Rows;
+use crate::log::Key;
+use crate::store::LogStore;
+use crate::store::runs::Position;
+use crate::store::runs::RunsError;
+use crate::store::runs::Table;
+
+/// Entries of a rebuild in memory before they are written as a run.
+const ENTRIES_IN_MEMORY: u64 = 131_072;
+
+/// What came of a rebuild.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Up to where both were folded.
+    pub position: Position,
+    /// Whether every row was the same.
+    pub equal: bool,
+    /// Rows compared.
+    pub rows: u64,
+    /// The generation that answers now.
+    pub generation: u64,
+}
+
+impl Index {
+    /// Folds the log again into a second table, compares it with the live one at the same position, and lets it
+    /// answer from then on. Appends and queries go on meanwhile. `progress` is told the entries folded and the goal.
+    ///
+    /// # Errors
+    ///
+    /// The log or the store of the index failed; the live table answers as before.
+    pub fn rebuild(
+        &self,
+        store: &dyn LogStore,
+        identities: &dyn Identities,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Rebuilt, IndexError> {
+        let generation = self.generation() + 1;
+        let fresh = quietly(|| Table::open(&self.db, slot(generation), row::PREFIX_BYTES, row::version()))?;
+        quietly(|| fresh.clear())?;
+        let mut side = Side { table: fresh, recent: Recent::default(), position: Position::START };
+        let goal = self.synced_position().size;
+        side.fold(store, identities, goal, |done| progress(done, goal))?;
+        // From here on the live table stands still: no run is written until the new one has taken its place.
+        let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, live) = self.table();
+        let goal = live.position().size;
+        side.fold(store, identities, goal, |done| progress(done, goal))?;
+        side.flush()?;
+        let (equal, rows) = quietly(|| same_rows(&live, &side.table))?;
+        let position = side.table.position();
+        quietly(|| {
+            self.db.insert("generation", &generation.to_be_bytes())?;
+            self.db.flush().map(drop)
+        })?;
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = (generation, Arc::new(side.table));
+        quietly(|| live.clear())?;
+        Ok(Rebuilt { position, equal, rows, generation })
+    }
+}
+
+/// The table that is built beside the live one.
+struct Side {
+    table: Table,
+    recent: Recent,
+    position: Position,
+}
+
+impl Side {
+    fn fold(
+        &mut self,
+        store: &dyn LogStore,
+        identities: &dyn Identities,
+        goal: u64,
+        mut progress: impl FnMut(u64),
+    ) -> Result<(), IndexError> {
+        while self.position.size < goal {
+            let (changes, position) = fold_chunk(self, store, identities, self.position.size, goal)?;
+            for change in &changes {
+                self.recent.apply(change);
+            }
+            self.position = position;
+            if self.recent.entries >= ENTRIES_IN_MEMORY {
+                self.flush()?;
+            }
+            progress(position.size);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), IndexError> {
+        let recent = std::mem::take(&mut self.recent);
+        quietly(|| self.table.add(&recent.rows(), self.position))?;
+        while quietly(|| self.table.merge_some())? {}
+        Ok(())
+    }
+}
+
+impl Rows for Side {
+    type Error = IndexError;
+
+    fn object(&self, key: &Key) -> Result<Option<ObjectRow>, IndexError> {
+        let token = row::half(key);
+        if let Some(object) = self.recent.objects.get(&token) {
+            return Ok(Some(object.clone()));
+        }
+        let Some(bytes) = quietly(|| self.table.get(&row::prefixed(b'o', &token)))? else { return Ok(None) };
+        let damaged = RunsError::Damaged { what: "an object's row cannot be read" };
+        postcard::from_bytes(&bytes).map(Some).map_err(|_| IndexError::Runs(damaged))
+    }
+
+    fn request(&self, _token: &[u8; 16]) -> Result<Option<u64>, IndexError> {
+        Ok(None)
+    }
+
+    fn identity(&self, _token: &[u8; 16]) -> Result<Option<u128>, IndexError> {
+        Ok(None)
+    }
+
+    fn history(&self, _key: &Key, _after: Option<u64>) -> Result<Vec<(u64, String)>, IndexError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Whether two tables hold the same rows, and how many the first holds.
+fn same_rows(one: &Table, other: &Table) -> Result<(bool, u64), RunsError> {
+    let (mut one, mut other) = (one.rows_from(&[])?, other.rows_from(&[])?);
+    let mut count = 0;
+    let mut equal = true;
+    loop {
+        let (a, b) = (one.next_row()?, other.next_row()?);
+        equal &= a == b;
+        match a {
+            Some(_) => count += 1,
+            None if b.is_none() => return Ok((equal, count)),
+            None => {}
+        }
+    }
+}

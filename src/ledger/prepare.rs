@@ -1,0 +1,353 @@
+//! A request as a client made it becomes one that the writer can place: checked, sealed, its manifests written.
+//! Everything that needs no place is done here, beside the writer and not in it.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::domain;
+use crate::events::Event;
+use crate::events::EventType;
+use crate::events::shape;
+use crate::ledger::change::HistoryKey;
+use crate::ledger::change::Opened;
+use crate::ledger::precondition::Condition;
+use crate::ledger::refusal::Refusal;
+use crate::log::Commitment;
+use crate::log::EVENTS_PER_REQUEST_MAX;
+use crate::log::Id;
+use crate::log::KEY_LEN;
+use crate::log::Key;
+use crate::log::Manifest;
+use crate::log::NONCE_LEN;
+use crate::log::Name;
+use crate::log::Open;
+use crate::log::PARTS_MAX;
+use crate::log::PartManifest;
+use crate::log::Salt;
+use crate::log::SealContext;
+use crate::log::SealedBy;
+use crate::log::open_commitment;
+use crate::log::payload_commitment;
+use crate::log::seal_part;
+use crate::log::sealed_hash;
+
+/// The longest event, personal fields included.
+pub const EVENT_BYTES_MAX: usize = 256 * 1024;
+
+/// The longest request: all its events together.
+pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The most subjects of one event.
+const SUBJECTS_MAX: usize = 64;
+
+/// Events that a client wants recorded, all or none.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Id of the caller in the policy file.
+    pub principal: String,
+    /// Made by the client.
+    pub request_id: [u8; 16],
+    /// In the order in which they are to stand.
+    pub events: Vec<Proposed>,
+    /// What must hold beforehand.
+    pub conditions: Vec<Condition>,
+}
+
+/// One event of a request.
+#[derive(Clone, Debug)]
+pub struct Proposed {
+    /// Its type.
+    pub event_type: EventType,
+    /// The message's bytes, as the client encoded them.
+    pub bytes: Bytes,
+}
+
+/// A request that is well-formed and sealed. Nothing of it is in the log.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Id of the caller.
+    pub principal: String,
+    /// Made by the client.
+    pub request_id: [u8; 16],
+    /// In order; 1 to 1,000.
+    pub events: Vec<PreparedEvent>,
+    /// What must hold beforehand.
+    pub conditions: Vec<Condition>,
+    /// About how many bytes it holds in memory.
+    pub len_bytes: usize,
+}
+
+/// An event that has everything but a place.
+#[derive(Clone, Debug)]
+pub struct PreparedEvent {
+    /// The event without its personal fields.
+    pub event: Event,
+    /// Its stream.
+    pub stream: Opened,
+    /// Key of its stream.
+    pub stream_key: Key,
+    /// Keys of its subjects, ascending, each once.
+    pub subject_keys: Vec<Key>,
+    /// What it points to in other streams.
+    pub links: Vec<HistoryKey>,
+    /// As it is stored.
+    pub manifest: Bytes,
+    /// As it stands in the leaf.
+    pub payload: Commitment,
+    /// As it is stored.
+    pub open: Open,
+    /// Ciphertexts, as they are stored.
+    pub parts: Vec<Bytes>,
+    /// Class and content of each part, to compare a repeated request with the recorded one.
+    pub contents: Vec<(u8, Bytes)>,
+    /// Lookup tokens of the entity that it registers.
+    pub identities: Vec<[u8; 16]>,
+}
+
+/// A data key, as far as sealing needs it.
+#[derive(Clone, Debug)]
+pub struct SealingKey {
+    /// As it stands in the manifest.
+    pub id: [u8; 16],
+    /// The secret.
+    pub key: [u8; KEY_LEN],
+}
+
+/// Where keys and random bytes come from.
+pub trait Vault {
+    /// 32 random bytes.
+    fn salt(&self) -> Salt;
+
+    /// 24 random bytes.
+    fn nonce(&self) -> [u8; NONCE_LEN];
+
+    /// The data key of an owner, class and year.
+    ///
+    /// # Errors
+    ///
+    /// The keys cannot be read.
+    fn sealing_key(&self, owner: &Key, class: u8, year: u16) -> Result<SealingKey, VaultError>;
+
+    /// Under what a native id stands in the lookup index.
+    fn lookup_token(&self, scheme: &str, value: &str) -> [u8; 16];
+
+    /// The origin of the log.
+    fn origin(&self) -> &str;
+}
+
+/// The keys cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("keys: {what}")]
+pub struct VaultError {
+    /// In words, without the key.
+    pub what: String,
+}
+
+/// Checks and seals a request.
+///
+/// # Errors
+///
+/// What is wrong with it; nothing was written.
+pub fn prepare(request: Request, vault: &impl Vault) -> Result<Prepared, Refusal> {
+    let found = request.events.len();
+    let count = u16::try_from(found).ok().filter(|count| (1..=EVENTS_PER_REQUEST_MAX).contains(count));
+    let Some(count) = count else { return Err(Refusal::EventCount { found }) };
+    let proposed: usize = request.events.iter().map(|event| event.bytes.len()).sum();
+    if proposed > REQUEST_BYTES_MAX {
+        return Err(Refusal::RequestTooLarge { found: proposed });
+    }
+    let place = RequestPlace { principal: &request.principal, request_id: request.request_id, count };
+    let events = (0..count)
+        .zip(&request.events)
+        .map(|(number, event)| prepare_event(&place, number, event, vault))
+        .collect::<Result<Vec<_>, _>>()?;
+    let len_bytes = events.iter().map(PreparedEvent::len_bytes).sum();
+    Ok(Prepared {
+        principal: request.principal,
+        request_id: request.request_id,
+        events,
+        conditions: request.conditions,
+        len_bytes,
+    })
+}
+
+impl PreparedEvent {
+    fn len_bytes(&self) -> usize {
+        let parts: usize = self.parts.iter().map(Bytes::len).sum();
+        // Contents and the decoded event are about as long again as what is stored.
+        512 + 2 * (self.manifest.len() + self.open.payload.len() + parts)
+    }
+}
+
+struct RequestPlace<'a> {
+    principal: &'a str,
+    request_id: [u8; 16],
+    count: u16,
+}
+
+fn prepare_event(
+    place: &RequestPlace<'_>,
+    number: u16,
+    proposed: &Proposed,
+    vault: &impl Vault,
+) -> Result<PreparedEvent, Refusal> {
+    let event_type = proposed.event_type;
+    if proposed.bytes.len() > EVENT_BYTES_MAX {
+        return Err(Refusal::EventTooLarge { number, found: proposed.bytes.len() });
+    }
+    let at = |fault| Refusal::Field { number, event_type, fault };
+    shape::check_proposed(event_type, &proposed.bytes).map_err(at)?;
+    let whole = Event::decode(event_type, &proposed.bytes).expect("the walk refused what cannot be decoded");
+    domain::check(&whole).map_err(|rejection| Refusal::Rule { number, event_type, rejection })?;
+    let identities = native_ids(&whole).map(|(scheme, value)| vault.lookup_token(scheme, value)).collect();
+    let encoded = Bytes::from(whole.encode());
+    let groups = shape::personal_groups(event_type, &encoded).map_err(at)?;
+    if groups.len() > PARTS_MAX {
+        return Err(Refusal::EventTooLarge { number, found: encoded.len() });
+    }
+    let (open, event) = if groups.is_empty() { (encoded.clone(), whole) } else { cut(event_type, &encoded, &groups) };
+    let names = Names::read(event_type, &open).map_err(at)?;
+    if names.subjects.len() > SUBJECTS_MAX {
+        return Err(Refusal::TooManySubjects { number, found: names.subjects.len() });
+    }
+    let mut parts = Vec::with_capacity(groups.len());
+    let mut contents = Vec::with_capacity(groups.len());
+    let mut named = Vec::with_capacity(groups.len());
+    for (part, group) in (0_u8..).zip(&groups) {
+        let content = encoded.slice(group.range.clone());
+        let owner = if group.owner.1.is_empty() { &names.stream } else { &owner_name(group).map_err(at)? };
+        let key = vault.sealing_key(&Key::of_subject(owner), group.class, group.year).map_err(Refusal::Keys)?;
+        let context = SealContext {
+            origin: vault.origin(),
+            request_id: place.request_id,
+            number,
+            part,
+            class: group.class,
+            key_id: key.id,
+        };
+        let (ciphertext, committed) = seal_part(&context, &key.key, &vault.nonce(), &vault.salt(), &content);
+        named.push(PartManifest {
+            class: group.class,
+            sealed_by: SealedBy::Service,
+            key_id: key.id,
+            len_bytes: u32::try_from(ciphertext.len()).expect("a part is shorter than its event"),
+            ciphertext: sealed_hash(&ciphertext),
+            content: committed,
+        });
+        parts.push(ciphertext);
+        contents.push((group.class, content));
+    }
+    let salt = vault.salt();
+    let manifest: Bytes = Manifest {
+        principal: place.principal.to_owned(),
+        request_id: place.request_id,
+        number,
+        count: place.count,
+        event_type: event_type.name().to_owned(),
+        version: event_type.version(),
+        open_len: u32::try_from(open.len()).expect("an open payload is shorter than its event"),
+        open: open_commitment(&salt, &open),
+        parts: named,
+    }
+    .encode()
+    .into();
+    Ok(PreparedEvent {
+        links: links(&event),
+        stream: Opened { kind: names.stream_kind, id: Id::parse(names.stream.id()).expect("a name has an id").0 },
+        stream_key: Key::of_stream(&names.stream),
+        subject_keys: names.subjects.into_iter().collect(),
+        payload: payload_commitment(&manifest),
+        manifest,
+        open: Open { salt, payload: open },
+        parts,
+        contents,
+        identities,
+        event,
+    })
+}
+
+fn owner_name(group: &shape::Group) -> Result<Name, shape::FieldFault> {
+    let rule = shape::FieldRule::Undecodable { what: "the owner of a data key has no name" };
+    Name::of(group.owner.0, &group.owner.1).map_err(|_| shape::FieldFault { path: String::new(), rule })
+}
+
+/// Takes the personal groups out of an event.
+fn cut(event_type: EventType, encoded: &Bytes, groups: &[shape::Group]) -> (Bytes, Event) {
+    let mut open = Vec::with_capacity(encoded.len());
+    let mut from = 0;
+    for group in groups {
+        open.extend_from_slice(&encoded[from..group.range.start]);
+        from = group.range.end;
+    }
+    open.extend_from_slice(&encoded[from..]);
+    let event = Event::decode(event_type, &open).expect("a message without some of its fields is still one");
+    (open.into(), event)
+}
+
+/// Stream and subjects of an open payload.
+pub(super) struct Names {
+    pub(super) stream_kind: &'static str,
+    pub(super) stream: Name,
+    pub(super) subjects: BTreeSet<Key>,
+}
+
+impl Names {
+    pub(super) fn read(event_type: EventType, open: &[u8]) -> Result<Self, shape::FieldFault> {
+        let unnamed = || shape::FieldFault {
+            path: String::new(),
+            rule: shape::FieldRule::Undecodable { what: "the event names no stream" },
+        };
+        let names = shape::read_open(event_type, open)?;
+        let (stream_kind, id) = names.stream.ok_or_else(unnamed)?;
+        let stream = Name::of(stream_kind, id).map_err(|_| unnamed())?;
+        let subjects = names
+            .subjects
+            .into_iter()
+            .map(|(kind, id)| Name::of(kind, id).map(|name| Key::of_subject(&name)).map_err(|_| unnamed()))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { stream_kind, stream, subjects })
+    }
+}
+
+/// What an event points to in other streams, for queries.
+pub(super) fn links(event: &Event) -> Vec<HistoryKey> {
+    let target = match event {
+        Event::DecisionIssued(event) => ("case", &event.case_id),
+        Event::AppealLodged(event) => ("decision", &event.decision_id),
+        Event::PersonRegistered(_)
+        | Event::OrganisationRegistered(_)
+        | Event::PositionAssigned(_)
+        | Event::PositionEnded(_)
+        | Event::CaseOpened(_)
+        | Event::AllegationRecorded(_)
+        | Event::AllegationFound(_)
+        | Event::CaseClosed(_)
+        | Event::DecisionModified(_)
+        | Event::DecisionAnnulled(_)
+        | Event::AppealDecided(_)
+        | Event::DeclarationSubmitted(_)
+        | Event::DeclarationAmended(_)
+        | Event::LegacyRecordImported(_)
+        | Event::EntryErased(_) => return Vec::new(),
+    };
+    Name::of(target.0, target.1).map(|name| HistoryKey::Link(Key::of_stream(&name))).into_iter().collect()
+}
+
+/// Ids under which other systems know the entity that an event registers.
+pub fn native_ids(event: &Event) -> impl Iterator<Item = (&str, &str)> {
+    let person = match event {
+        Event::PersonRegistered(event) => event.identity.as_ref(),
+        _ => None,
+    };
+    let body = match event {
+        Event::OrganisationRegistered(event) => Some(event),
+        _ => None,
+    };
+    let of_person = person.into_iter().flat_map(|identity| &identity.native_ids);
+    let of_body = body.into_iter().flat_map(|event| &event.organisation_ids);
+    of_person
+        .map(|id| (id.scheme.as_str(), id.value.as_str()))
+        .chain(of_body.map(|id| (id.scheme.as_str(), id.value.as_str())))
+}

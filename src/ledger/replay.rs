@@ -1,0 +1,137 @@
+//! What indexes learn of an entry that is read from the log: the same as when it was planned.
+
+use thiserror::Error;
+
+use crate::domain;
+use crate::domain::State;
+use crate::events::Event;
+use crate::events::EventType;
+use crate::ledger::change::Change;
+use crate::ledger::change::ErasedParts;
+use crate::ledger::change::HistoryKey;
+use crate::ledger::change::ObjectRow;
+use crate::ledger::change::Opened;
+use crate::ledger::change::request_token;
+use crate::ledger::overlay::Rows;
+use crate::ledger::prepare::links;
+use crate::log::Body;
+use crate::log::Checked;
+use crate::log::EventBody;
+use crate::log::Id;
+use crate::log::KEY_LEN;
+use crate::log::OpenError;
+use crate::log::SealContext;
+use crate::log::open_part;
+
+/// Why an entry cannot be folded. Nothing is skipped: the fold stops here and says so.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ReplayError<E> {
+    /// An event of a type or version that this program does not know: a newer one wrote it.
+    #[error("entry {index}: event {event_type}/{version} is unknown to this program")]
+    UnknownEvent {
+        /// Which entry.
+        index: u64,
+        /// As in the manifest.
+        event_type: String,
+        /// As in the manifest.
+        version: u16,
+    },
+    /// The open payload is not a message of its type, though it is what was committed.
+    #[error("entry {index}: the open payload is not a {event_type}")]
+    Undecodable {
+        /// Which entry.
+        index: u64,
+        /// As in the manifest.
+        event_type: String,
+    },
+    /// The index cannot be read.
+    #[error("{0}")]
+    Rows(E),
+}
+
+/// What indexes learn of an entry. `identities` are the lookup tokens of what it registers, as far as its identity
+/// can be opened.
+///
+/// # Errors
+///
+/// The entry cannot be folded; the index stays as it is.
+pub fn replay<R: Rows>(
+    entry: &Checked,
+    rows: &R,
+    identities: Vec<[u8; 16]>,
+) -> Result<Option<Change>, ReplayError<R::Error>> {
+    let (Some(body), Some(manifest)) = (entry.leaf.event(), entry.manifest.as_ref()) else { return Ok(None) };
+    let index = entry.leaf.index;
+    let event_type = EventType::parse(&manifest.event_type, manifest.version);
+    let unknown =
+        || ReplayError::UnknownEvent { index, event_type: manifest.event_type.clone(), version: manifest.version };
+    let event_type = event_type.ok_or_else(unknown)?;
+    let event = match &entry.entry.open {
+        None => None,
+        Some(open) => Some(
+            Event::decode(event_type, &open.payload)
+                .map_err(|_| ReplayError::Undecodable { index, event_type: manifest.event_type.clone() })?,
+        ),
+    };
+    let objects = objects(index, body, event.as_ref(), rows).map_err(ReplayError::Rows)?;
+    let histories = objects.iter().map(|(key, _)| HistoryKey::Leaf(*key));
+    let erased = match entry.leaf.body {
+        Body::Erasure(_, target) => Some(ErasedParts { target: target.index, parts: target.parts }),
+        Body::Event(_) | Body::Genesis(_) => None,
+    };
+    Ok(Some(Change {
+        index,
+        event_type: Some(event_type),
+        histories: histories.chain(event.iter().flat_map(links)).collect(),
+        opened: (body.stream.sequence == 0).then(|| opened(event_type, entry)).flatten(),
+        objects,
+        request: (manifest.number == 0).then(|| request_token(&manifest.principal, &manifest.request_id)),
+        identities,
+        erased,
+    }))
+}
+
+/// The rows of the stream and the subjects. An entry without its open payload leaves the state as it was.
+fn objects<R: Rows>(
+    index: u64,
+    body: &EventBody,
+    event: Option<&Event>,
+    rows: &R,
+) -> Result<Vec<(crate::log::Key, ObjectRow)>, R::Error> {
+    let before = rows.object(&body.stream.key)?.and_then(|row| row.state);
+    let state = match event {
+        Some(event) => domain::evolve(before, event),
+        None => before.unwrap_or(State::Empty),
+    };
+    let row = |sequence: u64, state| ObjectRow { count: sequence + 1, last: index, state };
+    let stream = (body.stream.key, row(body.stream.sequence, Some(state)));
+    let subjects = body.subjects.iter().map(|subject| (subject.key, row(subject.sequence, None)));
+    Ok(std::iter::once(stream).chain(subjects).collect())
+}
+
+/// The name of a stream stands in the open payload of its first entry alone.
+fn opened(event_type: EventType, entry: &Checked) -> Option<Opened> {
+    let open = entry.entry.open.as_ref()?;
+    let (kind, id) = crate::events::shape::read_open(event_type, &open.payload).ok()?.stream?;
+    Some(Opened { kind, id: Id::parse(id).ok()?.0 })
+}
+
+/// Opens a sealed part of an entry: the event message with that field alone.
+///
+/// # Errors
+///
+/// The key does not open it, or what was sealed is not what was committed.
+pub fn content_of(origin: &str, entry: &Checked, part: usize, key: &[u8; KEY_LEN]) -> Result<Vec<u8>, OpenError> {
+    let manifest = entry.manifest.as_ref().ok_or(OpenError::NotAuthentic)?;
+    let named = manifest.parts.get(part).ok_or(OpenError::NotAuthentic)?;
+    let ciphertext = entry.entry.parts.get(part).and_then(Option::as_ref).ok_or(OpenError::NotAuthentic)?;
+    let context = SealContext {
+        origin,
+        request_id: manifest.request_id,
+        number: manifest.number,
+        part: u8::try_from(part).expect("at most 31 parts"),
+        class: named.class,
+        key_id: named.key_id,
+    };
+    open_part(&context, key, ciphertext, &named.content)
+}

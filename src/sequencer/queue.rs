@@ -1,0 +1,114 @@
+//! The bounded queue before the writer: so many requests, so many bytes, never unbounded memory.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
+
+use crate::ledger::Prepared;
+use crate::sequencer::AppendError;
+use crate::sequencer::Recorded;
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests.
+    pub requests_max: u32,
+    /// Bytes, as [`Prepared::len_bytes`] counts them.
+    pub bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { requests_max: 8192, bytes_max: 64 << 20 }
+    }
+}
+
+/// What comes back when the request is durable or refused.
+pub type Answer = oneshot::Receiver<Result<Recorded, AppendError>>;
+
+/// A request that waits.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) request: Prepared,
+    /// On the monotonic clock of the service; past it the request gets no place.
+    pub(super) deadline_ms: Option<u64>,
+    pub(super) answer: oneshot::Sender<Result<Recorded, AppendError>>,
+    _places: [OwnedSemaphorePermit; 2],
+}
+
+/// Where requests go in.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    sender: mpsc::Sender<Job>,
+    requests: Arc<Semaphore>,
+    /// One permit a kibibyte.
+    kibibytes: Arc<Semaphore>,
+    kibibytes_max: u32,
+}
+
+pub(super) fn queue(limits: Limits) -> (Queue, mpsc::Receiver<Job>) {
+    let (sender, jobs) = mpsc::channel();
+    let kibibytes_max = u32::try_from(limits.bytes_max / 1024).unwrap_or(u32::MAX).max(1);
+    let queue = Queue {
+        sender,
+        requests: Arc::new(Semaphore::new(limits.requests_max as usize)),
+        kibibytes: Arc::new(Semaphore::new(kibibytes_max as usize)),
+        kibibytes_max,
+    };
+    (queue, jobs)
+}
+
+impl Queue {
+    /// Queues a request, or says at once that there is no room. Whoever drops the answer cancels nothing that has a
+    /// place.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::QueueFull`] or [`AppendError::Ending`]; nothing was written.
+    pub fn try_submit(&self, request: Prepared, deadline_ms: Option<u64>) -> Result<Answer, AppendError> {
+        let full = |error| match error {
+            tokio::sync::TryAcquireError::Closed => AppendError::Ending,
+            tokio::sync::TryAcquireError::NoPermits => AppendError::QueueFull,
+        };
+        let place = Arc::clone(&self.requests).try_acquire_owned().map_err(full)?;
+        let room = Arc::clone(&self.kibibytes).try_acquire_many_owned(self.room(&request)).map_err(full)?;
+        self.send(request, deadline_ms, [place, room])
+    }
+
+    /// Queues a request as soon as there is room: how back-pressure reaches a stream.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Ending`]; nothing was written.
+    pub async fn submit(&self, request: Prepared) -> Result<Answer, AppendError> {
+        let ending = |_| AppendError::Ending;
+        let place = Arc::clone(&self.requests).acquire_owned().await.map_err(ending)?;
+        let room = Arc::clone(&self.kibibytes).acquire_many_owned(self.room(&request)).await.map_err(ending)?;
+        self.send(request, None, [place, room])
+    }
+
+    /// Takes no more.
+    pub(super) fn close(&self) {
+        self.requests.close();
+        self.kibibytes.close();
+    }
+
+    fn room(&self, request: &Prepared) -> u32 {
+        u32::try_from(request.len_bytes / 1024 + 1).unwrap_or(u32::MAX).min(self.kibibytes_max)
+    }
+
+    fn send(
+        &self,
+        request: Prepared,
+        deadline_ms: Option<u64>,
+        places: [OwnedSemaphorePermit; 2],
+    ) -> Result<Answer, AppendError> {
+        let (answer, receiver) = oneshot::channel();
+        let job = Job { request, deadline_ms, answer, _places: places };
+        self.sender.send(job).map_err(|_| AppendError::Ending)?;
+        Ok(receiver)
+    }
+}

@@ -1,0 +1,277 @@
+//! The catalogue of errors: one enum, one file. Each has a code, a reason that machines read, the keys of its metadata,
+//! and what the client should do. Messages are for people and never hold personal data.
+
+use tonic::Code;
+use tonic::Status;
+use tonic_types::ErrorDetails;
+use tonic_types::StatusExt;
+
+use crate::domain::RuleKind;
+use crate::events::shape::FieldRule;
+use crate::index::IndexError;
+use crate::ledger::Expected;
+use crate::ledger::Refusal;
+use crate::ledger::Violation;
+use crate::sequencer::AppendError;
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "probity";
+
+/// Longer messages break calls of some clients.
+const MESSAGE_BYTES_MAX: usize = 512;
+
+/// How many violations are told in one answer.
+const VIOLATIONS_MAX: usize = 16;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $reason:ident, $code:ident, $name:literal, [$($key:literal),*], $action:literal;)*) => {
+        /// Why a call failed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $($(#[$doc])* $reason,)*
+        }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$reason,)*];
+
+            /// The gRPC code.
+            pub const fn code(self) -> Code {
+                match self { $(Self::$reason => Code::$code,)* }
+            }
+
+            /// As it stands in `ErrorInfo.reason`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$reason => $name,)* }
+            }
+
+            /// Keys that `ErrorInfo.metadata` has.
+            pub const fn keys(self) -> &'static [&'static str] {
+                match self { $(Self::$reason => &[$($key),*],)* }
+            }
+
+            /// What the client should do.
+            pub const fn action(self) -> &'static str {
+                match self { $(Self::$reason => $action,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A field of the request or of an event breaks a rule of its own.
+    FieldInvalid, InvalidArgument, "FIELD_INVALID", ["field", "rule"], "correct the field; do not retry as it is";
+    /// A message has a field that this server does not know.
+    UnknownField, InvalidArgument, "UNKNOWN_FIELD", ["field"], "use the server's protos, or a newer server";
+    /// An event is of a type that this server does not know, or that clients do not append.
+    EventTypeUnknown, InvalidArgument, "EVENT_TYPE_UNKNOWN", ["field"], "see GetServerInfo for the types";
+    /// An event's bytes are not a message of its type.
+    PayloadUndecodable, InvalidArgument, "PAYLOAD_UNDECODABLE", ["field"], "encode the event with the server's protos";
+    /// No event in a request, or more than 1,000.
+    EventCount, InvalidArgument, "EVENT_COUNT", ["found", "max"], "split the request";
+    /// An event is longer than 256 KiB.
+    EventTooLarge, InvalidArgument, "EVENT_TOO_LARGE", ["field", "found", "max"], "split the event";
+    /// The events of a request are longer than 4 MiB.
+    RequestTooLarge, InvalidArgument, "REQUEST_TOO_LARGE", ["found", "max"], "split the request";
+    /// An event is about more than 64 subjects.
+    TooManySubjects, InvalidArgument, "TOO_MANY_SUBJECTS", ["field", "found", "max"], "write several events in one request";
+    /// A page token is of another query, was changed, or is too old.
+    PageTokenInvalid, InvalidArgument, "PAGE_TOKEN_INVALID", [], "ask for the first page again";
+    /// `known_at` lies in the future.
+    KnownAtInFuture, InvalidArgument, "KNOWN_AT_IN_FUTURE", ["head"], "ask at or before the head";
+    /// An event says what cannot be true of what is recorded.
+    RuleViolated, FailedPrecondition, "RULE_VIOLATED", ["field", "rule"], "read the record, then correct the event";
+    /// A native id is registered already.
+    AlreadyRegistered, AlreadyExists, "ALREADY_REGISTERED", ["field", "entity"], "use the entity that is registered";
+    /// A request id was used for other content.
+    RequestIdReused, AlreadyExists, "REQUEST_ID_REUSED", ["first_position"], "use a new request id for new content";
+    /// A history is in another state than the preconditions want.
+    RevisionConflict, Aborted, "REVISION_CONFLICT", ["violations"], "read the history, decide again, retry";
+    /// There is an event that the preconditions exclude.
+    ConditionViolated, Aborted, "CONDITION_VIOLATED", ["violations"], "read the history, decide again, retry";
+    /// The queue of appends is full.
+    WriteQueueFull, ResourceExhausted, "WRITE_QUEUE_FULL", [], "retry after the delay, with the same request id";
+    /// Free space is below the reserve.
+    DiskNearlyFull, ResourceExhausted, "DISK_NEARLY_FULL", [], "tell the operator; nothing was written";
+    /// The server's clock is more than 10 s behind the last entry.
+    ClockBehind, Unavailable, "CLOCK_BEHIND", ["by_ms"], "tell the operator; retry later";
+    /// The server's clock jumped forward.
+    ClockJumped, Unavailable, "CLOCK_JUMPED", ["by_ms"], "tell the operator; retry later";
+    /// The deadline passed before the request had a place; surely not written.
+    DeadlineBeforeCommit, DeadlineExceeded, "DEADLINE_BEFORE_COMMIT", [], "retry";
+    /// The store failed in the middle of the commit.
+    CommitOutcomeUnknown, Unknown, "COMMIT_OUTCOME_UNKNOWN", [], "ask again with the same request id";
+    /// An earlier failure stopped all writing.
+    WritingStopped, Unavailable, "WRITING_STOPPED", [], "tell the operator; reads go on";
+    /// The server is ending.
+    ServerShuttingDown, Unavailable, "SERVER_SHUTTING_DOWN", [], "retry elsewhere or later, with the same request id";
+    /// No entry has this position.
+    EntryNotFound, NotFound, "ENTRY_NOT_FOUND", ["position", "head"], "ask at or before the head";
+    /// Nothing is recorded under this name.
+    RecordNotFound, NotFound, "RECORD_NOT_FOUND", [], "check the name; it may be recorded later";
+    /// The views did not reach the position in time.
+    ReadPositionTimeout, Unavailable, "READ_POSITION_TIMEOUT", ["applied", "wanted"], "retry";
+    /// A client reads a subscription too slowly for the server to end it gracefully.
+    ResponseTooLarge, ResourceExhausted, "RESPONSE_TOO_LARGE", ["found", "max"], "ask for less";
+    /// What is stored is not what was recorded.
+    EntryDamaged, DataLoss, "ENTRY_DAMAGED", ["position"], "tell the operator: run probity verify";
+    /// The index, the keys or the store cannot be read.
+    StoreUnreadable, Internal, "STORE_UNREADABLE", [], "tell the operator";
+}
+
+impl Reason {
+    /// A status of this reason. `metadata` has the keys of [`Reason::keys`].
+    pub fn status(self, message: impl Into<String>, metadata: &[(&str, String)]) -> Status {
+        self.with_details(message, metadata, ErrorDetails::new())
+    }
+
+    /// The same, with further details.
+    pub fn with_details(
+        self,
+        message: impl Into<String>,
+        metadata: &[(&str, String)],
+        mut details: ErrorDetails,
+    ) -> Status {
+        let metadata: std::collections::HashMap<_, _> =
+            metadata.iter().map(|(key, value)| ((*key).to_owned(), short(value.clone()))).collect();
+        details.set_error_info(self.name(), DOMAIN, metadata);
+        Status::with_error_details(self.code(), short(message.into()), details)
+    }
+}
+
+fn short(mut text: String) -> String {
+    if text.len() > MESSAGE_BYTES_MAX {
+        let end = (0..=MESSAGE_BYTES_MAX - 3).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// A field of a request that breaks a rule.
+pub fn field_invalid(field: &str, rule: &str, message: impl Into<String>) -> Status {
+    let message = message.into();
+    let mut details = ErrorDetails::new();
+    details.add_bad_request_violation(field, short(message.clone()));
+    let metadata = [("field", field.to_owned()), ("rule", rule.to_owned())];
+    Reason::FieldInvalid.with_details(format!("{field}: {message}"), &metadata, details)
+}
+
+/// The status of a refused append.
+pub fn of_append(error: &AppendError) -> Status {
+    match error {
+        AppendError::Refused(refusal) => of_refusal(refusal),
+        AppendError::QueueFull => {
+            let mut details = ErrorDetails::new();
+            details.set_retry_info(Some(std::time::Duration::from_millis(50)));
+            Reason::WriteQueueFull.with_details(error.to_string(), &[], details)
+        }
+        AppendError::DiskNearlyFull => Reason::DiskNearlyFull.status(error.to_string(), &[]),
+        AppendError::ClockBehind { by_ms } => {
+            Reason::ClockBehind.status(error.to_string(), &[("by_ms", by_ms.to_string())])
+        }
+        AppendError::ClockJumped { by_ms } => {
+            Reason::ClockJumped.status(error.to_string(), &[("by_ms", by_ms.to_string())])
+        }
+        AppendError::DeadlineBeforeCommit => Reason::DeadlineBeforeCommit.status(error.to_string(), &[]),
+        AppendError::OutcomeUnknown => Reason::CommitOutcomeUnknown.status(error.to_string(), &[]),
+        AppendError::Stopped => Reason::WritingStopped.status(error.to_string(), &[]),
+        AppendError::Ending => Reason::ServerShuttingDown.status(error.to_string(), &[]),
+        AppendError::IndexUnreadable => Reason::StoreUnreadable.status(error.to_string(), &[]),
+    }
+}
+
+/// The status of a refused request.
+pub fn of_refusal(refusal: &Refusal) -> Status {
+    let message = refusal.to_string();
+    let event = |number: &u16| ("field", format!("events[{number}]"));
+    let sizes = |found: &usize, max: usize| [("found", found.to_string()), ("max", max.to_string())];
+    match refusal {
+        Refusal::EventCount { found } => Reason::EventCount.status(message, &sizes(found, 1000)),
+        Refusal::RequestTooLarge { found } => {
+            Reason::RequestTooLarge.status(message, &sizes(found, crate::ledger::REQUEST_BYTES_MAX))
+        }
+        Refusal::EventTooLarge { number, found } => {
+            let [found, max] = sizes(found, crate::ledger::EVENT_BYTES_MAX);
+            Reason::EventTooLarge.status(message, &[event(number), found, max])
+        }
+        Refusal::TooManySubjects { number, found } => {
+            let [found, max] = sizes(found, 64);
+            Reason::TooManySubjects.status(message, &[event(number), found, max])
+        }
+        Refusal::Field { number, fault, .. } => {
+            let field = field_path(*number, &fault.path);
+            match &fault.rule {
+                FieldRule::Unknown { .. } => Reason::UnknownField.status(message, &[("field", field)]),
+                FieldRule::Undecodable { .. } => Reason::PayloadUndecodable.status(message, &[("field", field)]),
+                rule => field_invalid(&field, rule.name(), rule.to_string()),
+            }
+        }
+        Refusal::Rule { number, rejection, .. } => {
+            let field = field_path(*number, &rejection.field);
+            let rule = rejection.rule.name();
+            match rejection.rule.kind() {
+                RuleKind::Field => field_invalid(&field, rule, rejection.to_string()),
+                RuleKind::State => {
+                    let mut details = ErrorDetails::new();
+                    details.add_precondition_failure_violation(rule, field.clone(), short(rejection.to_string()));
+                    let metadata = [("field", field), ("rule", rule.to_owned())];
+                    Reason::RuleViolated.with_details(message, &metadata, details)
+                }
+            }
+        }
+        Refusal::AlreadyRegistered { number, entity_id, .. } => {
+            let metadata = [event(number), ("entity", format!("entity/{entity_id}"))];
+            Reason::AlreadyRegistered.status(message, &metadata)
+        }
+        Refusal::RequestIdReused { first_position } => {
+            Reason::RequestIdReused.status(message, &[("first_position", first_position.to_string())])
+        }
+        Refusal::Conditions(violations) => of_violations(&message, violations),
+        Refusal::Keys(_) => Reason::StoreUnreadable.status("the keys cannot be read", &[]),
+    }
+}
+
+fn field_path(number: u16, path: &str) -> String {
+    if path.is_empty() { format!("events[{number}]") } else { format!("events[{number}].{path}") }
+}
+
+fn of_violations(message: &str, violations: &[Violation]) -> Status {
+    let mut details = ErrorDetails::new();
+    for violation in violations.iter().take(VIOLATIONS_MAX) {
+        match violation {
+            Violation::Revision { condition, name, expected, actual } => {
+                let expected = match expected {
+                    Expected::Absent => "no entry".to_owned(),
+                    Expected::Exists => "an entry".to_owned(),
+                    Expected::Revision(revision) => format!("revision {revision}"),
+                };
+                let actual = actual.map_or_else(|| "no entry".to_owned(), |revision| format!("revision {revision}"));
+                let description = format!("preconditions[{condition}]: expected {expected}, actual {actual}");
+                details.add_precondition_failure_violation("REVISION", name.clone(), description);
+            }
+            Violation::Matching { condition, name, position } => {
+                let description = format!("preconditions[{condition}]: a matching event stands at position {position}");
+                details.add_precondition_failure_violation("NO_MATCHING_EVENTS", name.clone(), description);
+            }
+        }
+    }
+    let all_matching = violations.iter().all(|violation| matches!(violation, Violation::Matching { .. }));
+    let reason = if all_matching { Reason::ConditionViolated } else { Reason::RevisionConflict };
+    reason.with_details(message, &[("violations", violations.len().to_string())], details)
+}
+
+/// The status of a failed read.
+pub fn of_index(error: &IndexError) -> Status {
+    match error {
+        IndexError::Entry { index, .. } => {
+            tracing::error!(%error, "an entry is damaged");
+            let metadata = [("position", index.to_string())];
+            Reason::EntryDamaged.status("what is stored is not what was recorded", &metadata)
+        }
+        IndexError::Runs(_) | IndexError::Store(_) | IndexError::Replay(_) => {
+            tracing::error!(%error, "a read failed");
+            Reason::StoreUnreadable.status("the store cannot be read", &[])
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `LedgerService`: appending to the log, and reading it as it is.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Request;
+use tonic::Response;
+use tonic::Status;
+use tonic::Streaming;
+
+use crate::ledger::prepare;
+use crate::proto::v1;
+use crate::proto::v1::append_stream_response::Result as StreamResult;
+use crate::proto::v1::ledger_service_server::LedgerService;
+use crate::sequencer::Answer;
+use crate::sequencer::AppendError;
+use crate::server::convert;
+use crate::server::errors::Reason;
+use crate::server::errors::field_invalid;
+use crate::server::errors::of_append;
+use crate::server::errors::of_index;
+use crate::server::errors::of_refusal;
+use crate::server::read;
+use crate::server::subscribe;
+use crate::service::Service;
+
+/// Appends of one stream that wait for their commit.
+const IN_FLIGHT_MAX: usize = 64;
+
+/// Messages of a stream that wait for the client to read them.
+const MESSAGES_WAITING: usize = 2;
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// The service over one log.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    service: Arc<Service>,
+    stop: CancellationToken,
+}
+
+impl Ledger {
+    /// Over a log; its streams end when `stop` is cancelled.
+    pub const fn new(service: Arc<Service>, stop: CancellationToken) -> Self {
+        Self { service, stop }
+    }
+
+    fn prepare(&self, append: v1::AppendRequest) -> Result<crate::ledger::Prepared, Status> {
+        prepare(convert::request(append)?, self.service.vault()).map_err(|refusal| of_refusal(&refusal))
+    }
+}
+
+/// Waits for the writer. Whoever stops waiting cancels nothing.
+async fn answered(answer: Answer) -> Result<v1::AppendResponse, Status> {
+    match answer.await {
+        Ok(Ok(recorded)) => Ok(convert::receipt(recorded)),
+        Ok(Err(error)) => Err(of_append(&error)),
+        Err(_) => Err(of_append(&AppendError::OutcomeUnknown)),
+    }
+}
+
+#[tonic::async_trait]
+impl LedgerService for Ledger {
+    async fn append(&self, request: Request<v1::AppendRequest>) -> Result<Response<v1::AppendResponse>, Status> {
+        let clock = self.service.clock();
+        let deadline_ms = timeout(&request)
+            .map(|timeout| clock.monotonic_ms().saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
+        let prepared = self.prepare(request.into_inner())?;
+        let answer = self.service.queue().try_submit(prepared, deadline_ms).map_err(|error| of_append(&error))?;
+        answered(answer).await.map(Response::new)
+    }
+
+    type AppendStreamStream = Answers<v1::AppendStreamResponse>;
+
+    async fn append_stream(
+        &self,
+        request: Request<Streaming<v1::AppendStreamRequest>>,
+    ) -> Result<Response<Self::AppendStreamStream>, Status> {
+        let mut requests = request.into_inner();
+        let (sender, receiver) = mpsc::channel::<Result<Result<Answer, Status>, Status>>(IN_FLIGHT_MAX);
+        let ledger = self.clone();
+        tokio::spawn(async move {
+            loop {
+                let next = tokio::select! {
+                    next = requests.message() => next,
+                    () = ledger.stop.cancelled() => Err(of_append(&AppendError::Ending)),
+                };
+                let step = match next {
+                    Ok(None) => return,
+                    Ok(Some(message)) => Ok(ledger.queue(message).await),
+                    Err(status) => Err(status),
+                };
+                let ends = step.is_err();
+                // When the client goes away, what is queued keeps its place.
+                if sender.send(step).await.is_err() || ends {
+                    return;
+                }
+            }
+        });
+        let answers = ReceiverStream::new(receiver).then(|step| async {
+            let result = match step? {
+                Ok(answer) => answered(answer).await,
+                Err(refusal) => Err(refusal),
+            };
+            let result = match result {
+                Ok(receipt) => StreamResult::Receipt(receipt),
+                Err(status) => StreamResult::Refusal(refusal(&status)),
+            };
+            Ok(v1::AppendStreamResponse { result: Some(result) })
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn get_entry(&self, request: Request<v1::GetEntryRequest>) -> Result<Response<v1::GetEntryResponse>, Status> {
+        let request = request.into_inner();
+        let full = read::is_full(request.view)?;
+        let reader = self.service.reader();
+        let entry = reader.entry(request.position).map_err(|error| of_index(&error))?.ok_or_else(|| {
+            let metadata = [("position", request.position.to_string()), ("head", (reader.size() - 1).to_string())];
+            Reason::EntryNotFound.status("no entry has this position", &metadata)
+        })?;
+        Ok(Response::new(v1::GetEntryResponse { entry: Some(convert::entry(entry, full)) }))
+    }
+
+    type ReadEntriesStream = Answers<v1::ReadEntriesResponse>;
+
+    async fn read_entries(
+        &self,
+        request: Request<v1::ReadEntriesRequest>,
+    ) -> Result<Response<Self::ReadEntriesStream>, Status> {
+        let mut reading = read::Reading::begin(self.service.reader().clone(), request.into_inner())?;
+        let (sender, receiver) = mpsc::channel(MESSAGES_WAITING);
+        let stop = self.stop.clone();
+        tokio::task::spawn_blocking(move || {
+            while let Some(message) = reading.next_message().transpose() {
+                let ends = message.is_err();
+                if stop.is_cancelled() || sender.blocking_send(message).is_err() || ends {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    type SubscribeStream = Answers<v1::SubscribeResponse>;
+
+    async fn subscribe(
+        &self,
+        request: Request<v1::SubscribeRequest>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let following = subscribe::Following::begin(self.service.reader().clone(), request.into_inner())?;
+        let (sender, receiver) = mpsc::channel(MESSAGES_WAITING);
+        tokio::spawn(following.run(self.service.head(), self.stop.clone(), sender));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn get_head(&self, _: Request<v1::GetHeadRequest>) -> Result<Response<v1::GetHeadResponse>, Status> {
+        let head = *self.service.head().borrow();
+        Ok(Response::new(v1::GetHeadResponse {
+            position: head.size - 1,
+            leaf_hash: head.leaf_hash.as_bytes().to_vec().into(),
+            recorded_at: Some(convert::timestamp(head.recorded_at_ms)),
+            origin: crate::ledger::Vault::origin(self.service.vault()).to_owned(),
+        }))
+    }
+
+    async fn resolve_position(
+        &self,
+        request: Request<v1::ResolvePositionRequest>,
+    ) -> Result<Response<v1::ResolvePositionResponse>, Status> {
+        let time = request.into_inner().time.ok_or_else(|| field_invalid("time", "REQUIRED", "must be set"))?;
+        let unix_ms = convert::unix_ms(&time, "time")?;
+        if unix_ms > self.service.clock().unix_ms() {
+            return Err(field_invalid("time", "IN_FUTURE", "must not be in the future"));
+        }
+        let position = self.service.reader().position_at(unix_ms).map_err(|error| of_index(&error))?;
+        Ok(Response::new(v1::ResolvePositionResponse { position }))
+    }
+}
+
+impl Ledger {
+    async fn queue(&self, message: v1::AppendStreamRequest) -> Result<Answer, Status> {
+        let append = message.append.ok_or_else(|| field_invalid("append", "REQUIRED", "must be set"))?;
+        let prepared = self.prepare(append)?;
+        self.service.queue().submit(prepared).await.map_err(|error| of_append(&error))
+    }
+}
+
+/// A status as a message.
+fn refusal(status: &Status) -> tonic_types::pb::Status {
+    let whole = <tonic_types::pb::Status as prost::Message>::decode(status.details());
+    whole.unwrap_or_else(|_| tonic_types::pb::Status {
+        code: status.code().into(),
+        message: status.message().to_owned(),
+        details: Vec::new(),
+    })
+}
+
+/// The caller's deadline: `grpc-timeout`, digits and a unit.
+fn timeout<T>(request: &Request<T>) -> Option<Duration> {
+    let text = request.metadata().get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let amount: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(amount.saturating_mul(3600)),
+        "M" => Duration::from_secs(amount.saturating_mul(60)),
+        "S" => Duration::from_secs(amount),
+        "m" => Duration::from_millis(amount),
+        "u" => Duration::from_micros(amount),
+        "n" => Duration::from_nanos(amount),
+        _ => return None,
+    })
+}

@@ -1,0 +1,177 @@
+//! Serving: a listener, the services, and an orderly end with a hard deadline.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::server::HealthReporter;
+
+use crate::events::DESCRIPTORS;
+use crate::proto::v1::admin_service_server::AdminServiceServer;
+use crate::proto::v1::ledger_service_server::LedgerServiceServer;
+use crate::sequencer::Health;
+use crate::sequencer::Limits;
+use crate::server::admin_service::Admin;
+use crate::server::ledger_service::Ledger;
+use crate::service::OpenError;
+use crate::service::Service;
+
+/// A request may be longer than its events by its conditions.
+const DECODED_BYTES_MAX: usize = 8 << 20;
+
+/// Streams that one connection may have open.
+const STREAMS_PER_CONNECTION: u32 = 256;
+
+/// How the service is served.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Where; port 0 picks one.
+    pub listen: SocketAddr,
+    /// Of the queue, to tell clients.
+    pub limits: Limits,
+    /// How long calls may take to end when the service stops; then they are cut.
+    pub stop_within: Duration,
+}
+
+/// Why it could not be served.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// As configured.
+        address: SocketAddr,
+        /// What the system said.
+        error: String,
+    },
+    /// The connection layer failed.
+    #[error("the server stopped: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// The log could not be closed in order; nothing acknowledged is lost.
+    #[error(transparent)]
+    Close(#[from] OpenError),
+}
+
+/// A service that takes calls.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    service: Arc<Service>,
+    stop: CancellationToken,
+    served: JoinHandle<Result<(), tonic::transport::Error>>,
+    stop_within: Duration,
+}
+
+/// Serves a log.
+///
+/// # Errors
+///
+/// The address cannot be had; the log is closed again.
+pub async fn serve(service: Service, settings: Settings) -> Result<Running, ServeError> {
+    let listening = |error: String| ServeError::Listen { address: settings.listen, error };
+    let incoming = match TcpIncoming::bind(settings.listen) {
+        Ok(incoming) => incoming.with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60))),
+        Err(error) => {
+            service.stop()?;
+            return Err(listening(error.to_string()));
+        }
+    };
+    let address = incoming.local_addr().map_err(|error| listening(error.to_string()))?;
+    let service = Arc::new(service);
+    let stop = CancellationToken::new();
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    tokio::spawn(report_health(health_reporter, service.health(), stop.clone()));
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .expect("the descriptors were made by the build");
+    let ledger = LedgerServiceServer::new(Ledger::new(Arc::clone(&service), stop.clone()))
+        .max_decoding_message_size(DECODED_BYTES_MAX);
+    let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits));
+    let router = Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(8 << 20)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .add_service(health)
+        .add_service(reflection)
+        .add_service(ledger)
+        .add_service(admin);
+    let stopped = stop.clone();
+    let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
+    Ok(Running { address, service, stop, served, stop_within: settings.stop_within })
+}
+
+impl Running {
+    /// The log that is served.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// Takes no more calls, lets those that are under way end, within the deadline, and closes the log.
+    ///
+    /// # Errors
+    ///
+    /// The log could not be closed in order; nothing acknowledged is lost.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        let Self { service, stop, mut served, stop_within, .. } = self;
+        stop.cancel();
+        // A graceful end can wait for ever on a connection that does not end; so the deadline is hard.
+        if tokio::time::timeout(stop_within, &mut served).await.is_err() {
+            tracing::warn!("calls did not end in time and were cut");
+            served.abort();
+        }
+        drop(served.await);
+        let closed = tokio::task::spawn_blocking(move || close(service));
+        match closed.await {
+            Ok(closed) => Ok(closed?),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Closes the log when the last call has let go of it.
+fn close(mut service: Arc<Service>) -> Result<(), OpenError> {
+    for _ in 0..200 {
+        match Arc::try_unwrap(service) {
+            Ok(service) => return service.stop(),
+            Err(shared) => service = shared,
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    tracing::warn!("a call still holds the log; it is left as after a crash, which loses nothing");
+    Ok(())
+}
+
+/// Health of the whole service and of each of its parts; appends are not served once the writer has stopped.
+async fn report_health(
+    reporter: HealthReporter,
+    mut health: tokio::sync::watch::Receiver<Health>,
+    stop: CancellationToken,
+) {
+    reporter.set_serving::<AdminServiceServer<Admin>>().await;
+    loop {
+        let writing = *health.borrow_and_update() == Health::Writing;
+        let status =
+            if writing { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+        reporter.set_service_status("", status).await;
+        reporter.set_service_status("probity.v1.LedgerService", status).await;
+        let ended = tokio::select! {
+            () = stop.cancelled() => true,
+            changed = health.changed() => changed.is_err(),
+        };
+        if ended {
+            reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+            reporter.set_service_status("probity.v1.LedgerService", tonic_health::ServingStatus::NotServing).await;
+            return;
+        }
+    }
+}

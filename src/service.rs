@@ -1,0 +1,191 @@
+//! One log, opened: its store, keys, index, writer and readers, and the threads that look after them.
+//!
+//! What is looked at before a single request is taken: the store against its guard, the newest entries as a verifier
+//! would, the index against the log. Whatever is missing from the index is folded first.
+
+mod open;
+mod reader;
+mod tend;
+mod vault;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::index::Index;
+use crate::index::IndexError;
+use crate::keys::Keyring;
+use crate::keys::KeysError;
+use crate::ledger::Head;
+use crate::log::EntryFault;
+use crate::sequencer::Health;
+use crate::sequencer::Limits;
+use crate::sequencer::Queue;
+use crate::sequencer::Sequencer;
+use crate::store::OpenOptions;
+use crate::store::SledStore;
+use crate::store::StoreError;
+
+pub use open::Progress;
+pub use open::open;
+pub use reader::EntryRead;
+pub use reader::LogEntries;
+pub use reader::Reader;
+pub use vault::KeyVault;
+
+/// Longest time that an entry stands without a published checkpoint over it, where nobody said otherwise.
+pub const LONGEST_DELAY_S: u32 = 600;
+
+/// How a log is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Of a log that is made now; a log that exists has its own.
+    pub origin: Option<String>,
+    /// Of the store.
+    pub store: OpenOptions,
+    /// Of the queue.
+    pub limits: Limits,
+    /// Whether a day or more since the last entry is in order.
+    pub accept_gap: bool,
+    /// How many of the newest entries are verified at start.
+    pub verify_newest: u64,
+}
+
+impl Options {
+    /// Everything as it is where nobody said otherwise.
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            origin: None,
+            store: OpenOptions::default(),
+            limits: Limits::default(),
+            accept_gap: false,
+            verify_newest: 1000,
+        }
+    }
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys could not be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The index could not be folded.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// An entry is not what its leaf commits to.
+    #[error("entry {index} is damaged: {fault}; restore the newest backup into a new folder")]
+    Entry {
+        /// Which.
+        index: u64,
+        /// What is wrong.
+        fault: EntryFault,
+    },
+    /// The newest entries do not verify.
+    #[error("the newest entries do not verify: {what}; restore the newest backup into a new folder")]
+    Chain {
+        /// The first fault.
+        what: String,
+    },
+    /// The origin is none, or another one than the log's.
+    #[error("origin: {what}")]
+    Origin {
+        /// What is wrong.
+        what: String,
+    },
+    /// The signing key is not the one that GENESIS names.
+    #[error("keys/log.ed25519 is not the key that this log names; restore it from the backup of the keys")]
+    SigningKey,
+    /// The system gave no thread, or the folder of the index could not be made anew.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A log that takes requests.
+#[derive(Debug)]
+pub struct Service {
+    reader: Reader,
+    vault: KeyVault,
+    sequencer: Sequencer,
+    store: Arc<SledStore>,
+    index: Arc<Index>,
+    tending: tend::Tending,
+    clock: Clock,
+}
+
+impl Service {
+    /// Reads the log and its index.
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Seals what clients send.
+    pub const fn vault(&self) -> &KeyVault {
+        &self.vault
+    }
+
+    /// Where prepared requests go.
+    pub const fn queue(&self) -> &Queue {
+        &self.sequencer.queue
+    }
+
+    /// The last durable entry, after every batch.
+    pub fn head(&self) -> watch::Receiver<Head> {
+        self.sequencer.head.clone()
+    }
+
+    /// Whether the writer still writes.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.sequencer.health.clone()
+    }
+
+    /// The clock.
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &Keyring {
+        self.vault.keys()
+    }
+
+    /// The store, for figures.
+    pub fn store(&self) -> &SledStore {
+        &self.store
+    }
+
+    /// The index, for figures and rebuilds.
+    pub const fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// Finishes what is queued, writes the index and the guard, and closes the store so that the next start is short.
+    ///
+    /// # Errors
+    ///
+    /// Something of that failed; everything that was acknowledged is durable all the same.
+    pub fn stop(self) -> Result<(), OpenError> {
+        let Self { reader, vault, sequencer, store, index, tending, clock: _ } = self;
+        let wrote = *sequencer.health.borrow() == Health::Writing;
+        sequencer.stop();
+        tending.stop();
+        if wrote {
+            index.flush()?;
+            tend::write_guard(&store, &index)?;
+        }
+        drop((reader, vault, index));
+        match Arc::try_unwrap(store) {
+            Ok(store) => Ok(store.close()?),
+            Err(_) => Ok(()), // a reader is still at work; the next start is longer, and that is all
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Opening a log, or making one.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rand::Rng;
+
+use crate::clock::Clock;
+use crate::index::Index;
+use crate::index::IndexError;
+use crate::index::fold_log;
+use crate::keys::Keyring;
+use crate::ledger::Head;
+use crate::log::Body;
+use crate::log::Checked;
+use crate::log::Entry;
+use crate::log::Genesis;
+use crate::log::Leaf;
+use crate::log::LeafHash;
+use crate::sequencer::Parts;
+use crate::sequencer::Sequencer;
+use crate::service::KeyVault;
+use crate::service::LONGEST_DELAY_S;
+use crate::service::LogEntries;
+use crate::service::OpenError;
+use crate::service::Options;
+use crate::service::Reader;
+use crate::service::Service;
+use crate::service::tend;
+use crate::store;
+use crate::store::LogStore;
+use crate::store::SledStore;
+use crate::verify;
+
+/// What opening is doing, for whoever waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Entries folded into the index, and the goal.
+    Folding {
+        /// Entries.
+        done: u64,
+        /// Entries.
+        goal: u64,
+    },
+}
+
+/// Opens the log in a folder, or makes one.
+///
+/// # Errors
+///
+/// The store, the keys, the newest entries or the index are not as they should be. Nothing was appended but, to a new
+/// log, its GENESIS.
+pub fn open(options: &Options, clock: Clock, mut progress: impl FnMut(Progress)) -> Result<Service, OpenError> {
+    let store = Arc::new(store::open_or_create(&options.data, &options.store)?);
+    let keys = Arc::new(Keyring::open(&options.data.join("keys"), store.size() == 0)?);
+    if store.size() == 0 {
+        let genesis = genesis(options, &keys, &clock)?;
+        store.append(&[genesis])?;
+    }
+    let origin = known_origin(&store, options, &keys)?;
+    let last = checked(&store, store.size() - 1)?;
+    let head = Head { size: store.size(), leaf_hash: last.leaf_hash, recorded_at_ms: last.leaf.recorded_at_ms };
+    verify_newest(&store, options.verify_newest)?;
+    let vault = KeyVault::new(Arc::clone(&keys), Arc::clone(&origin));
+    let index = Arc::new(open_index(&options.data.join("views"), &store)?);
+    let goal = store.size();
+    fold_log(&index, &*store, &vault, |done| {
+        progress(Progress::Folding { done, goal });
+        ControlFlow::Continue(())
+    })?;
+    let parts = Parts {
+        store: Arc::clone(&store) as Arc<dyn LogStore>,
+        index: Arc::clone(&index),
+        keys,
+        origin: Arc::clone(&origin),
+        clock: Arc::clone(&clock),
+        head,
+        accept_gap: options.accept_gap,
+    };
+    let sequencer = Sequencer::start(parts, options.limits)?;
+    let tending = tend::Tending::start(&store, &index)?;
+    let reader = Reader::new(Arc::clone(&store) as Arc<dyn LogStore>, Arc::clone(&index), vault.clone());
+    Ok(Service { reader, vault, sequencer, store, index, tending, clock })
+}
+
+/// The first entry of a new log.
+fn genesis(options: &Options, keys: &Keyring, clock: &Clock) -> Result<Bytes, OpenError> {
+    let origin = options.origin.clone().unwrap_or_else(random_origin);
+    let good = |byte: u8| matches!(byte, 0x21..=0x7e) && byte != b'+';
+    if !(1..=255).contains(&origin.len()) || !origin.bytes().all(good) || origin.contains("://") {
+        let what = "1 to 255 printable ASCII characters without spaces, + and a scheme".to_owned();
+        return Err(OpenError::Origin { what });
+    }
+    let leaf = Leaf {
+        index: 0,
+        recorded_at_ms: clock.unix_ms(),
+        previous: LeafHash::NONE,
+        body: Body::Genesis(Genesis {
+            origin,
+            public_key: keys.public_key(),
+            longest_delay_s: LONGEST_DELAY_S,
+            continues: String::new(),
+        }),
+    };
+    let entry = Entry { leaf: leaf.encode().into(), manifest: Bytes::new(), open: None, parts: Vec::new() };
+    Ok(entry.encode().into())
+}
+
+/// An origin for a log that nobody named.
+fn random_origin() -> String {
+    let mut bytes = [0; 5];
+    rand::rng().fill_bytes(&mut bytes);
+    format!("probity.invalid/{}", data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
+}
+
+fn known_origin(store: &SledStore, options: &Options, keys: &Keyring) -> Result<Arc<str>, OpenError> {
+    let first = checked(store, 0)?;
+    let Body::Genesis(genesis) = first.leaf.body else {
+        return Err(OpenError::Chain { what: "entry 0 is not GENESIS".to_owned() });
+    };
+    if genesis.public_key != keys.public_key() {
+        return Err(OpenError::SigningKey);
+    }
+    match &options.origin {
+        Some(wanted) if *wanted != genesis.origin => {
+            let what = format!("the log in this folder is {}, not {wanted}", genesis.origin);
+            Err(OpenError::Origin { what })
+        }
+        _ => Ok(genesis.origin.into()),
+    }
+}
+
+fn checked(store: &SledStore, index: u64) -> Result<Checked, OpenError> {
+    let bytes = store.get(index)?.ok_or_else(|| OpenError::Chain { what: format!("entry {index} is missing") })?;
+    Entry::check(&bytes).map_err(|fault| OpenError::Entry { index, fault })
+}
+
+/// The code of every verification, on the newest entries.
+fn verify_newest(store: &SledStore, count: u64) -> Result<(), OpenError> {
+    let from = store.size().saturating_sub(count);
+    verify::verify_range(&LogEntries(store), from).map_err(|fault| OpenError::Chain { what: fault.to_string() })
+}
+
+/// Opens the index. One that is damaged, or was folded from another log, is thrown away: the log has everything.
+fn open_index(folder: &Path, store: &SledStore) -> Result<Index, OpenError> {
+    let opened = Index::open(folder).and_then(|index| if fits(&index, store)? { Ok(Some(index)) } else { Ok(None) });
+    match opened {
+        Ok(Some(index)) => return Ok(index),
+        Ok(None) => tracing::warn!("the index was folded from another log; it is folded anew"),
+        Err(error) => tracing::warn!(%error, "the index cannot be used; it is folded anew"),
+    }
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    Ok(Index::open(folder)?)
+}
+
+fn fits(index: &Index, store: &SledStore) -> Result<bool, IndexError> {
+    let position = index.position();
+    let Some(last) = position.size.checked_sub(1) else { return Ok(true) };
+    let Some(bytes) = store.get(last)? else { return Ok(false) };
+    let entry = Entry::check(&bytes).map_err(|fault| IndexError::Entry { index: last, fault })?;
+    Ok(entry.leaf_hash.0 == position.leaf_hash)
+}

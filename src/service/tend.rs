@@ -1,0 +1,101 @@
+//! What goes on beside the writer: the guard follows what is acknowledged, rows in memory become runs, full volumes
+//! are rewritten.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::index::Index;
+use crate::store::LogStore;
+use crate::store::SledStore;
+use crate::store::StoreError;
+
+/// How long the guard may lag behind what is acknowledged.
+const GUARD_EVERY: Duration = Duration::from_millis(500);
+
+/// How often rows and volumes are looked at.
+const TEND_EVERY: Duration = Duration::from_millis(20);
+
+/// Threads that end when it is dropped.
+#[derive(Debug)]
+pub(super) struct Tending {
+    stop: Vec<mpsc::Sender<()>>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Tending {
+    pub(super) fn start(store: &Arc<SledStore>, index: &Arc<Index>) -> std::io::Result<Self> {
+        let mut tending = Self { stop: Vec::new(), threads: Vec::new() };
+        let (guarded, indexed) = (Arc::clone(store), Arc::clone(index));
+        tending.spawn("guard", GUARD_EVERY, move || {
+            if guarded.guard().state().size < guarded.size()
+                && let Err(error) = write_guard(&guarded, &indexed)
+            {
+                tracing::error!(%error, "the guard could not be written");
+            }
+        })?;
+        let (closed, flushed) = (Arc::clone(store), Arc::clone(index));
+        tending.spawn("index", TEND_EVERY, move || {
+            if flushed.wants_flush()
+                && let Err(error) = flushed.flush()
+            {
+                tracing::error!(%error, "the index could not be written; it is folded again at the next start");
+            }
+        })?;
+        tending.spawn("volumes", GUARD_EVERY, move || {
+            if let Err(error) = closed.close_finished_volumes() {
+                tracing::error!(%error, "a full volume could not be rewritten; it stays as it is");
+            }
+        })?;
+        Ok(tending)
+    }
+
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        every: Duration,
+        mut work: impl FnMut() + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (stop, stopped) = mpsc::channel();
+        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(move || {
+            while stopped.recv_timeout(every) == Err(mpsc::RecvTimeoutError::Timeout) {
+                work();
+            }
+        })?);
+        self.stop.push(stop);
+        Ok(())
+    }
+
+    pub(super) fn stop(self) {
+        drop(self.stop);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread beside the writer had stopped by itself");
+            }
+        }
+    }
+}
+
+/// Tells the guard what is durable: entries, and the index on disk.
+pub(super) fn write_guard(store: &SledStore, index: &Index) -> Result<(), StoreError> {
+    let size = store.size();
+    let Some(size_and_leaf) = last_leaf(store, size)? else { return Ok(()) };
+    let index_position = index.synced_position().size;
+    store.guard().update(|state| {
+        if size_and_leaf.0 >= state.size {
+            (state.size, state.leaf) = size_and_leaf;
+        }
+        state.index_position = index_position;
+    })?;
+    Ok(())
+}
+
+fn last_leaf(store: &SledStore, size: u64) -> Result<Option<(u64, crate::log::LeafHash)>, StoreError> {
+    let Some(last) = size.checked_sub(1) else { return Ok(None) };
+    let Some(bytes) = store.get(last)? else { return Ok(None) };
+    match crate::log::Entry::check(&bytes) {
+        Ok(entry) => Ok(Some((size, entry.leaf_hash))),
+        Err(fault) => Err(StoreError::Damaged { volume: 0, at: Some(last), what: fault.to_string() }),
+    }
+}

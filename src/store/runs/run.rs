@@ -1,0 +1,286 @@
+//! One run: its blocks in sled, its first keys and filter in memory.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::store::runs::block::BLOCK_BYTES_MAX;
+use crate::store::runs::block::BlockReader;
+use crate::store::runs::block::BlockWriter;
+use crate::store::runs::block::INLINE_BYTES_MAX;
+use crate::store::runs::block::KEY_BYTES_MAX;
+use crate::store::runs::filter::Filter;
+use crate::store::runs::table::RunsError;
+
+const ROWS: u8 = 0;
+const LONG: u8 = 1;
+const FIRST_KEYS: u8 = 2;
+const FILTER: u8 = 3;
+
+/// Values written to sled at once: few, since a batch holds a lock that the ledger waits for.
+const BATCH_VALUES: usize = 32;
+
+/// What the manifest says of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RunMeta {
+    pub(super) id: u64,
+    pub(super) rows: u64,
+    pub(super) blocks: u32,
+    pub(super) long_values: u32,
+    pub(super) first_key_blocks: u32,
+    pub(super) filter_blocks: u32,
+}
+
+/// A run that can be read.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) meta: RunMeta,
+    table: u8,
+    tree: sled::Tree,
+    first_keys: Vec<Box<[u8]>>,
+    filter: Filter,
+}
+
+impl Run {
+    /// Reads first keys and filter of a run that the manifest names.
+    pub(super) fn open(tree: &sled::Tree, table: u8, meta: RunMeta) -> Result<Self, RunsError> {
+        let mut first_keys = Vec::with_capacity(meta.blocks as usize);
+        for block in 0..meta.first_key_blocks {
+            let bytes = value(tree, &place(table, meta.id, FIRST_KEYS, block))?;
+            let mut reader = BlockReader::new(bytes);
+            while reader.next()?.is_some() {
+                first_keys.push(reader.key().into());
+            }
+        }
+        let mut filter = Vec::new();
+        for block in 0..meta.filter_blocks {
+            filter.extend_from_slice(&value(tree, &place(table, meta.id, FILTER, block))?);
+        }
+        if first_keys.len() != meta.blocks as usize {
+            return Err(RunsError::Damaged { what: "a run with another number of blocks" });
+        }
+        Ok(Self { meta, table, tree: tree.clone(), first_keys, filter: Filter::of_bytes(filter) })
+    }
+
+    /// The value of a key.
+    pub(super) fn get(&self, key: &[u8], filtered: &[u8]) -> Result<Option<Bytes>, RunsError> {
+        if !self.filter.may_contain(filtered) {
+            return Ok(None);
+        }
+        let block = self.first_keys.partition_point(|first| first.as_ref() <= key);
+        let Some(block) = block.checked_sub(1) else { return Ok(None) };
+        let mut reader = self.block(block)?;
+        while let Some(value) = reader.next()? {
+            if reader.key() == key {
+                return self.resolve(&value).map(Some);
+            }
+            if reader.key() > key {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn may_contain(&self, filtered: &[u8]) -> bool {
+        self.filter.may_contain(filtered)
+    }
+
+    pub(super) fn block(&self, block: usize) -> Result<BlockReader, RunsError> {
+        let number = u32::try_from(block).expect("a run has fewer than 2^32 blocks");
+        value(&self.tree, &place(self.table, self.meta.id, ROWS, number)).map(BlockReader::new)
+    }
+
+    /// The block in which a key is or would be.
+    pub(super) fn block_of(&self, key: &[u8]) -> usize {
+        self.first_keys.partition_point(|first| first.as_ref() <= key).saturating_sub(1)
+    }
+
+    pub(super) const fn blocks(&self) -> usize {
+        self.first_keys.len()
+    }
+
+    /// A row's value: itself, or put together from where long ones lie.
+    pub(super) fn resolve(&self, stored: &Bytes) -> Result<Bytes, RunsError> {
+        match stored.first() {
+            Some(0) => Ok(stored.slice(1..)),
+            Some(1) if stored.len() == 9 => {
+                let number =
+                    |range: std::ops::Range<usize>| u32::from_be_bytes(stored[range].try_into().expect("four bytes"));
+                let (first, len) = (number(1..5), number(5..9) as usize);
+                let mut whole = Vec::with_capacity(len);
+                let mut next = first;
+                while whole.len() < len {
+                    whole.extend_from_slice(&value(&self.tree, &place(self.table, self.meta.id, LONG, next))?);
+                    next += 1;
+                }
+                Ok(whole.into())
+            }
+            _ => Err(RunsError::Damaged { what: "a value of no known kind" }),
+        }
+    }
+
+    /// Takes the run's values out of sled. Nobody may read it any more.
+    pub(super) fn remove(&self) -> Result<(), RunsError> {
+        remove_run(&self.tree, self.table, self.meta.id)
+    }
+}
+
+/// Takes everything that belongs to a run out of sled.
+pub(super) fn remove_run(tree: &sled::Tree, table: u8, id: u64) -> Result<(), RunsError> {
+    let mut prefix = vec![table];
+    prefix.extend_from_slice(&id.to_be_bytes());
+    let mut batch = sled::Batch::default();
+    let mut count = 0;
+    for key in tree.scan_prefix(prefix).keys() {
+        batch.remove(key?);
+        count += 1;
+        if count % BATCH_VALUES == 0 {
+            tree.apply_batch(std::mem::take(&mut batch))?;
+        }
+    }
+    tree.apply_batch(batch)?;
+    Ok(())
+}
+
+/// Writes a run, rows ascending by key.
+pub(super) struct RunWriter<'t> {
+    tree: &'t sled::Tree,
+    table: u8,
+    meta: RunMeta,
+    block: BlockWriter,
+    first_keys: Vec<Box<[u8]>>,
+    filter: Filter,
+    batch: sled::Batch,
+    batched: usize,
+    written: u64,
+}
+
+impl<'t> RunWriter<'t> {
+    pub(super) fn new(tree: &'t sled::Tree, table: u8, id: u64, rows_expected: usize) -> Self {
+        Self {
+            tree,
+            table,
+            meta: RunMeta { id, rows: 0, blocks: 0, long_values: 0, first_key_blocks: 0, filter_blocks: 0 },
+            block: BlockWriter::default(),
+            first_keys: Vec::new(),
+            filter: Filter::with_capacity(rows_expected),
+            batch: sled::Batch::default(),
+            batched: 0,
+            written: 0,
+        }
+    }
+
+    /// Adds a row. `filtered` is the part of the key that lookups know.
+    pub(super) fn push(&mut self, key: &[u8], filtered: &[u8], value: &[u8]) -> Result<(), RunsError> {
+        bound(key.len(), KEY_BYTES_MAX);
+        let stored = if value.len() < INLINE_BYTES_MAX {
+            let mut stored = Vec::with_capacity(1 + value.len());
+            stored.push(0);
+            stored.extend_from_slice(value);
+            stored
+        } else {
+            self.long(value)?
+        };
+        self.filter.insert(filtered);
+        self.meta.rows += 1;
+        if !self.block.push(key, &stored) {
+            self.end_block()?;
+            self.block.push(key, &stored);
+        }
+        Ok(())
+    }
+
+    fn long(&mut self, value: &[u8]) -> Result<Vec<u8>, RunsError> {
+        let mut stored = vec![1];
+        stored.extend_from_slice(&self.meta.long_values.to_be_bytes());
+        stored.extend_from_slice(&u32::try_from(value.len()).expect("values are far below 4 GiB").to_be_bytes());
+        for chunk in value.chunks(BLOCK_BYTES_MAX) {
+            let key = place(self.table, self.meta.id, LONG, self.meta.long_values);
+            self.meta.long_values += 1;
+            self.put(&key, chunk)?;
+        }
+        Ok(stored)
+    }
+
+    fn end_block(&mut self) -> Result<(), RunsError> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        let (first, bytes) = self.block.take();
+        let key = place(self.table, self.meta.id, ROWS, self.meta.blocks);
+        self.meta.blocks += 1;
+        self.first_keys.push(first.into());
+        self.put(&key, &bytes)
+    }
+
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), RunsError> {
+        bound(value.len(), BLOCK_BYTES_MAX);
+        self.batch.insert(key, value);
+        self.batched += 1;
+        self.written += 1;
+        if self.batched == BATCH_VALUES {
+            self.tree.apply_batch(std::mem::take(&mut self.batch))?;
+            self.batched = 0;
+        }
+        Ok(())
+    }
+
+    /// Ends the run; it is in sled, not yet synced, and no manifest names it. Returns it and how many values it took.
+    pub(super) fn finish(mut self) -> Result<(Run, u64), RunsError> {
+        self.end_block()?;
+        let mut keys = BlockWriter::default();
+        for at in 0..self.first_keys.len() {
+            let first = self.first_keys[at].clone();
+            if !keys.push(&first, &[]) {
+                self.end_first_keys(&mut keys)?;
+                keys.push(&first, &[]);
+            }
+        }
+        if !keys.is_empty() {
+            self.end_first_keys(&mut keys)?;
+        }
+        let filter = self.filter.as_bytes().to_vec();
+        for chunk in filter.chunks(BLOCK_BYTES_MAX) {
+            let key = place(self.table, self.meta.id, FILTER, self.meta.filter_blocks);
+            self.meta.filter_blocks += 1;
+            self.put(&key, chunk)?;
+        }
+        self.tree.apply_batch(std::mem::take(&mut self.batch))?;
+        let run = Run {
+            meta: self.meta,
+            table: self.table,
+            tree: self.tree.clone(),
+            first_keys: self.first_keys,
+            filter: self.filter,
+        };
+        Ok((run, self.written))
+    }
+
+    fn end_first_keys(&mut self, keys: &mut BlockWriter) -> Result<(), RunsError> {
+        let (_, bytes) = keys.take();
+        let key = place(self.table, self.meta.id, FIRST_KEYS, self.meta.first_key_blocks);
+        self.meta.first_key_blocks += 1;
+        self.put(&key, &bytes)
+    }
+}
+
+/// Longer keys and values are a mistake of ours, and would cost the durability of the database.
+fn bound(found: usize, max: usize) {
+    assert!(found <= max, "{found} bytes where {max} is the most");
+}
+
+fn place(table: u8, run: u64, section: u8, block: u32) -> [u8; 14] {
+    let mut key = [0; 14];
+    key[0] = table;
+    key[1..9].copy_from_slice(&run.to_be_bytes());
+    key[9] = section;
+    key[10..].copy_from_slice(&block.to_be_bytes());
+    key
+}
+
+fn value(tree: &sled::Tree, key: &[u8]) -> Result<Bytes, RunsError> {
+    match tree.get(key)? {
+        Some(value) => Ok(Bytes::copy_from_slice(&value)),
+        None => Err(RunsError::Damaged { what: "a block that the manifest names is missing" }),
+    }
+}

@@ -1,0 +1,119 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::store::runs::Position;
+use crate::store::runs::Table;
+
+fn database() -> sled::Db {
+    sled::Config::new().temporary(true).open().unwrap()
+}
+
+fn sorted(rows: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    rows.clone().into_iter().collect()
+}
+
+fn position(size: u64) -> Position {
+    Position { size, leaf_hash: [7; 32] }
+}
+
+/// Every row of the table is that of the model, by scan, by prefix and by key.
+fn check(table: &Table, model: &BTreeMap<Vec<u8>, Vec<u8>>) {
+    let mut rows = table.rows_from(&[]).unwrap();
+    let mut found = BTreeMap::new();
+    let mut last = Vec::new();
+    while let Some((key, value)) = rows.next_row().unwrap() {
+        assert!(key > last, "rows ascend");
+        last.clone_from(&key);
+        found.insert(key, value.to_vec());
+    }
+    assert_eq!(&found, model);
+    for (key, value) in model {
+        assert_eq!(table.get(key).unwrap().as_deref(), Some(value.as_slice()));
+        let mut absent = key.clone();
+        absent.push(0);
+        assert_eq!(table.get(&absent).unwrap().map(|v| v.to_vec()), model.get(&absent).cloned());
+        let first = table.rows_with_prefix(key).unwrap().next_row().unwrap().unwrap();
+        assert_eq!(&first.0, key);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn runs_equal_a_map(
+        batches in prop::collection::vec(
+            prop::collection::btree_map(
+                prop::collection::vec(0_u8..4, 4..8),
+                prop::collection::vec(any::<u8>(), 0..3000),
+                0..40,
+            ),
+            1..12,
+        )
+    ) {
+        let db = database();
+        let mut model = BTreeMap::new();
+        {
+            let table = Table::open(&db, 1, 4, 1).unwrap();
+            for (at, batch) in batches.iter().enumerate() {
+                table.add(&sorted(batch), position(at as u64 + 1)).unwrap();
+                model.extend(batch.clone());
+                while table.merge_some().unwrap() {}
+            }
+            check(&table, &model);
+        }
+        let table = Table::open(&db, 1, 4, 1).unwrap();
+        prop_assert_eq!(table.position(), position(batches.len() as u64));
+        check(&table, &model);
+    }
+}
+
+#[test]
+fn a_table_folded_by_other_rules_is_empty_and_leaves_nothing_behind() {
+    let db = database();
+    let rows: BTreeMap<_, _> = (0_u32..5000).map(|n| (n.to_be_bytes().to_vec(), vec![1; 20])).collect();
+    Table::open(&db, 1, 4, 1).unwrap().add(&sorted(&rows), position(1)).unwrap();
+    let table = Table::open(&db, 1, 4, 2).unwrap();
+    assert_eq!(table.position(), Position::START);
+    check(&table, &BTreeMap::new());
+    assert_eq!(db.open_tree("runs").unwrap().len(), 1, "the manifest alone");
+}
+
+#[test]
+fn two_tables_of_one_database_do_not_meet() {
+    let db = database();
+    let (one, two) = (Table::open(&db, 1, 4, 1).unwrap(), Table::open(&db, 2, 4, 1).unwrap());
+    let rows: BTreeMap<_, _> = [(b"aaaa".to_vec(), b"one".to_vec())].into();
+    one.add(&sorted(&rows), position(1)).unwrap();
+    check(&two, &BTreeMap::new());
+    two.clear().unwrap();
+    check(&one, &rows);
+    one.clear().unwrap();
+    check(&one, &BTreeMap::new());
+    assert_eq!(one.position(), Position::START);
+}
+
+#[test]
+fn what_a_crash_left_of_an_unfinished_run_is_removed() {
+    let db = database();
+    let rows: BTreeMap<_, _> = [(b"aaaa".to_vec(), b"one".to_vec())].into();
+    Table::open(&db, 1, 4, 1).unwrap().add(&sorted(&rows), position(1)).unwrap();
+    let tree = db.open_tree("runs").unwrap();
+    let before = tree.len();
+    tree.insert([1, 0, 0, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0, 0], b"orphan").unwrap();
+    check(&Table::open(&db, 1, 4, 1).unwrap(), &rows);
+    assert_eq!(tree.len(), before);
+}
+
+#[test]
+fn no_value_in_sled_is_longer_than_4_kib() {
+    let db = database();
+    let table = Table::open(&db, 1, 4, 1).unwrap();
+    let rows: BTreeMap<_, _> = (0_u32..300).map(|n| (n.to_be_bytes().to_vec(), vec![3; (n as usize) * 37])).collect();
+    table.add(&sorted(&rows), position(1)).unwrap();
+    check(&table, &rows);
+    for row in &db.open_tree("runs").unwrap() {
+        assert!(row.unwrap().1.len() <= 4096);
+    }
+}

@@ -1,0 +1,123 @@
+//! One entry by itself: everything that needs no other entry.
+
+use bytes::Bytes;
+
+use crate::events::EventType;
+use crate::events::shape;
+use crate::ledger::request_token;
+use crate::log::Body;
+use crate::log::Checked;
+use crate::log::Entry;
+use crate::log::Genesis;
+use crate::log::Key;
+use crate::log::LeafHash;
+use crate::log::Manifest;
+use crate::log::Name;
+use crate::log::Place;
+use crate::log::Target;
+use crate::verify::Opener;
+use crate::verify::What;
+
+/// What the order of entries is verified with: all that is kept of an entry after it was looked at.
+pub(super) struct Looked {
+    pub(super) index: u64,
+    pub(super) bytes: u64,
+    pub(super) recorded_at_ms: u64,
+    pub(super) previous: LeafHash,
+    pub(super) leaf_hash: LeafHash,
+    pub(super) stream: Option<Place>,
+    pub(super) subjects: Vec<Place>,
+    pub(super) request: Option<InRequest>,
+    pub(super) genesis: Option<Genesis>,
+    pub(super) target: Option<Target>,
+    /// Bits of what the manifest names, and of what of it is absent.
+    pub(super) named: u32,
+    pub(super) absent: u32,
+    pub(super) parts: u64,
+    pub(super) parts_opened: u64,
+}
+
+/// An event's place in its request.
+pub(super) struct InRequest {
+    pub(super) token: [u8; 16],
+    pub(super) number: u16,
+    pub(super) count: u16,
+}
+
+pub(super) fn look(index: u64, bytes: &Bytes, opener: Option<&dyn Opener>) -> Result<Looked, What> {
+    let checked = Entry::check(bytes).map_err(What::Entry)?;
+    if checked.leaf.index != index {
+        return Err(What::Index { found: checked.leaf.index });
+    }
+    if let Some(manifest) = &checked.manifest {
+        names(&checked, manifest)?;
+    }
+    let parts_opened = opener.map_or(Ok(0), |opener| open(&checked, opener))?;
+    let (named, absent) = (checked.named(), checked.absent());
+    let request = checked.manifest.as_ref().map(|manifest| InRequest {
+        token: request_token(&manifest.principal, &manifest.request_id),
+        number: manifest.number,
+        count: manifest.count,
+    });
+    let parts = checked.entry.parts.iter().flatten().count() as u64;
+    let (genesis, event, target) = match checked.leaf.body {
+        Body::Genesis(genesis) => (Some(genesis), None, None),
+        Body::Event(event) => (None, Some(event), None),
+        Body::Erasure(event, target) => (None, Some(event), Some(target)),
+    };
+    Ok(Looked {
+        index,
+        bytes: bytes.len() as u64,
+        recorded_at_ms: checked.leaf.recorded_at_ms,
+        previous: checked.leaf.previous,
+        leaf_hash: checked.leaf_hash,
+        stream: event.as_ref().map(|event| event.stream),
+        subjects: event.map(|event| event.subjects).unwrap_or_default(),
+        request,
+        genesis,
+        target,
+        named,
+        absent,
+        parts,
+        parts_opened,
+    })
+}
+
+/// The leaf is filed under exactly what the open payload names. An ERASURE has its target's keys, and its payload
+/// names none.
+fn names(checked: &Checked, manifest: &Manifest) -> Result<(), What> {
+    let unknown = || What::UnknownEvent { event_type: manifest.event_type.clone(), version: manifest.version };
+    let event_type = EventType::parse(&manifest.event_type, manifest.version).ok_or_else(unknown)?;
+    let Some(open) = &checked.entry.open else { return Ok(()) };
+    let named = shape::read_open(event_type, &open.payload).map_err(What::Payload)?;
+    let Body::Event(event) = &checked.leaf.body else {
+        return if named.stream.is_none() { Ok(()) } else { Err(What::Names("streams")) };
+    };
+    let stream = named.stream.and_then(|(kind, id)| Name::of(kind, id).ok());
+    if stream.map(|name| Key::of_stream(&name)) != Some(event.stream.key) {
+        return Err(What::Names("streams"));
+    }
+    let key = |(kind, id): &(&'static str, &str)| Name::of(kind, id).ok().map(|name| Key::of_subject(&name));
+    let mut subjects: Vec<Option<Key>> = named.subjects.iter().map(key).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    if !subjects.into_iter().eq(event.subjects.iter().map(|place| Some(place.key))) {
+        return Err(What::Names("subjects"));
+    }
+    Ok(())
+}
+
+fn open(checked: &Checked, opener: &dyn Opener) -> Result<u64, What> {
+    let mut opened = 0;
+    for (part, kept) in checked.entry.parts.iter().enumerate() {
+        if kept.is_none() {
+            continue;
+        }
+        match opener.opens(checked, part) {
+            None => {}
+            Some(Ok(())) => opened += 1,
+            Some(Err(what)) => return Err(What::Part { part, what }),
+        }
+    }
+    Ok(opened)
+}

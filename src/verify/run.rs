@@ -1,0 +1,206 @@
+//! Reading, looking and ordering at once: one thread reads, as many as there are cores look, one orders.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread;
+
+use bytes::Bytes;
+
+use crate::log::LeafHash;
+use crate::verify::Entries;
+use crate::verify::Fault;
+use crate::verify::Opener;
+use crate::verify::Report;
+use crate::verify::Unreadable;
+use crate::verify::Wanted;
+use crate::verify::What;
+use crate::verify::entry::Looked;
+use crate::verify::entry::look;
+use crate::verify::order::Order;
+
+/// Bytes that one thread looks at at once.
+const CHUNK_BYTES: usize = 1 << 20;
+
+type Chunk = (u64, Vec<(u64, Bytes)>);
+type ChunkLooked = (u64, Vec<Result<Looked, Fault>>);
+
+/// Verifies a whole log. `progress` is told how many entries are good, and the goal.
+pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnMut(u64, u64)) -> Report {
+    let size = entries.size();
+    let threads = match wanted.threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let mut order = Order::new(entries);
+    let mut head = HeadSought { wanted: wanted.head, met: false };
+    let stopped = AtomicBool::new(false);
+    let unreadable = thread::scope(|scope| {
+        let (chunks, to_look) = mpsc::sync_channel::<Chunk>(threads * 2);
+        let (looked_sender, looked) = mpsc::sync_channel::<ChunkLooked>(threads * 4);
+        // Theirs alone: when the last of them ends, the reader is told by a closed channel.
+        let to_look = Arc::new(Mutex::new(to_look));
+        for _ in 0..threads {
+            let (to_look, looked) = (Arc::clone(&to_look), looked_sender.clone());
+            scope.spawn(move || look_at_chunks(&to_look, &looked, wanted.opener));
+        }
+        drop((to_look, looked_sender));
+        let stopped = &stopped;
+        let reader = scope.spawn(move || read_chunks(entries, size, stopped, &chunks));
+        in_order(&looked, |looked| {
+            let step = looked.and_then(|looked| {
+                head.compare(looked.index, &looked.leaf_hash)?;
+                order.take(looked)
+            });
+            match step {
+                Ok(()) => {
+                    progress(order.report.entries, size);
+                    ControlFlow::Continue(())
+                }
+                Err(fault) => {
+                    order.report.fault = Some(fault);
+                    stopped.store(true, Ordering::Relaxed);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        drop(looked);
+        reader.join().unwrap_or_else(|_| Err((order.report.entries, out_of_reach("the reader stopped"))))
+    });
+    if order.report.fault.is_none() {
+        match unreadable {
+            Ok(()) => {}
+            Err((index, Unreadable { damaged: true, what })) => {
+                order.report.fault = Some(Fault { index, what: What::Unreadable(what) });
+            }
+            Err((_, Unreadable { damaged: false, what })) => order.report.unreadable = Some(what),
+        }
+    }
+    let mut report = order.end();
+    if report.is_good()
+        && let Some((index, _)) = wanted.head.filter(|_| !head.met)
+    {
+        report.fault = Some(Fault { index, what: What::Missing { size: report.entries } });
+    }
+    report
+}
+
+fn out_of_reach(what: &str) -> Unreadable {
+    Unreadable { damaged: false, what: what.to_owned() }
+}
+
+/// The head that was kept elsewhere, until it is met.
+struct HeadSought {
+    wanted: Option<(u64, LeafHash)>,
+    met: bool,
+}
+
+impl HeadSought {
+    fn compare(&mut self, index: u64, found: &LeafHash) -> Result<(), Fault> {
+        match self.wanted {
+            Some((at, expected)) if at == index => {
+                self.met = true;
+                if expected == *found {
+                    return Ok(());
+                }
+                Err(Fault { index, what: What::Head { expected, found: *found } })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn read_chunks(
+    entries: &dyn Entries,
+    size: u64,
+    stopped: &AtomicBool,
+    chunks: &mpsc::SyncSender<Chunk>,
+) -> Result<(), (u64, Unreadable)> {
+    let mut from = 0;
+    let mut number = 0;
+    while from < size && !stopped.load(Ordering::Relaxed) {
+        let read = entries.read(from, CHUNK_BYTES).map_err(|unreadable| (from, unreadable))?;
+        let Some((last, _)) = read.last() else {
+            let what = format!("the log ends after {from} of {size} entries");
+            return Err((from, Unreadable { damaged: true, what }));
+        };
+        let next = last + 1;
+        if chunks.send((number, read)).is_err() {
+            break;
+        }
+        from = next;
+        number += 1;
+    }
+    Ok(())
+}
+
+fn look_at_chunks(
+    chunks: &Mutex<mpsc::Receiver<Chunk>>,
+    looked: &mpsc::SyncSender<ChunkLooked>,
+    opener: Option<&dyn Opener>,
+) {
+    loop {
+        let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((number, entries)) = next else { return };
+        let look =
+            |(index, bytes): &(u64, Bytes)| look(*index, bytes, opener).map_err(|what| Fault { index: *index, what });
+        if looked.send((number, entries.iter().map(look).collect())).is_err() {
+            return;
+        }
+    }
+}
+
+/// Hands on what was looked at in the order of the log.
+fn in_order(looked: &mpsc::Receiver<ChunkLooked>, mut take: impl FnMut(Result<Looked, Fault>) -> ControlFlow<()>) {
+    let mut early = BTreeMap::new();
+    let mut next = 0;
+    while let Ok((number, chunk)) = looked.recv() {
+        early.insert(number, chunk);
+        while let Some(chunk) = early.remove(&next) {
+            next += 1;
+            for entry in chunk {
+                if take(entry).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Verifies the entries from one on, and that the first of them follows the one before it.
+///
+/// # Errors
+///
+/// The first fault.
+pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
+    let size = entries.size();
+    let mut order = match from.checked_sub(1) {
+        None => Order::new(entries),
+        Some(before) => {
+            let read = read_or_fault(entries, before, 1)?;
+            let (index, bytes) = read.first().ok_or(Fault { index: before, what: What::Missing { size } })?;
+            Order::after(entries, &look(*index, bytes, None).map_err(|what| Fault { index: before, what })?)
+        }
+    };
+    let mut next = from;
+    while next < size {
+        let read = read_or_fault(entries, next, CHUNK_BYTES)?;
+        if read.is_empty() {
+            return Err(Fault { index: next, what: What::Missing { size: next } });
+        }
+        for (index, bytes) in read {
+            order.take(look(index, &bytes, None).map_err(|what| Fault { index, what })?)?;
+            next = index + 1;
+        }
+    }
+    Ok(())
+}
+
+fn read_or_fault(entries: &dyn Entries, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Fault> {
+    entries.read(from, bytes_max).map_err(|error| Fault { index: from, what: What::Unreadable(error.what) })
+}
