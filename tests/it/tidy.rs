@@ -7,7 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 17] = [
+const MODULES: [(&str, &[&str], bool); 19] = [
     ("events", &[], true),
     ("log", &[], true),
     ("clock", &[], false),
@@ -21,7 +21,31 @@ const MODULES: [(&str, &[&str], bool); 17] = [
     ("export", &["events", "log", "proto", "domain", "views"], true),
     ("store", &["log"], false),
     ("keys", &["events", "log", "clock"], false),
-    ("sequencer", &["events", "log", "clock", "telemetry", "domain", "ledger", "views", "store", "keys"], false),
+    ("index", &["events", "log", "ledger", "store"], false),
+    (
+        "sequencer",
+        &["events", "log", "clock", "telemetry", "domain", "ledger", "views", "store", "keys", "index"],
+        false,
+    ),
+    (
+        "service",
+        &[
+            "events",
+            "log",
+            "clock",
+            "config",
+            "telemetry",
+            "domain",
+            "ledger",
+            "views",
+            "verify",
+            "store",
+            "keys",
+            "index",
+            "sequencer",
+        ],
+        false,
+    ),
     ("import", &["events", "config", "proto"], false),
     (
         "server",
@@ -39,7 +63,9 @@ const MODULES: [(&str, &[&str], bool); 17] = [
             "export",
             "store",
             "keys",
+            "index",
             "sequencer",
+            "service",
         ],
         false,
     ),
@@ -59,7 +85,9 @@ const MODULES: [(&str, &[&str], bool); 17] = [
             "export",
             "store",
             "keys",
+            "index",
             "sequencer",
+            "service",
             "import",
             "server",
         ],
