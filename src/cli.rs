@@ -1,3 +1,4 @@
 //! The program: one file per subcommand.
 
 pub mod import;
+pub mod show;
