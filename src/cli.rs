@@ -1,4 +1,82 @@
 //! The program: one file per subcommand.
+//!
+//! Answers go to standard output, everything else to standard error. Exit status 0 is good; what 1 and 2 mean is said
+//! by each subcommand.
 
 pub mod import;
+mod progress;
+mod remote;
+pub mod serve;
 pub mod show;
+pub mod verify;
+pub mod views;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::telemetry;
+
+/// A ledger of disciplinary records and asset declarations that nobody, its operator included, can change unseen.
+#[derive(Parser, Debug)]
+#[command(version, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Import(import::ImportArgs),
+    Show(show::ShowArgs),
+    Verify(verify::VerifyArgs),
+    Views(views::ViewsArgs),
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    telemetry::start();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(arguments) => serve::run(arguments).await.map_err(Failure::from),
+            Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
+            Command::Show(arguments) => Ok(show::run(arguments).await),
+            Command::Verify(arguments) => verify::run(arguments).await.map_err(Failure::from),
+            Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
+        }
+    });
+    // What still blocks a thread must not keep the program from ending.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|failure| failed(&failure.0))
+}
+
+/// Why a subcommand could not run: words for whoever typed it.
+struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut words = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_words = cause.to_string();
+            if !words.contains(&cause_words) {
+                words = format!("{words}: {cause_words}");
+            }
+            source = cause.source();
+        }
+        Self(words)
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last words of a program that could not run")]
+fn failed(why: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("probity: {why}");
+    ExitCode::from(2)
+}

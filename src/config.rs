@@ -1,1 +1,168 @@
 //! What the operator set, from a file, the environment and flags; an error names the key and where it came from.
+//!
+//! Later takes the place of earlier: what is built in, the file of `--config`, `PROBITY_…` of the environment, flags.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::Env;
+use figment::providers::Format;
+use figment::providers::Serialized;
+use figment::providers::Toml;
+use serde::Deserialize;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::sequencer::Limits;
+use crate::service::Options;
+use crate::store::OpenOptions;
+
+/// Everything that `probity serve` can be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where to listen, as `HOST:PORT`; port 0 picks one.
+    pub listen: SocketAddr,
+    /// Origin of a log that is made now, for example `audit.example.org/discipline`.
+    pub origin: Option<String>,
+    /// From how many bytes on the newest volume is followed by another.
+    pub volume_bytes: u64,
+    /// Cache of each open volume, bytes.
+    pub cache_bytes: u64,
+    /// Free bytes of the disk below which nothing is appended.
+    pub reserve_bytes: u64,
+    /// Appends that may wait.
+    pub queue_requests: u32,
+    /// Bytes of appends that may wait.
+    pub queue_bytes: u64,
+    /// Seconds that calls may take to end when the service stops.
+    pub stop_within_s: u64,
+    /// How many of the newest entries are verified at start.
+    pub verify_newest: u64,
+    /// Whether a day or more since the last entry is in order.
+    pub accept_gap: bool,
+    /// Whether to go on after an earlier run ended with a failed write or sync.
+    pub accept_after_sync_error: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let store = OpenOptions::default();
+        let limits = Limits::default();
+        Self {
+            data: PathBuf::from("probity-data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7411)),
+            origin: None,
+            volume_bytes: store.volume_bytes,
+            cache_bytes: store.cache_bytes,
+            reserve_bytes: store.reserve_bytes,
+            queue_requests: limits.requests_max,
+            queue_bytes: limits.bytes_max,
+            stop_within_s: 10,
+            verify_newest: 1000,
+            accept_gap: false,
+            accept_after_sync_error: false,
+        }
+    }
+}
+
+/// A setting is wrong, or the file of settings cannot be read.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file is not there.
+    #[error("{0}: no such file of settings")]
+    NoFile(PathBuf),
+    /// A key is unknown, or its value cannot be used: which key, and where it came from.
+    #[error("{0}")]
+    Setting(#[from] Box<figment::Error>),
+    /// A value is out of range.
+    #[error("setting {key}: {rule}")]
+    Range {
+        /// Which.
+        key: &'static str,
+        /// What it must be.
+        rule: &'static str,
+    },
+}
+
+/// Keys that the environment may set, as `PROBITY_` and the key in upper case.
+const KEYS: [&str; 12] = [
+    "data",
+    "listen",
+    "origin",
+    "volume_bytes",
+    "cache_bytes",
+    "reserve_bytes",
+    "queue_requests",
+    "queue_bytes",
+    "stop_within_s",
+    "verify_newest",
+    "accept_gap",
+    "accept_after_sync_error",
+];
+
+impl Config {
+    /// Reads the layers. `flags` holds what was given on the command line, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// The first key at fault.
+    pub fn read(file: Option<&Path>, flags: &impl Serialize) -> Result<Self, ConfigError> {
+        let mut layers = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(ConfigError::NoFile(file.to_owned()));
+            }
+            layers = layers.merge(Toml::file_exact(file));
+        }
+        let layers = layers.merge(Env::prefixed("PROBITY_").only(&KEYS)).merge(Serialized::defaults(flags));
+        let config: Self = layers.extract().map_err(Box::new)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let range = |holds: bool, key, rule| if holds { Ok(()) } else { Err(ConfigError::Range { key, rule }) };
+        range(self.volume_bytes >= 1 << 20, "volume_bytes", "at least 1048576")?;
+        range(self.cache_bytes >= 1 << 20, "cache_bytes", "at least 1048576")?;
+        range(self.queue_requests >= 1, "queue_requests", "at least 1")?;
+        range(self.queue_bytes >= 8 << 20, "queue_bytes", "at least 8388608, so that one request fits")?;
+        range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")
+    }
+
+    /// How the log is opened.
+    pub fn options(&self) -> Options {
+        Options {
+            data: self.data.clone(),
+            origin: self.origin.clone(),
+            store: OpenOptions {
+                volume_bytes: self.volume_bytes,
+                cache_bytes: self.cache_bytes,
+                reserve_bytes: self.reserve_bytes,
+                accept_after_sync_error: self.accept_after_sync_error,
+                ..OpenOptions::default()
+            },
+            limits: self.limits(),
+            accept_gap: self.accept_gap,
+            verify_newest: self.verify_newest,
+        }
+    }
+
+    /// Of the queue.
+    pub const fn limits(&self) -> Limits {
+        Limits { requests_max: self.queue_requests, bytes_max: self.queue_bytes }
+    }
+
+    /// How long calls may take to end.
+    pub const fn stop_within(&self) -> Duration {
+        Duration::from_secs(self.stop_within_s)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -119,8 +119,7 @@ pub async fn run(options: Options, progress: Arc<Progress>) -> Result<Outcome, I
         progress.bytes.fetch_add(len_bytes, std::sync::atomic::Ordering::Relaxed);
     }
     let key = ImportKey::open(&options.key)?;
-    fs::create_dir_all(&options.state)
-        .map_err(|source| ImportError::File { path: options.state.clone(), source })?;
+    fs::create_dir_all(&options.state).map_err(|source| ImportError::File { path: options.state.clone(), source })?;
 
     let mut client = connect(&options.to, options.patience).await?;
     let name = mapping.as_ref().map_or("native", |mapping| mapping.name.as_str()).to_owned();
@@ -169,10 +168,7 @@ async fn connect(to: &str, patience: Patience) -> Result<LedgerServiceClient<Cha
 }
 
 /// The leaf hash of an entry, if there is one.
-async fn entry_hash(
-    client: &mut LedgerServiceClient<Channel>,
-    position: u64,
-) -> Result<Option<Vec<u8>>, ImportError> {
+async fn entry_hash(client: &mut LedgerServiceClient<Channel>, position: u64) -> Result<Option<Vec<u8>>, ImportError> {
     let request = GetEntryRequest { position, view: EntryView::Headers.into() };
     match client.get_entry(Request::new(request)).await {
         Ok(response) => Ok(response.into_inner().entry.map(|entry| entry.leaf_hash.to_vec())),

@@ -34,6 +34,7 @@ pub use fold::fold_log;
 use memory::Recent;
 pub use read::Placed;
 pub use rebuild::Rebuilt;
+pub use rebuild::compare_with_log;
 
 /// Entries in memory before they are written as a run.
 const ENTRIES_IN_MEMORY: u64 = 32_768;

@@ -10,5 +10,6 @@ mod run;
 mod subscribe;
 
 pub use run::Running;
+pub use run::ServeError;
 pub use run::Settings;
 pub use run::serve;

@@ -63,7 +63,8 @@ impl Filter {
             Some(argument) if !argument.is_empty() => Ok(argument.to_owned()),
             _ => Err(format!("filter {name:?} wants an argument, as in {name}:x")),
         };
-        if argument.is_some() && ["lower", "slug", "count", "iso", "year", "days", "leftover", "recall"].contains(&name) {
+        if argument.is_some() && ["lower", "slug", "count", "iso", "year", "days", "leftover", "recall"].contains(&name)
+        {
             return Err(format!("filter {name:?} takes no argument"));
         }
         Ok(match name.trim() {
@@ -104,9 +105,9 @@ impl Filter {
             Self::Year => value.get("year").map_or(Value::Null, |year| json!({ "year": year })),
             Self::Lower => text().map_or(Value::Null, |text| Value::String(text.to_lowercase())),
             Self::Slug => text().and_then(|text| slug(&text)).map_or(Value::Null, Value::String),
-            Self::After(mark) => {
-                text().and_then(|text| text.split_once(mark.as_str()).map(|(_, rest)| rest.to_owned())).map_or(Value::Null, filled)
-            }
+            Self::After(mark) => text()
+                .and_then(|text| text.split_once(mark.as_str()).map(|(_, rest)| rest.to_owned()))
+                .map_or(Value::Null, filled),
             Self::Before(mark) => text()
                 .map(|text| text.split_once(mark.as_str()).map_or(text.clone(), |(head, _)| head.to_owned()))
                 .map_or(Value::Null, filled),
@@ -118,7 +119,9 @@ impl Filter {
                 text.split(mark.as_str()).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().into()
             }),
             Self::Days => text().and_then(|text| days(&text)).map_or(Value::Null, |days| json!({ "days": days })),
-            Self::Valuation(currency) => text().and_then(|text| valuation(&text, currency)).map_or(Value::Null, |(value, _)| value),
+            Self::Valuation(currency) => {
+                text().and_then(|text| valuation(&text, currency)).map_or(Value::Null, |(value, _)| value)
+            }
             Self::Leftover => text().map_or(Value::Null, |text| match valuation(&text, "XXX") {
                 Some((_, true)) => Value::Null,
                 _ => Value::String(text),
@@ -134,17 +137,19 @@ impl Filter {
 ///
 /// `DATE_UNREADABLE` when none fits or there is no such day.
 pub fn date(text: &str, formats: &[String]) -> Result<Value, Refusal> {
-    let parsed = formats.iter().find_map(|format| BrokenDownTime::parse(format, text).ok().and_then(|time| {
-        let year = time.year()?;
-        // A day or month that the format does not have is not known, and is not made up.
-        let (month, day) = (time.month(), time.day());
-        let real = (1..=9999).contains(&year) && Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).is_ok();
-        real.then(|| match (month, day) {
-            (Some(month), Some(day)) => json!({ "year": year, "month": month, "day": day }),
-            (Some(month), None) => json!({ "year": year, "month": month }),
-            _ => json!({ "year": year }),
+    let parsed = formats.iter().find_map(|format| {
+        BrokenDownTime::parse(format, text).ok().and_then(|time| {
+            let year = time.year()?;
+            // A day or month that the format does not have is not known, and is not made up.
+            let (month, day) = (time.month(), time.day());
+            let real = (1..=9999).contains(&year) && Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).is_ok();
+            real.then(|| match (month, day) {
+                (Some(month), Some(day)) => json!({ "year": year, "month": month, "day": day }),
+                (Some(month), None) => json!({ "year": year, "month": month }),
+                _ => json!({ "year": year }),
+            })
         })
-    }));
+    });
     parsed.ok_or_else(|| {
         Refusal::new("DATE_UNREADABLE", format!("{text:?} is no date of the form {}", formats.join(" or ")))
     })
@@ -169,7 +174,8 @@ fn filled(text: String) -> Value {
 
 fn having(value: Value, field: &str) -> Value {
     let Value::Array(mut elements) = value else { return Value::Null };
-    elements.retain(|element| element.get(field).is_some_and(|set| *set != Value::Bool(false) && text_of(set).is_some()));
+    elements
+        .retain(|element| element.get(field).is_some_and(|set| *set != Value::Bool(false) && text_of(set).is_some()));
     if elements.is_empty() { Value::Null } else { Value::Array(elements) }
 }
 

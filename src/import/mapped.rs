@@ -204,7 +204,7 @@ impl Mapped {
             Sight::First => (Observation::First, None),
             Sight::Changed { was } => (Observation::Changed, Some(was)),
             Sight::Same => {
-                self.table.still_there(key);
+                self.table.same_again(key);
                 return Ok(Plan::Skip("unchanged".to_owned()));
             }
             Sight::Repeated => return Ok(Plan::Skip("repeated".to_owned())),
@@ -291,10 +291,9 @@ impl Mapped {
             let events = vec![event];
             let request_id = event::request_id(&self.key, &["ensure", &stream], &events);
             let absent = event::stream_is(stream.clone(), Expected::Absent(true));
-            draft.steps.push(Step {
-                request: event::request(request_id, events, vec![absent])?,
-                conflict_is_there: true,
-            });
+            draft
+                .steps
+                .push(Step { request: event::request(request_id, events, vec![absent])?, conflict_is_there: true });
             draft.ensured.push(stream);
             Ok(())
         })
@@ -400,9 +399,9 @@ fn apply(
     };
     match &rule.each {
         None => one(),
-        Some((list, name)) => Each::elements(list, scope)?
-            .into_iter()
-            .try_for_each(|element| scope.with(name, element, &mut one)),
+        Some((list, name)) => {
+            Each::elements(list, scope)?.into_iter().try_for_each(|element| scope.with(name, element, &mut one))
+        }
     }
 }
 
@@ -415,10 +414,7 @@ fn caused(mut fields: Value) -> Value {
     fields
 }
 
-fn remembered(
-    remember: Option<&(Template, Template)>,
-    scope: &Scope<'_>,
-) -> Result<Option<(String, String)>, Refusal> {
+fn remembered(remember: Option<&(Template, Template)>, scope: &Scope<'_>) -> Result<Option<(String, String)>, Refusal> {
     let Some((under, value)) = remember else { return Ok(None) };
     Ok(Some((under.text(scope)?, value.text(scope)?)))
 }
@@ -428,9 +424,8 @@ fn patched(mut row: Value, changes: Option<&Value>) -> Result<Value, Refusal> {
     let changes = changes.and_then(Value::as_object);
     for (column, change) in changes.ok_or_else(|| Refusal::new("COLUMN_ABSENT", "the row has no changes"))? {
         let pair = change.as_array().and_then(|pair| <&[Value; 2]>::try_from(pair.as_slice()).ok());
-        let [before, after] = pair.ok_or_else(|| {
-            Refusal::new("CHANGE_MALFORMED", "a change is [before, after]").at(column)
-        })?;
+        let [before, after] =
+            pair.ok_or_else(|| Refusal::new("CHANGE_MALFORMED", "a change is [before, after]").at(column))?;
         if row.get(column).unwrap_or(&Value::Null) != before {
             return Err(Refusal::new("CHANGE_DOES_NOT_FIT", "the column was not what the change says").at(column));
         }

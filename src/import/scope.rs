@@ -36,7 +36,6 @@ impl<'a> Scope<'a> {
         row: &'a Value,
         was: Option<&'a Value>,
     ) -> Self {
-
         Self {
             mapping,
             key,

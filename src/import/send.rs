@@ -219,11 +219,7 @@ impl<'a> Sender<'a> {
         self.took(taken, ledger)
     }
 
-    fn took(
-        &mut self,
-        taken: Option<Result<Unit, ImportError>>,
-        ledger: &mut impl Settle,
-    ) -> Result<(), ImportError> {
+    fn took(&mut self, taken: Option<Result<Unit, ImportError>>, ledger: &mut impl Settle) -> Result<(), ImportError> {
         let Some(unit) = taken else {
             self.read_all = true;
             return Ok(());
@@ -238,18 +234,20 @@ impl<'a> Sender<'a> {
         for (number, step) in steps.into_iter().enumerate() {
             let len_bytes = step.request.encoded_len();
             self.flying_len_bytes += len_bytes;
-            self.flying.push_back(Flying { step, unit: unit.number, is_last: number + 1 == count, sends: 0, len_bytes });
+            self.flying.push_back(Flying {
+                step,
+                unit: unit.number,
+                is_last: number + 1 == count,
+                sends: 0,
+                len_bytes,
+            });
         }
         self.open.push_back(Open { unit, waiting: count, outcome, refused_before: None });
         self.settle(ledger)
     }
 
     /// Takes an answer for the request that has waited longest.
-    fn answered(
-        &mut self,
-        answer: AppendStreamResponse,
-        ledger: &mut impl Settle,
-    ) -> Result<Option<End>, ImportError> {
+    fn answered(&mut self, answer: AppendStreamResponse, ledger: &mut impl Settle) -> Result<Option<End>, ImportError> {
         let flying = self.flying.front().expect("answers are awaited only while something flies");
         let sent_again = flying.sends > 1;
         let outcome = match answer.result {

@@ -1,5 +1,6 @@
 //! Rebuilding the index beside the live one, comparing both row by row, and promoting the new one.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::PoisonError;
 
@@ -70,6 +71,30 @@ impl Index {
         quietly(|| live.clear())?;
         Ok(Rebuilt { position, equal, rows, generation })
     }
+}
+
+/// Folds the log into a table of its own, as far as the index in a folder reaches, and compares both row by row. The
+/// folder is used by nobody else; nothing in it is changed but what opening changes.
+///
+/// # Errors
+///
+/// The log or the index cannot be read.
+pub fn compare_with_log(
+    folder: &Path,
+    store: &dyn LogStore,
+    identities: &dyn Identities,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Rebuilt, IndexError> {
+    let index = Index::open(folder)?;
+    let (generation, live) = index.table();
+    let beside = quietly(|| sled::Config::new().temporary(true).open())?;
+    let fresh = quietly(|| Table::open(&beside, slot(generation), row::PREFIX_BYTES, row::version()))?;
+    let mut side = Side { table: fresh, recent: Recent::default(), position: Position::START };
+    let position = live.position();
+    side.fold(store, identities, position.size, |done| progress(done, position.size))?;
+    side.flush()?;
+    let (equal, rows) = quietly(|| same_rows(&live, &side.table))?;
+    Ok(Rebuilt { position, equal: equal && side.position == position, rows, generation })
 }
 
 /// The table that is built beside the live one.

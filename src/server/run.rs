@@ -128,8 +128,8 @@ impl Running {
         if tokio::time::timeout(stop_within, &mut served).await.is_err() {
             tracing::warn!("calls did not end in time and were cut");
             served.abort();
+            drop(served.await);
         }
-        drop(served.await);
         let closed = tokio::task::spawn_blocking(move || close(service));
         match closed.await {
             Ok(closed) => Ok(closed?),

@@ -128,7 +128,9 @@ impl Checker<'_> {
         match (node, kind) {
             (Node::Object(_), Kind::Message(message)) => self.message(at, node, message),
             (Node::Object(_), _) => Err(self.wrong(at, at, "the field holds no message".to_owned())),
-            (Node::List(nodes) | Node::FirstOf(nodes), _) => nodes.iter().try_for_each(|node| self.value(at, node, kind)),
+            (Node::List(nodes) | Node::FirstOf(nodes), _) => {
+                nodes.iter().try_for_each(|node| self.value(at, node, kind))
+            }
             (Node::When(branch), _) => self.value(at, &branch.1, kind),
             (Node::Each(each), _) => self.value(at, &each.value, kind),
             (Node::Text(template), Kind::Enum(values)) => match template.constant() {

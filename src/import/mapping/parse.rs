@@ -206,7 +206,11 @@ impl Reader<'_> {
         };
         let expected = if ["is", "in", "starts", "contains"].contains(&word.as_str()) { 2 } else { 1 };
         if table.len() != expected {
-            return Err(self.wrong(at, word, &format!("a condition says one thing; nest them in all or any: {word:?}")));
+            return Err(self.wrong(
+                at,
+                word,
+                &format!("a condition says one thing; nest them in all or any: {word:?}"),
+            ));
         }
         Ok(match word.as_str() {
             "is" | "in" => Condition::In(about()?, texts(argument)?),
@@ -216,9 +220,7 @@ impl Reader<'_> {
             "all" => Condition::All(many(argument)?),
             "any" => Condition::Any(many(argument)?),
             "changed" => Condition::Changed(texts(argument)?),
-            "remembered" => {
-                Condition::Remembered(self.template(at, &texts(argument)?.remove(0))?)
-            }
+            "remembered" => Condition::Remembered(self.template(at, &texts(argument)?.remove(0))?),
             _ => {
                 let known = "is, in, starts, contains, not, all, any, changed, remembered";
                 return Err(self.wrong(at, word, &format!("no condition {word:?}; there are {known}")));

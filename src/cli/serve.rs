@@ -1,0 +1,116 @@
+//! `probity serve`: the service, until it is told to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+use thiserror::Error;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+
+use crate::cli::progress;
+use crate::clock;
+use crate::config::Config;
+use crate::config::ConfigError;
+use crate::server;
+use crate::server::ServeError;
+use crate::server::Settings;
+use crate::server::admin_service::NO_ACCESS_CONTROL;
+use crate::service;
+use crate::service::OpenError;
+use crate::service::Progress;
+
+/// Serves a log over gRPC, until SIGTERM or SIGINT.
+///
+/// When it is ready, it prints one line `listening on http://HOST:PORT` to standard output. Settings come from the
+/// file of --config, from PROBITY_… in the environment, and from flags; later takes the place of earlier.
+///
+/// Exit status: 0 it was told to stop and did, 2 it could not serve.
+#[derive(Args, Clone, Debug, Serialize)]
+#[command(after_help = "Example:\n  probity serve --data /var/lib/probity --listen 127.0.0.1:7411 \
+                        --origin audit.example.org/discipline")]
+pub struct ServeArgs {
+    /// The data folder; made where there is none. [default: probity-data]
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Where to listen; port 0 picks a port. [default: 127.0.0.1:7411]
+    #[arg(long, value_name = "HOST:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// Origin of a log that is made now: a URL without scheme, for ever.
+    #[arg(long, value_name = "ORIGIN")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// A file of settings, TOML.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// A day or more has passed since the last entry, and that is in order.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accept_gap: bool,
+    /// An earlier run ended with a failed write or sync; the disk was looked at, go on.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accept_after_sync_error: bool,
+}
+
+/// Why there is no service.
+#[derive(Debug, Error)]
+pub enum Failed {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log cannot be opened.
+    #[error("{error}{advice}", error = .0, advice = advice(.0))]
+    Open(#[from] OpenError),
+    /// The address cannot be had, or the server stopped.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The system takes no signals, or a thread of ours stopped.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What a person can do about a store that does not open.
+fn advice(error: &OpenError) -> String {
+    match error {
+        OpenError::Store(error) => format!("; {}", error.advice()),
+        _ => String::new(),
+    }
+}
+
+/// Runs `probity serve`.
+///
+/// # Errors
+///
+/// It could not serve.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "scripts wait for the line; people must see the warning")]
+pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
+    let config = Config::read(arguments.config.as_deref(), &arguments)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let options = config.options();
+    let opened = tokio::task::spawn_blocking(move || {
+        let bar = progress::bar(0, "folding the log", "entries");
+        let opened = service::open(&options, clock::machine(), |Progress::Folding { done, goal }| {
+            bar.set_length(goal);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        opened
+    });
+    let service = opened.await.map_err(std::io::Error::other)??;
+    let settings = Settings { listen: config.listen, limits: config.limits(), stop_within: config.stop_within() };
+    let running = server::serve(service, settings).await?;
+    eprintln!("probity: {NO_ACCESS_CONTROL}");
+    println!("listening on http://{}", running.address);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    running.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,264 @@
+//! `probity verify`: whether a log is what it was.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::Args;
+use serde_json::json;
+use thiserror::Error;
+
+use crate::cli::progress;
+use crate::cli::remote::RemoteEntries;
+use crate::index;
+use crate::keys::Keyring;
+use crate::log::Body;
+use crate::log::Checked;
+use crate::log::Entry;
+use crate::log::LeafHash;
+use crate::service::KeyVault;
+use crate::service::LogEntries;
+use crate::store;
+use crate::store::LogStore;
+use crate::store::OpenOptions;
+use crate::store::SledStore;
+use crate::store::StoreError;
+use crate::verify::Entries;
+use crate::verify::Fault;
+use crate::verify::Opener;
+use crate::verify::Report;
+use crate::verify::Unreadable;
+use crate::verify::Wanted;
+use crate::verify::verify;
+
+/// Verifies a whole log: leaves, chain, times, sequences, manifests, requests, payloads, subjects, sealed parts.
+///
+/// A chain alone does not show that a log was rewritten from some entry on with a correct chain: keep a head
+/// elsewhere (the last line of the report) and compare it with --head.
+///
+/// Exit status: 0 everything that was asked is good, 1 the log is damaged, 2 it could not be verified.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  probity verify --data probity-data --head 41:9f2c…\n  \
+                        probity verify --from http://127.0.0.1:7411\n  probity verify --export export-2026-06")]
+pub struct VerifyArgs {
+    /// A data folder that no service uses now.
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "export"], conflicts_with_all = ["from", "export"])]
+    pub data: Option<PathBuf>,
+    /// A service.
+    #[arg(long, value_name = "URL", conflicts_with = "export")]
+    pub from: Option<String>,
+    /// An export.
+    #[arg(long, value_name = "DIR")]
+    pub export: Option<PathBuf>,
+    /// A head that was kept elsewhere: index and leaf hash.
+    #[arg(long, value_name = "INDEX:HASH")]
+    pub head: Option<Head>,
+    /// Open every sealed part with the keys of the data folder and compare it with its commitment.
+    #[arg(long, requires = "data")]
+    pub open_parts: bool,
+    /// Fold the log again and compare every row of the index with it.
+    #[arg(long, requires = "data")]
+    pub views: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A head that was kept elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head(u64, LeafHash);
+
+impl FromStr for Head {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = text.split_once(':').and_then(|(index, hash)| Some((index.parse().ok()?, LeafHash::parse(hash)?)));
+        parsed.map(|(index, hash)| Self(index, hash)).ok_or("an index, a colon and 64 hexadecimal digits")
+    }
+}
+
+/// Why a log could not be verified.
+#[derive(Debug, Error)]
+pub enum Failed {
+    /// It cannot be reached.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// A thread of ours stopped.
+    #[error("verification stopped: {0}")]
+    Stopped(#[from] tokio::task::JoinError),
+}
+
+/// What was verified, and what else there is to say.
+struct Verdict {
+    report: Report,
+    /// What was compared beside the entries: in words, and whether it is good.
+    beside: Vec<(String, bool)>,
+}
+
+/// Runs `probity verify`.
+///
+/// # Errors
+///
+/// It could not be verified.
+pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
+    let json = arguments.json;
+    let head = arguments.head;
+    let verdict = if let Some(url) = &arguments.from {
+        let remote = RemoteEntries::connect(url).await?;
+        tokio::task::spawn_blocking(move || of_entries(&remote, head, None)).await?
+    } else if let Some(data) = arguments.data.clone() {
+        tokio::task::spawn_blocking(move || of_folder(&data, &arguments)).await??
+    } else {
+        return Err(Unreadable { damaged: false, what: "name what to verify".to_owned() }.into());
+    };
+    print(&verdict, head, json);
+    let beside_is_good = verdict.beside.iter().all(|(_, good)| *good);
+    Ok(match (&verdict.report.fault, &verdict.report.unreadable) {
+        (None, Some(_)) => ExitCode::from(2),
+        (None, None) if beside_is_good => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
+    })
+}
+
+fn of_entries(entries: &dyn Entries, head: Option<Head>, opener: Option<&dyn Opener>) -> Verdict {
+    let bar = progress::bar(entries.size(), "verifying", "entries");
+    let wanted = Wanted { head: head.map(|Head(index, hash)| (index, hash)), opener, threads: 0 };
+    let report = verify(entries, &wanted, |done, _| {
+        if done % 4096 == 0 {
+            bar.set_position(done);
+        }
+    });
+    bar.finish_and_clear();
+    Verdict { report, beside: Vec::new() }
+}
+
+fn of_folder(data: &Path, arguments: &VerifyArgs) -> Result<Verdict, Unreadable> {
+    let store = match store::open(data, &OpenOptions { reserve_bytes: 0, ..OpenOptions::default() }) {
+        Ok(store) => store,
+        Err(error) => return refused(&error),
+    };
+    let vault = if arguments.open_parts || arguments.views { Some(vault(data, &store)?) } else { None };
+    let keys = vault.clone().map(Keys);
+    let opener = keys.as_ref().filter(|_| arguments.open_parts).map(|keys| keys as &dyn Opener);
+    let mut verdict = of_entries(&LogEntries(&store), arguments.head, opener);
+    if let Some(vault) = vault.filter(|_| arguments.views && verdict.report.is_good()) {
+        let bar = progress::bar(store.size(), "folding", "entries");
+        let compared = index::compare_with_log(&data.join("views"), &store, &vault, |done, goal| {
+            bar.set_length(goal);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        verdict.beside.push(match compared {
+            Ok(compared) if compared.equal => {
+                (format!("index: {} rows equal those folded again from the log", compared.rows), true)
+            }
+            Ok(compared) => (format!("index: of {} rows some are not those folded from the log", compared.rows), false),
+            Err(error) => (format!("index: {error}"), false),
+        });
+    }
+    Ok(verdict)
+}
+
+/// A store that does not open is damaged, or out of reach.
+fn refused(error: &StoreError) -> Result<Verdict, Unreadable> {
+    let what = format!("{error}; {}", error.advice());
+    let index = match error {
+        StoreError::Damaged { volume, at, .. } => at.unwrap_or(*volume),
+        StoreError::MissingVolume { volume, .. } => *volume,
+        StoreError::BehindGuard { ledger, .. } => *ledger,
+        StoreError::ForkedFromGuard { at, .. } => *at,
+        _ => return Err(Unreadable { damaged: false, what }),
+    };
+    let fault = Some(Fault { index, what: crate::verify::What::Unreadable(what) });
+    Ok(Verdict { report: Report { fault, ..Report::default() }, beside: Vec::new() })
+}
+
+fn vault(data: &Path, store: &SledStore) -> Result<KeyVault, Unreadable> {
+    let unreadable = |what: String| Unreadable { damaged: false, what };
+    let keys = Keyring::open(&data.join("keys"), false).map_err(|error| unreadable(error.to_string()))?;
+    let first = store.get(0).map_err(|error| unreadable(error.to_string()))?;
+    let genesis = first.and_then(|bytes| Entry::check(&bytes).ok()).map(|entry| entry.leaf.body);
+    match genesis {
+        Some(Body::Genesis(genesis)) => Ok(KeyVault::new(keys.into(), genesis.origin.into())),
+        _ => Err(unreadable("entry 0 is not GENESIS".to_owned())),
+    }
+}
+
+struct Keys(KeyVault);
+
+impl Opener for Keys {
+    fn opens(&self, entry: &Checked, part: usize) -> Option<Result<(), String>> {
+        match self.0.open_part(entry, part) {
+            Ok(None) => None,
+            Ok(Some(_)) => Some(Ok(())),
+            Err(error) => Some(Err(error.to_string())),
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what this subcommand is asked for")]
+fn print(verdict: &Verdict, head: Option<Head>, as_json: bool) {
+    let report = &verdict.report;
+    if as_json {
+        println!("{}", to_json(verdict));
+        return;
+    }
+    if !report.origin.is_empty() {
+        println!("log       {}", report.origin);
+    }
+    println!(
+        "verified  {} entries, {} requests, {} histories, {} sealed parts, {} erasures",
+        report.entries, report.requests, report.histories, report.parts, report.erasures
+    );
+    println!("steps     leaves, chain, times, sequences, manifests, requests, payloads, subjects, ciphertexts");
+    if report.parts_opened > 0 {
+        println!("opened    {} of {} sealed parts, each what was committed", report.parts_opened, report.parts);
+    }
+    for (words, _) in &verdict.beside {
+        println!("{words}");
+    }
+    for index in &report.erasures_pending {
+        println!("note      entry {index}: erased, and its bytes are still kept");
+    }
+    match (&report.fault, &report.unreadable) {
+        (Some(fault), _) => println!("DAMAGED   {fault}"),
+        (None, Some(what)) => println!("NOT VERIFIED  {what}"),
+        (None, None) => good(report, head),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what this subcommand is asked for")]
+fn good(report: &Report, head: Option<Head>) {
+    if let Some(Head(index, _)) = head {
+        println!("good      and entry {index} is the one whose head was kept elsewhere");
+    } else {
+        println!("good      each entry follows from the one before it");
+        println!(
+            "not shown whether the log was rewritten whole, or cut at its end: compare with a head kept elsewhere"
+        );
+    }
+    if let Some((index, hash)) = report.head {
+        println!("head      {index}:{hash}");
+    }
+}
+
+fn to_json(verdict: &Verdict) -> serde_json::Value {
+    let report = &verdict.report;
+    json!({
+        "good": report.is_good() && verdict.beside.iter().all(|(_, good)| *good),
+        "origin": report.origin,
+        "entries": report.entries,
+        "bytes": report.bytes,
+        "requests": report.requests,
+        "histories": report.histories,
+        "parts": report.parts,
+        "parts_opened": report.parts_opened,
+        "erasures": report.erasures,
+        "erasures_pending": report.erasures_pending,
+        "head": report.head.map(|(index, hash)| format!("{index}:{hash}")),
+        "fault": report.fault.as_ref().map(|fault| json!({"entry": fault.index, "what": fault.what.to_string()})),
+        "unreadable": report.unreadable,
+        "beside": verdict.beside.iter().map(|(words, good)| json!({"what": words, "good": good})).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,49 @@
+use std::fs;
+
+use serde::Serialize;
+
+use crate::config::Config;
+
+#[derive(Serialize)]
+struct Flags {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<String>,
+}
+
+const NO_FLAGS: Flags = Flags { listen: None };
+
+/// Reads a file of settings; gives the words of the error.
+fn read(toml: &str, flags: &Flags) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("probity.toml");
+    fs::write(&file, toml).unwrap();
+    Config::read(Some(&file), flags).map_err(|error| error.to_string())
+}
+
+#[test]
+fn flags_take_the_place_of_the_file_and_the_file_of_what_is_built_in() {
+    let file = "listen = \"127.0.0.1:1\"\nqueue_requests = 5\n";
+    let config = read(file, &NO_FLAGS).unwrap();
+    assert_eq!((config.listen.port(), config.queue_requests, config.stop_within_s), (1, 5, 10));
+    let config = read(file, &Flags { listen: Some("127.0.0.1:2".to_owned()) }).unwrap();
+    assert_eq!((config.listen.port(), config.queue_requests), (2, 5));
+}
+
+#[test]
+fn what_is_wrong_is_named_by_its_key() {
+    for (toml, key) in [
+        ("lisen = \"127.0.0.1:1\"", "lisen"),
+        ("listen = \"somewhere\"", "listen"),
+        ("queue_requests = \"many\"", "queue_requests"),
+        ("queue_requests = 0", "queue_requests"),
+        ("queue_bytes = 1000", "queue_bytes"),
+        ("volume_bytes = 5", "volume_bytes"),
+        ("cache_bytes = 5", "cache_bytes"),
+        ("stop_within_s = 0", "stop_within_s"),
+        ("accept_gap = 3", "accept_gap"),
+    ] {
+        let error = read(toml, &NO_FLAGS).unwrap_err();
+        assert!(error.contains(key), "{toml}: {error}");
+    }
+    assert!(Config::read(Some(std::path::Path::new("/nowhere/probity.toml")), &NO_FLAGS).is_err());
+}
