@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use probity::store::LogStore;
+
 use crate::Failure;
 use crate::Plan;
 use crate::baseline;
+use crate::events::Kind;
 use crate::file_rpc;
 use crate::file_rpc::ThinClient;
 use crate::harness::Contender;
@@ -14,33 +17,53 @@ use crate::load;
 use crate::load::Load;
 use crate::process::Server;
 use crate::process::folder;
-
-/// What one event takes in the store, beside its 300 bytes: leaf, manifest, salt.
-const STORED_BYTES: usize = 640;
+use crate::real;
+use crate::real::Log;
+use crate::real::ProbityClient;
 
 /// The batch of an in-process append.
 const BATCH: usize = 256;
 
+/// What an event takes in the store, leaf, manifest and salt included; the in-process rows print the true figure.
+const STORED_BYTES: usize = 640;
+
+/// Messages in flight on a stream.
+const IN_FLIGHT: usize = 8;
+
+const FILE: &str = "plain file, 300 B an event";
+const IN_PROCESS: &str = "in process, 8 batches in flight";
+
 pub(crate) fn in_process(plan: &Plan) -> Group {
-    let (own, stored) = (plan.clone(), plan.clone());
+    let plain = |bytes: usize| {
+        let plan = plan.clone();
+        move || baseline::plain_file(&plan, BATCH, bytes)
+    };
     Group::new(
-        "in process, batches of 256 events",
+        "In process, batches of 256 events",
         "events/s",
         vec![
-            Contender::new("plain file, 300 B an event", move || baseline::plain_file(&own, BATCH, 300)),
-            Contender::new("plain file, stored bytes", move || baseline::plain_file(&stored, BATCH, STORED_BYTES)),
+            Contender::new(FILE, plain(300)),
+            Contender::new("plain file, stored bytes", plain(STORED_BYTES)),
+            log("in process, one batch at a time", BATCH, 0, Kind::Open, plan).against(FILE, 0.3),
+            log(IN_PROCESS, BATCH, IN_FLIGHT - 1, Kind::Open, plan).against(FILE, 0.3),
+            log("the same with sealed reasons", BATCH, IN_FLIGHT - 1, Kind::Sealed, plan).against(IN_PROCESS, 0.0),
         ],
     )
 }
 
 pub(crate) fn over_grpc(title: &str, load: Load, goal: f64, plan: &Plan) -> Group {
-    let _ = goal;
-    Group::new(title, "events/s", thin_services(load, plan))
+    let mut contenders = thin_services(load, plan);
+    contenders.push(served("probity", load, Kind::Open, plan).against("file-rpc", goal));
+    Group::new(title, "events/s", contenders)
 }
 
 pub(crate) fn streamed(plan: &Plan) -> Group {
-    let load = Load { clients: 1, batch: 100, in_flight: 8 };
-    Group::new("stream: 100 events a message, 8 in flight", "events/s", thin_services(load, plan))
+    let load = Load { clients: 1, batch: 100, in_flight: IN_FLIGHT };
+    let mut contenders = thin_services(load, plan);
+    contenders.push(log(IN_PROCESS, BATCH, IN_FLIGHT - 1, Kind::Open, plan));
+    contenders.push(served("probity", load, Kind::Open, plan).against(IN_PROCESS, 0.6));
+    contenders.push(served("probity, sealed reasons", load, Kind::Sealed, plan).against("probity", 0.0));
+    Group::new("AppendStream: 100 events a message, 8 in flight", "events/s", contenders)
 }
 
 fn thin_services(load: Load, plan: &Plan) -> Vec<Contender> {
@@ -57,5 +80,36 @@ fn thin_services(load: Load, plan: &Plan) -> Vec<Contender> {
 
 fn thin(folder: &Path, load: Load, plan: &Plan) -> Result<Sample, Failure> {
     let server = Server::start(&mut file_rpc::command(folder)?)?;
-    load::run::<ThinClient>(&server, load, plan)
+    load::run::<ThinClient>(&server, load, Kind::Open, plan)
+}
+
+fn served(name: &str, load: Load, kind: Kind, plan: &Plan) -> Contender {
+    let plan = plan.clone();
+    Contender::new(name, move || {
+        let folder = folder(&plan.data)?;
+        let server = real::serve_new(folder.path())?;
+        load::run::<ProbityClient>(&server, load, kind, &plan)
+    })
+}
+
+fn log(name: &str, batch: usize, in_flight: usize, kind: Kind, plan: &Plan) -> Contender {
+    let plan = plan.clone();
+    Contender::new(name, move || {
+        let folder = folder(&plan.data)?;
+        let mut log = Log::open(folder.path())?.with(kind);
+        let before = written(&log);
+        let mut sample = baseline::closed_loop(&plan, batch, || log.append(batch, in_flight))?;
+        log.finish()?;
+        let after = written(&log);
+        let per_event = |place: usize| (after[place] - before[place]) as f64 / (after[0] - before[0]) as f64;
+        sample.figures.extend([("keys/event", per_event(1)), ("stored B/event", per_event(2))]);
+        log.close()?;
+        Ok(sample)
+    })
+}
+
+/// Entries, keys in all databases, and bytes of the values of the log.
+pub(crate) fn written(log: &Log) -> [u64; 3] {
+    let stats = log.service().store().stats();
+    [stats.entries, stats.keys_written + log.service().index().values_written(), stats.value_bytes_written]
 }

@@ -76,7 +76,7 @@ pub(crate) fn hashing(plan: &Plan) -> Group {
 }
 
 /// MiB a second.
-fn sha256(piece: usize, duration: Duration) -> Result<Sample, Failure> {
+pub(crate) fn sha256(piece: usize, duration: Duration) -> Result<Sample, Failure> {
     let cores = thread::available_parallelism()?.get();
     let end = Instant::now() + duration;
     let hashed: u64 = thread::scope(|scope| {

@@ -1,22 +1,38 @@
-//! Events as a busy inspection would send them: decisions of two sanctions, about 270 bytes, each in a stream of its own.
-//! Only the ids differ, so a client fills them into bytes that it encoded once.
+//! Events as a busy inspection would send them: decisions of two sanctions in recorded cases, each in a stream of its
+//! own. Only the ids differ, so a client fills them into bytes that it encoded once.
 
 use bytes::Bytes;
+use probity::events::CaseOpened;
 use probity::events::Code;
 use probity::events::Context;
 use probity::events::DecisionIssued;
+use probity::events::Event;
+use probity::events::EventType;
 use probity::events::LegalBasis;
+use probity::events::Narrative;
 use probity::events::PartialDate;
+use probity::events::PersonIdentity;
+use probity::events::PersonRegistered;
 use probity::events::SanctionItem;
 use probity::events::Term;
 use prost::Message;
 
-/// How many respondents are registered before a run.
+/// How many respondents, each with a case, are registered before a run.
 pub(crate) const RESPONDENTS: u64 = 1_000;
 
 const DECISION: &str = "7DDDDDDDDDDDDDDDDDDDDDDDDD";
 const RESPONDENT: &str = "7RRRRRRRRRRRRRRRRRRRRRRRRR";
+const CASE: &str = "7CCCCCCCCCCCCCCCCCCCCCCCCC";
 const BASE_32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// What the events hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An open payload alone.
+    Open,
+    /// Reasons of 200 bytes beside it, to be sealed under the key of the case.
+    Sealed,
+}
 
 /// An endless source of events that nobody else makes.
 #[derive(Clone, Debug)]
@@ -24,34 +40,44 @@ pub(crate) struct Source {
     template: Vec<u8>,
     decision_at: usize,
     respondent_at: usize,
+    case_at: usize,
     random: u64,
 }
 
 impl Source {
-    /// The source of one writer; another `seed`, other events.
-    pub(crate) fn new(seed: u64) -> Self {
-        let template = decision(DECISION.to_owned(), RESPONDENT.to_owned()).encode_to_vec();
+    /// The source of one writer.
+    pub(crate) fn new(kind: Kind) -> Self {
+        let template = decision(kind).encode_to_vec();
         let find = |id: &str| template.windows(id.len()).position(|bytes| bytes == id.as_bytes()).expect("it is in it");
-        let (decision_at, respondent_at) = (find(DECISION), find(RESPONDENT));
-        Self { template, decision_at, respondent_at, random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) }
+        let (decision_at, respondent_at, case_at) = (find(DECISION), find(RESPONDENT), find(CASE));
+        Self { template, decision_at, respondent_at, case_at, random: rand::random() }
     }
 
+    /// The type of its events.
+    pub(crate) const EVENT_TYPE: EventType = EventType::DecisionIssued;
+
     /// The next event's bytes.
-    pub(crate) fn next(&mut self) -> Bytes {
+    pub(crate) fn next(&mut self) -> Vec<u8> {
         let mut event = self.template.clone();
         let (high, low) = (self.number(), self.number());
         event[self.decision_at..][..26].copy_from_slice(&id(high, low));
         event[self.respondent_at..][..26].copy_from_slice(&respondent(low % RESPONDENTS));
-        event.into()
+        event[self.case_at..][..26].copy_from_slice(&case(low % RESPONDENTS));
+        event
     }
 
     /// Some events.
     pub(crate) fn batch(&mut self, count: usize) -> Vec<Bytes> {
-        (0..count).map(|_| self.next()).collect()
+        (0..count).map(|_| self.next().into()).collect()
+    }
+
+    /// An id of a request.
+    pub(crate) fn request_id(&mut self) -> [u8; 16] {
+        ((u128::from(self.number()) << 64) | u128::from(self.number())).to_be_bytes()
     }
 
     /// SplitMix64.
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -59,9 +85,31 @@ impl Source {
     }
 }
 
+/// What must be recorded before the events of any source: respondents and their cases, in requests of 1,000 events.
+pub(crate) fn registrations() -> Vec<Vec<Event>> {
+    let person = |number| {
+        let full_name = format!("Sample Official {number}");
+        let identity = Some(PersonIdentity { full_name, ..PersonIdentity::default() });
+        Event::from(PersonRegistered { entity_id: text(respondent(number)), identity, ..PersonRegistered::default() })
+    };
+    let case = |number| {
+        Event::from(CaseOpened {
+            case_id: text(case(number)),
+            regime: Some(code("sample.regime", "civil-service")),
+            respondent_ids: vec![text(respondent(number))],
+            ..CaseOpened::default()
+        })
+    };
+    vec![(0..RESPONDENTS).map(person).collect(), (0..RESPONDENTS).map(case).collect()]
+}
+
 /// The id of a registered respondent.
 pub(crate) fn respondent(number: u64) -> [u8; 26] {
     id(number.wrapping_mul(0xD6E8_FEB8_6659_FD93), !number)
+}
+
+fn case(number: u64) -> [u8; 26] {
+    id(number.wrapping_mul(0xA076_1D64_78BD_642F), number)
 }
 
 /// 128 bits in Crockford's base 32.
@@ -75,38 +123,37 @@ fn id(high: u64, low: u64) -> [u8; 26] {
     text
 }
 
-fn decision(decision_id: String, respondent_id: String) -> DecisionIssued {
-    let code = |scheme: &str, code: &str| Some(Code { scheme: scheme.to_owned(), code: code.to_owned() });
+pub(crate) fn text(id: [u8; 26]) -> String {
+    id.iter().copied().map(char::from).collect()
+}
+
+fn code(scheme: &str, code: &str) -> Code {
+    Code { scheme: scheme.to_owned(), code: code.to_owned() }
+}
+
+fn decision(kind: Kind) -> DecisionIssued {
     let day = |day: u32| Some(PartialDate { year: 2025, month: 3, day });
-    let basis = LegalBasis { instrument: code("sample.instrument", "act-17"), article: "12.3.a".to_owned() };
+    let basis = LegalBasis { instrument: Some(code("sample.instrument", "act-17")), article: "12.3.a".to_owned() };
+    let context =
+        Context { occurred_on: day(14), effective_on: day(20), legal_basis: vec![basis], ..Context::default() };
+    let item = |item_number, form, months| SanctionItem {
+        item_number,
+        form: Some(code("sample.sanction", form)),
+        term: Some(Term { months, ..Term::default() }),
+        from: day(20),
+        ..SanctionItem::default()
+    };
+    let reasons = Narrative { text: "A sample of reasons. ".repeat(10), language: "en".to_owned() };
     DecisionIssued {
-        context: Some(Context {
-            occurred_on: day(14),
-            effective_on: day(20),
-            legal_basis: vec![basis],
-            ..Context::default()
-        }),
-        decision_id,
-        respondent_id,
+        context: Some(context),
+        decision_id: DECISION.to_owned(),
+        case_id: CASE.to_owned(),
+        respondent_id: RESPONDENT.to_owned(),
         reference: "2025/0417-QD".to_owned(),
         signed_on: day(14),
-        regime: code("sample.regime", "civil-service"),
-        items: vec![
-            SanctionItem {
-                item_number: 1,
-                form: code("sample.sanction", "reprimand"),
-                from: day(20),
-                ..SanctionItem::default()
-            },
-            SanctionItem {
-                item_number: 2,
-                form: code("sample.sanction", "pay-reduction"),
-                term: Some(Term { months: 6, ..Term::default() }),
-                from: day(20),
-                ..SanctionItem::default()
-            },
-        ],
-        allegation_numbers: Vec::new(),
+        regime: Some(code("sample.regime", "civil-service")),
+        items: vec![item(1, "reprimand", 3), item(2, "pay-reduction", 6)],
+        reasons: (kind == Kind::Sealed).then_some(reasons),
         ..DecisionIssued::default()
     }
 }

@@ -40,6 +40,7 @@ use tonic_prost::ProstCodec;
 
 use crate::Failure;
 use crate::baseline::new_file;
+use crate::events::Source;
 use crate::load::Answers;
 use crate::load::Client;
 
@@ -216,8 +217,8 @@ impl Client for ThinClient {
         Self(ClientGrpc::new(channel))
     }
 
-    fn request(&self, events: Vec<Bytes>) -> Self::Request {
-        events
+    fn request(&self, source: &mut Source, batch: usize) -> Self::Request {
+        source.batch(batch)
     }
 
     async fn append(&mut self, events: Self::Request) -> Result<(), Status> {

@@ -23,17 +23,24 @@ pub(crate) struct Sample {
 pub(crate) struct Contender {
     name: String,
     against: Option<(String, f64)>,
+    at_least: Option<f64>,
     measure: Box<dyn FnMut() -> Result<Sample, Failure>>,
 }
 
 impl Contender {
     pub(crate) fn new(name: &str, measure: impl FnMut() -> Result<Sample, Failure> + 'static) -> Self {
-        Self { name: name.to_owned(), against: None, measure: Box::new(measure) }
+        Self { name: name.to_owned(), against: None, at_least: None, measure: Box::new(measure) }
     }
 
     /// Compared with `baseline`; `goal` is the ratio to reach, 0 where there is none.
     pub(crate) fn against(mut self, baseline: &str, goal: f64) -> Self {
         self.against = Some((baseline.to_owned(), goal));
+        self
+    }
+
+    /// Wants this rate, whatever the machine.
+    pub(crate) fn at_least(mut self, rate: f64) -> Self {
+        self.at_least = Some(rate);
         self
     }
 }
@@ -92,7 +99,7 @@ impl Group {
                 contender.name,
                 grouped(middle),
                 spread * 100.0,
-                ratio(place).unwrap_or_default(),
+                ratio(place).or_else(|| goal(contender)).unwrap_or_default(),
                 figures(&samples[place])
             );
         }
@@ -115,6 +122,10 @@ impl Group {
     }
 }
 
+fn goal(contender: &Contender) -> Option<String> {
+    contender.at_least.map(|rate| format!("(goal {})", grouped(rate)))
+}
+
 /// The medians of the further figures, in a line.
 fn figures(samples: &[Sample]) -> String {
     let mut line = String::new();
@@ -126,12 +137,12 @@ fn figures(samples: &[Sample]) -> String {
     line
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-fn grouped(rate: f64) -> String {
+pub(crate) fn grouped(rate: f64) -> String {
     let digits = format!("{rate:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -144,11 +155,11 @@ fn grouped(rate: f64) -> String {
 }
 
 #[expect(clippy::print_stdout, reason = "the tables are what one runs this for")]
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "whoever waits wants to see that it goes on")]
-fn progress(text: &str) {
+pub(crate) fn progress(text: &str) {
     eprintln!("{text}");
 }

@@ -1,11 +1,9 @@
 //! Closed-loop clients: each sends its next request when the last was answered.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -17,6 +15,7 @@ use tonic::transport::Endpoint;
 
 use crate::Failure;
 use crate::Plan;
+use crate::events::Kind;
 use crate::events::Source;
 use crate::harness::Sample;
 use crate::process::Server;
@@ -46,7 +45,7 @@ pub(crate) trait Client: Clone + Send + Sync + 'static {
 
     fn connect(channel: Channel) -> Self;
 
-    fn request(&self, events: Vec<Bytes>) -> Self::Request;
+    fn request(&self, source: &mut Source, batch: usize) -> Self::Request;
 
     fn append(&mut self, request: Self::Request) -> impl Future<Output = Result<(), Status>> + Send;
 
@@ -65,8 +64,8 @@ pub(crate) async fn channels(address: &str, count: usize) -> Result<Vec<Channel>
     Ok(try_join_all((0..count).map(|_| endpoint.connect())).await?)
 }
 
-/// One run of `load` against `server`, after `prepare`.
-pub(crate) fn run<C: Client>(server: &Server, load: Load, plan: &Plan) -> Result<Sample, Failure> {
+/// One run of `load` against `server`.
+pub(crate) fn run<C: Client>(server: &Server, load: Load, kind: Kind, plan: &Plan) -> Result<Sample, Failure> {
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(async {
         let channels = channels(&server.address, load.clients.min(plan.connections)).await?;
@@ -74,7 +73,7 @@ pub(crate) fn run<C: Client>(server: &Server, load: Load, plan: &Plan) -> Result
         let times = Times { begin, end: begin + plan.duration };
         let clients = (0..load.clients).map(|number| {
             let client = C::connect(channels[number % channels.len()].clone());
-            let source = Source::new(seed() + number as u64);
+            let source = Source::new(kind);
             tokio::spawn(async move {
                 if load.in_flight == 0 {
                     unary(client, source, load.batch, times).await
@@ -123,7 +122,7 @@ async fn unary<C: Client>(
 ) -> Result<Vec<Duration>, Failure> {
     let mut latencies = Vec::new();
     loop {
-        let request = client.request(source.batch(batch));
+        let request = client.request(&mut source, batch);
         let sent = Instant::now();
         client.append(request).await?;
         if !times.count(sent, &mut latencies) {
@@ -140,7 +139,7 @@ async fn stream<C: Client>(
 ) -> Result<Vec<Duration>, Failure> {
     let (send, requests) = mpsc::channel(load.in_flight);
     let maker = client.clone();
-    let mut request = move || maker.request(source.batch(load.batch));
+    let mut request = move || maker.request(&mut source, load.batch);
     let mut sent = VecDeque::new();
     for _ in 0..load.in_flight {
         send.send(request()).await?;
@@ -175,10 +174,4 @@ pub(crate) fn sample(
     let mut figures = vec![("p50 us", percentile(50)), ("p99 us", percentile(99))];
     figures.extend(more);
     Sample { rate: (latencies.len() * batch) as f64 / duration.as_secs_f64(), figures }
-}
-
-/// Another one for every run of this process.
-pub(crate) fn seed() -> u64 {
-    static NEXT: std::sync::LazyLock<Arc<std::sync::atomic::AtomicU64>> = std::sync::LazyLock::new(Arc::default);
-    NEXT.fetch_add(1 << 20, std::sync::atomic::Ordering::Relaxed)
 }

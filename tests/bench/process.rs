@@ -34,6 +34,13 @@ impl Server {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
+
+    /// Tells it to stop and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<(), Failure> {
+        Command::new("kill").args(["-TERM", &self.id().to_string()]).status()?;
+        let status = self.child.wait()?;
+        if status.success() { Ok(()) } else { Err(format!("the service stopped with {status}").into()) }
+    }
 }
 
 impl Drop for Server {
@@ -68,6 +75,11 @@ pub(crate) fn machine_seconds() -> f64 {
 /// The most memory that a process has had resident, in MiB.
 pub(crate) fn peak_mib(process: u32) -> f64 {
     status_kib(process, "VmHWM:") / 1024.0
+}
+
+/// The memory that a process has resident, in MiB.
+pub(crate) fn resident_mib(process: u32) -> f64 {
+    status_kib(process, "VmRSS:") / 1024.0
 }
 
 fn status_kib(process: u32, key: &str) -> f64 {

@@ -13,6 +13,10 @@ mod file_rpc;
 mod harness;
 mod load;
 mod process;
+mod query;
+mod real;
+mod scale;
+mod whole;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,8 +47,16 @@ enum Which {
     W4,
     /// One stream, 100 events a message, 8 messages in flight.
     Stream,
+    /// One entry by its position.
+    Query,
+    /// Folding the whole log again.
+    Rebuild,
+    /// Verifying the whole log.
+    Verify,
     /// SHA-256 on all cores.
     Hash,
+    /// Start, memory and rates of a small and of a large log; only when it is named.
+    Scale,
 }
 
 /// Measures; without a group, all of them.
@@ -63,6 +75,12 @@ struct Arguments {
     /// Three runs of two seconds: to see that it works, not to quote.
     #[arg(long)]
     quick: bool,
+    /// Entries of the log that is verified and folded again. [default: 200000; with --quick 50000]
+    #[arg(long)]
+    entries: Option<u64>,
+    /// Entries of the small and of the large log of `scale`.
+    #[arg(long, value_delimiter = ',', default_value = "100000,10000000")]
+    sizes: Vec<u64>,
     /// Only contenders whose name contains one of these.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -89,6 +107,8 @@ struct Plan {
     runs: usize,
     duration: Duration,
     warm_up: Duration,
+    entries: u64,
+    sizes: Vec<u64>,
     connections: usize,
     only: Vec<String>,
     data: PathBuf,
@@ -105,26 +125,38 @@ fn main() -> Result<(), Failure> {
         runs: if arguments.quick { 3 } else { arguments.runs },
         duration: Duration::from_secs(if arguments.quick { 2 } else { seconds }),
         warm_up: Duration::from_secs(1),
+        entries: arguments.entries.unwrap_or(if arguments.quick { 50_000 } else { 200_000 }),
+        sizes: arguments.sizes,
         connections: arguments.connections,
         only: arguments.only,
         data: arguments.data,
         json: arguments.json,
     };
-    let groups = if arguments.groups.is_empty() { Which::value_variants() } else { &arguments.groups };
+    let all: Vec<Which> = Which::value_variants().iter().copied().filter(|which| *which != Which::Scale).collect();
+    let groups = if arguments.groups.is_empty() { &all } else { &arguments.groups };
     for which in groups {
-        group(*which, &plan).run(&plan)?;
+        match group(*which, &plan) {
+            Some(group) => group.run(&plan)?,
+            None => scale::run(&plan)?,
+        }
     }
     Ok(())
 }
 
-fn group(which: Which, plan: &Plan) -> Group {
-    match which {
+/// The contenders of a table; `None` for what is no race.
+fn group(which: Which, plan: &Plan) -> Option<Group> {
+    let group = match which {
         Which::Batch => append::in_process(plan),
         Which::W1 => append::over_grpc("W1: 16 clients x 1 event", load::Load::unary(16, 1), 0.75, plan),
         Which::W2 => append::over_grpc("W2: 64 clients x 1 event", load::Load::unary(64, 1), 0.75, plan),
         Which::W3 => append::over_grpc("W3: 1 client x 1 event", load::Load::unary(1, 1), 0.0, plan),
         Which::W4 => append::over_grpc("W4: 8 clients x 100 events", load::Load::unary(8, 100), 0.3, plan),
         Which::Stream => append::streamed(plan),
+        Which::Query => query::points(plan),
+        Which::Rebuild => whole::rebuild(plan),
+        Which::Verify => whole::verify(plan),
         Which::Hash => baseline::hashing(plan),
-    }
+        Which::Scale => return None,
+    };
+    Some(group)
 }

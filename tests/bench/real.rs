@@ -1,0 +1,161 @@
+//! The real thing: `probity serve` in a process of its own and its clients, and the same log without gRPC.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::Command;
+
+use futures_util::StreamExt;
+use probity::clock;
+use probity::events::Event;
+use probity::ledger::Proposed;
+use probity::ledger::Request;
+use probity::ledger::prepare;
+use probity::proto::v1::AppendRequest;
+use probity::proto::v1::AppendStreamRequest;
+use probity::proto::v1::ProposedEvent;
+use probity::proto::v1::append_stream_response::Result as StreamResult;
+use probity::proto::v1::ledger_service_client::LedgerServiceClient;
+use probity::sequencer::Answer;
+use probity::service;
+use probity::service::Options;
+use probity::service::Service;
+use prost_types::Any;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tonic::transport::Channel;
+use uuid::Uuid;
+
+use crate::Failure;
+use crate::events::Kind;
+use crate::events::Source;
+use crate::events::registrations;
+use crate::load::Answers;
+use crate::load::Client;
+use crate::process::Server;
+
+/// Starts the service on a folder.
+pub(crate) fn serve(folder: &Path) -> Result<Server, Failure> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_probity"));
+    command.arg("serve").arg("--data").arg(folder).args(["--listen", "127.0.0.1:0"]);
+    Server::start(&mut command)
+}
+
+/// A log in a folder, ready for the events of a [`Source`], and the service on it.
+pub(crate) fn serve_new(folder: &Path) -> Result<Server, Failure> {
+    Log::open(folder)?.close()?;
+    serve(folder)
+}
+
+/// A client of the service.
+#[derive(Clone)]
+pub(crate) struct ProbityClient(LedgerServiceClient<Channel>);
+
+impl Client for ProbityClient {
+    type Request = AppendRequest;
+
+    fn connect(channel: Channel) -> Self {
+        Self(LedgerServiceClient::new(channel))
+    }
+
+    fn request(&self, source: &mut Source, batch: usize) -> AppendRequest {
+        let type_url = format!("type.googleapis.com/{}", Source::EVENT_TYPE.message());
+        let event = |value| ProposedEvent { event: Some(Any { type_url: type_url.clone(), value }) };
+        AppendRequest {
+            request_id: Uuid::from_bytes(source.request_id()).to_string(),
+            events: (0..batch).map(|_| event(source.next())).collect(),
+            ..AppendRequest::default()
+        }
+    }
+
+    async fn append(&mut self, request: AppendRequest) -> Result<(), Status> {
+        self.0.append(request).await.map(drop)
+    }
+
+    async fn append_stream(&mut self, requests: ReceiverStream<AppendRequest>) -> Result<Answers, Status> {
+        let requests = requests.map(|append| AppendStreamRequest { append: Some(append) });
+        let answers = self.0.append_stream(requests).await?.into_inner();
+        Ok(answers
+            .map(|answer| match answer?.result {
+                Some(StreamResult::Receipt(_)) => Ok(()),
+                Some(StreamResult::Refusal(refusal)) => Err(Status::aborted(refusal.message)),
+                None => Err(Status::data_loss("neither a receipt nor a refusal")),
+            })
+            .boxed())
+    }
+}
+
+/// The log in this process.
+pub(crate) struct Log {
+    service: Service,
+    source: Source,
+    /// Appends that were not answered yet, oldest first.
+    waiting: VecDeque<Answer>,
+}
+
+impl Log {
+    /// Opens the log of a folder; a new one gets what the events of a [`Source`] need.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
+        let service = service::open(&Options::new(folder.to_owned()), clock::machine(), |_| {})?;
+        let mut log = Self { service, source: Source::new(Kind::Open), waiting: VecDeque::new() };
+        if log.service.reader().size() == 1 {
+            for events in registrations() {
+                log.submit(events.iter().map(proposed).collect())?;
+                log.finish()?;
+            }
+        }
+        Ok(log)
+    }
+
+    pub(crate) const fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// From now on its events are of this kind.
+    pub(crate) fn with(mut self, kind: Kind) -> Self {
+        self.source = Source::new(kind);
+        self
+    }
+
+    /// Appends a batch, and waits until at most `in_flight` batches are not durable.
+    pub(crate) fn append(&mut self, batch: usize, in_flight: usize) -> Result<(), Failure> {
+        let event = |bytes| Proposed { event_type: Source::EVENT_TYPE, bytes };
+        let events = self.source.batch(batch).into_iter().map(event).collect();
+        self.submit(events)?;
+        while self.waiting.len() > in_flight {
+            self.wait_for_oldest()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is durable.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        while !self.waiting.is_empty() {
+            self.wait_for_oldest()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close(mut self) -> Result<(), Failure> {
+        self.finish()?;
+        Ok(self.service.stop()?)
+    }
+
+    fn submit(&mut self, events: Vec<Proposed>) -> Result<(), Failure> {
+        let request_id = self.source.request_id();
+        let request = Request { principal: "local".to_owned(), request_id, events, conditions: Vec::new() };
+        let prepared = prepare(request, self.service.vault())?;
+        self.waiting.push_back(self.service.queue().try_submit(prepared, None)?);
+        Ok(())
+    }
+
+    fn wait_for_oldest(&mut self) -> Result<(), Failure> {
+        if let Some(oldest) = self.waiting.pop_front() {
+            oldest.blocking_recv()??;
+        }
+        Ok(())
+    }
+}
+
+fn proposed(event: &Event) -> Proposed {
+    Proposed { event_type: event.event_type(), bytes: event.encode().into() }
+}
