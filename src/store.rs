@@ -10,13 +10,16 @@
 //! <data>/lock                               held while a process uses the folder
 //! <data>/guard                              what must be there at the next start
 //! <data>/sync-failed                        left by a failed write or sync, beside the guard
+//! <data>/stopped-cleanly                    left by a clean stop, taken away by the next start
 //! <data>/ledger/<first index, 20 digits>/   one sled database per volume
 //! ```
 
 mod chain;
 mod closing;
+pub mod doctor;
 mod error;
 pub mod failpoint;
+pub mod faulty;
 mod folder;
 mod frame;
 mod guard;
@@ -102,3 +105,6 @@ pub struct StoreStats {
     /// Bytes of those values.
     pub value_bytes_written: u64,
 }
+
+#[cfg(test)]
+mod tests;

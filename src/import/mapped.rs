@@ -204,7 +204,7 @@ impl Mapped {
             Sight::First => (Observation::First, None),
             Sight::Changed { was } => (Observation::Changed, Some(was)),
             Sight::Same => {
-                self.table.still_there(key);
+                self.table.same_again(key);
                 return Ok(Plan::Skip("unchanged".to_owned()));
             }
             Sight::Repeated => return Ok(Plan::Skip("repeated".to_owned())),

@@ -18,7 +18,10 @@ struct Seen {
     digest: [u8; 32],
     /// The row as JSON: smaller than a value, and seldom read.
     row: Box<[u8]>,
+    /// The edition whose row this is.
     edition: u32,
+    /// The last edition that had the key, with whatever row.
+    noticed: u32,
     live: bool,
 }
 
@@ -66,13 +69,20 @@ impl Table {
     /// Remembers a row as it is now.
     pub fn remember(&mut self, key: String, digest: [u8; 32], row: &Value) {
         let row = row.to_string().into_bytes().into_boxed_slice();
-        self.seen.insert(key, Seen { digest, row, edition: self.edition, live: true });
+        self.seen.insert(key, Seen { digest, row, edition: self.edition, noticed: self.edition, live: true });
+    }
+
+    /// Remembers that the row under a key is still as it was.
+    pub fn same_again(&mut self, key: &str) {
+        if let Some(seen) = self.seen.get_mut(key) {
+            (seen.edition, seen.noticed) = (self.edition, self.edition);
+        }
     }
 
     /// Remembers that the key is still there, whatever the row says.
     pub fn still_there(&mut self, key: &str) {
         if let Some(seen) = self.seen.get_mut(key) {
-            seen.edition = self.edition;
+            seen.noticed = self.edition;
         }
     }
 
@@ -90,7 +100,7 @@ impl Table {
 
     /// Keys that earlier editions had and this one has not, in their order.
     pub fn missing(&self) -> Vec<String> {
-        let missing = self.seen.iter().filter(|(_, seen)| seen.live && seen.edition < self.edition);
+        let missing = self.seen.iter().filter(|(_, seen)| seen.live && seen.noticed < self.edition);
         missing.map(|(key, _)| key.clone()).collect()
     }
 }

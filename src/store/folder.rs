@@ -48,6 +48,11 @@ impl Folder {
         self.data.join("sync-failed")
     }
 
+    /// There while the folder is as a clean stop left it.
+    pub(super) fn stopped_cleanly(&self) -> PathBuf {
+        self.data.join("stopped-cleanly")
+    }
+
     pub(super) fn ledger(&self) -> PathBuf {
         self.data.join("ledger")
     }
@@ -150,6 +155,23 @@ impl Folder {
     }
 }
 
+/// Notes a clean stop.
+pub(super) fn note_clean_stop(folder: &Folder) -> Result<(), StoreError> {
+    let path = folder.stopped_cleanly();
+    fs::write(&path, b"").map_err(|error| StoreError::io(&path, "write it", &error))?;
+    sync(&folder.data)
+}
+
+/// Takes the note of a clean stop away; says whether there was one.
+pub(super) fn take_clean_stop(folder: &Folder) -> Result<bool, StoreError> {
+    let path = folder.stopped_cleanly();
+    match fs::remove_file(&path) {
+        Ok(()) => sync(&folder.data).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::io(&path, "remove it", &error)),
+    }
+}
+
 /// The name of the folder of the volume whose first entry is `first`: 20 digits.
 pub(super) fn volume_name(first: u64) -> String {
     format!("{first:020}")
@@ -206,3 +228,6 @@ pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     let found = found.map_err(|error| StoreError::io(path, "ask for the free space of the disk", &error))?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,3 +135,6 @@ pub(super) fn further_parts(len: usize) -> u16 {
     let parts = (len + PREFIX_LEN).div_ceil(VALUE_BYTES_MAX) - 1;
     u16::try_from(parts).expect("the longest entry has 4,096 parts")
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,10 +102,7 @@ impl Guard {
     ///
     /// The file is missing or cannot be read, or neither slot is good.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = File::options().read(true).write(true).open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => StoreError::Guard { what: "its file is missing".to_owned() },
-            _ => StoreError::io(path, "open the guard", &error),
-        })?;
+        let file = File::options().read(true).write(true).open(path).map_err(|error| opening(path, &error))?;
         let slots = read_slots(&file).map_err(|error| StoreError::io(path, "read the guard", &error))?;
         let newest = newest(slots)?;
         let guard = Self { path: path.to_owned(), file, now: Mutex::new(newest) };
@@ -123,12 +120,17 @@ impl Guard {
     ///
     /// As [`Guard::open`].
     pub fn read(path: &Path) -> Result<GuardState, StoreError> {
-        let file = File::open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => StoreError::Guard { what: "its file is missing".to_owned() },
-            _ => StoreError::io(path, "open the guard", &error),
-        })?;
-        let slots = read_slots(&file).map_err(|error| StoreError::io(path, "read the guard", &error))?;
+        let slots = slots_of(path)?;
         newest(slots).map(|numbered| numbered.state)
+    }
+
+    /// How many of the two slots of the file at `path` are whole.
+    ///
+    /// # Errors
+    ///
+    /// The file is missing or cannot be read.
+    pub fn whole_slots(path: &Path) -> Result<usize, StoreError> {
+        Ok(slots_of(path)?.iter().flatten().count())
     }
 
     /// What it knows now.
@@ -157,6 +159,18 @@ impl Guard {
             .map_err(|error| StoreError::SyncFailed { what: format!("{}: {error}", self.path.display()) })?;
         *now = next;
         Ok(next.state)
+    }
+}
+
+fn slots_of(path: &Path) -> Result<[Option<Numbered>; 2], StoreError> {
+    let file = File::open(path).map_err(|error| opening(path, &error))?;
+    read_slots(&file).map_err(|error| StoreError::io(path, "read the guard", &error))
+}
+
+fn opening(path: &Path, error: &io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::NotFound => StoreError::Guard { what: "its file is missing".to_owned() },
+        _ => StoreError::io(path, "open the guard", error),
     }
 }
 
@@ -220,3 +234,6 @@ fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
     *rest = left;
     *taken
 }
+
+#[cfg(test)]
+mod tests;

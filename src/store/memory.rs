@@ -61,7 +61,7 @@ impl LogStore for MemoryStore {
         let held = self.entries();
         let mut out = Vec::new();
         let mut bytes = 0;
-        for (index, entry) in (from..).zip(held.iter().skip(place(from))) {
+        for (entry, index) in held.iter().skip(place(from)).zip(from..) {
             bytes += entry.len();
             out.push((index, entry.clone()));
             if bytes >= max_bytes {

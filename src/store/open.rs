@@ -1,6 +1,7 @@
 //! Making a data folder and opening one: what is looked at before a single entry is served.
 
 use std::fs;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -14,6 +15,7 @@ use crate::store::folder;
 use crate::store::folder::Folder;
 use crate::store::remedy;
 use crate::store::staging;
+use crate::store::staging::Spare;
 use crate::store::volume::Purpose;
 use crate::store::volume::Volume;
 
@@ -100,27 +102,59 @@ pub fn open(data: &Path, options: &OpenOptions) -> Result<SledStore, StoreError>
     if let Some(what) = failed_before.clone().filter(|_| !options.accept_after_sync_error) {
         return Err(StoreError::SyncFailedBefore { what });
     }
+    let guard = Guard::open(&folder.guard())?.state();
+    let volumes = staging::settle(&folder, guard.newest_volume)?;
+    let clean = folder::take_clean_stop(&folder)?;
+    if failed_before.is_some() {
+        forget_cached(&folder.volume(guard.newest_volume))?;
+    }
+    let spare = if clean { None } else { Spare::take(&folder, guard.newest_volume)? };
+    let start = || start(&folder, options, &lock, &volumes, failed_before.is_some());
+    let store = match start() {
+        Ok(store) => {
+            spare.map_or(Ok(()), Spare::release)?;
+            store
+        }
+        Err(refusal) => {
+            spare.map_or(Ok(()), Spare::restore)?;
+            match refusal {
+                StoreError::Damaged { volume, .. } if volume == guard.newest_volume => {
+                    remedy::mend(&folder, volume, None, &guard, refusal)?;
+                    start()?
+                }
+                other => return Err(other),
+            }
+        }
+    };
+    if failed_before.is_some() {
+        folder.forget_sync_failure()?;
+    }
+    Ok(store)
+}
+
+/// Opens the newest volume and compares with the guard.
+fn start(
+    folder: &Folder,
+    options: &OpenOptions,
+    lock: &File,
+    volumes: &[u64],
+    verify: bool,
+) -> Result<SledStore, StoreError> {
     let guard = Guard::open(&folder.guard())?;
     let state = guard.state();
-    let volumes = staging::settle(&folder, state.newest_volume)?;
-    let path = folder.volume(state.newest_volume);
-    if failed_before.is_some() {
-        forget_cached(&path)?;
-    }
-    let (newest, size) = open_newest(&folder, &state, options)?;
+    let (newest, size) = open_newest(folder, &state, options)?;
     // What a kill left in the system's cache is made durable before anything of it is served as durable.
     newest.sync()?;
     if size < state.size {
         return Err(StoreError::BehindGuard { ledger: size, guard: state.size });
     }
-    if failed_before.is_some() {
+    if verify {
         chain::verify(&newest, size, &state)?;
     }
-    let store = SledStore::new(folder, options.clone(), lock, guard, volumes, newest, size);
+    // A second handle of the same lock: the folder stays locked when this attempt is given up.
+    let lock = lock.try_clone().map_err(|error| StoreError::io(&folder.lock(), "keep the lock", &error))?;
+    let store = SledStore::new(folder.clone(), options.clone(), lock, guard, volumes.to_vec(), newest, size);
     compare_with_guard(&store, &state)?;
-    if failed_before.is_some() {
-        store.folder().forget_sync_failure()?;
-    }
     Ok(store)
 }
 
@@ -150,21 +184,13 @@ fn forget_cached(path: &Path) -> Result<(), StoreError> {
 
 fn open_newest(folder: &Folder, guard: &GuardState, options: &OpenOptions) -> Result<(Volume, u64), StoreError> {
     let (first, path) = (guard.newest_volume, folder.volume(guard.newest_volume));
-    let attempt = || {
-        let volume = Volume::open(&path, first, options.cache_bytes, Purpose::Append)?;
-        let end = volume.end()?;
-        Ok((volume, end))
-    };
-    let refusal = match remedy::bad_snapshots(&path)?.as_slice() {
+    if let Some(bad) = remedy::bad_snapshots(&path)?.first() {
         // sled would refuse, and might change files before it does.
-        [bad, ..] => StoreError::Damaged { volume: first, at: None, what: format!("its snapshot {bad} is not whole") },
-        [] => match attempt() {
-            Err(refusal @ StoreError::Damaged { .. }) => refusal,
-            other => return other,
-        },
-    };
-    remedy::mend(folder, first, None, guard, refusal)?;
-    attempt()
+        return Err(StoreError::Damaged { volume: first, at: None, what: format!("its snapshot {bad} is not whole") });
+    }
+    let volume = Volume::open(&path, first, options.cache_bytes, Purpose::Append)?;
+    let end = volume.end()?;
+    Ok((volume, end))
 }
 
 fn compare_with_guard(store: &SledStore, guard: &GuardState) -> Result<(), StoreError> {

@@ -67,7 +67,7 @@ pub(super) fn mend(
     refusal: StoreError,
 ) -> Result<(), StoreError> {
     for remedy in [Remedy::Unfinished, Remedy::Snapshots] {
-        if !applies(&folder.volume(first), remedy)? || !fits(folder, first)? {
+        if !applies(&folder.volume(first), remedy)? || !can_be_copied(folder, first)? {
             continue;
         }
         let staged = staging::begin(folder, first)?;
@@ -91,12 +91,10 @@ fn applies(path: &Path, remedy: Remedy) -> Result<bool, StoreError> {
     Ok(folder::names(path)?.iter().any(|name| takes(remedy, name)))
 }
 
-/// Whether there is room for a copy.
-fn fits(folder: &Folder, first: u64) -> Result<bool, StoreError> {
-    let db = folder.volume(first).join("db");
-    let len = fs::metadata(&db).map(|metadata| metadata.len());
-    let len = len.map_err(|error| StoreError::io(&db, "look at a volume", &error))?;
-    Ok(folder::free_bytes(&folder.ledger())? > len.saturating_mul(2))
+/// Whether there is something to copy, and room for it.
+pub(super) fn can_be_copied(folder: &Folder, first: u64) -> Result<bool, StoreError> {
+    let len = fs::metadata(folder.volume(first).join("db")).map_or(0, |metadata| metadata.len());
+    Ok(len > 0 && folder::free_bytes(&folder.ledger())? > len.saturating_mul(2))
 }
 
 fn copy(from: &Path, to: &Path, remedy: Remedy) -> Result<(), StoreError> {

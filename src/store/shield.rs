@@ -116,3 +116,6 @@ pub(super) fn release<T: Send + 'static>(thing: T, panics_when_opened: u64) {
         let _ = wait.recv_timeout(Duration::from_secs(5));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,10 +81,6 @@ impl SledStore {
         }
     }
 
-    pub(super) const fn folder(&self) -> &Folder {
-        &self.folder
-    }
-
     /// The guard beside the ledger.
     pub const fn guard(&self) -> &Guard {
         &self.guard
@@ -138,13 +134,14 @@ impl SledStore {
     ///
     /// The newest volume did not open again; everything that was durable is.
     pub fn close(self) -> Result<(), StoreError> {
-        let Self { options, stopped, shelf, older, lock, .. } = self;
+        let Self { folder, options, stopped, shelf, older, lock, .. } = self;
         drop(older);
         let newest = shelf.into_inner().unwrap_or_else(PoisonError::into_inner).newest;
         let (path, first) = (newest.path().to_owned(), newest.first());
         drop(newest);
         if !stopped.into_inner() {
             Volume::open(&path, first, options.cache_bytes, Purpose::Append)?.sync()?;
+            folder::note_clean_stop(&folder)?;
         }
         drop(lock);
         Ok(())

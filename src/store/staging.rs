@@ -5,6 +5,7 @@
 //! <name>.new           being made; whole from the moment when there is a file `ready` in it
 //! <name>.old           was replaced by one of the same entries, goes away
 //! <name>.damaged-<n>   was replaced by a mended copy, is kept
+//! <name>.before        the newest volume as it was before sled recovered it; whole with `ready`
 //! ```
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use crate::store::StoreError;
 use crate::store::failpoint;
 use crate::store::folder;
 use crate::store::folder::Folder;
+use crate::store::remedy;
 use crate::store::volume;
 
 const READY: &str = "ready";
@@ -60,6 +62,48 @@ pub(super) fn place(folder: &Folder, first: u64, replaced: Replaced) -> Result<(
     if replaced == Replaced::Remove { folder::remove_tree(&aside) } else { Ok(()) }
 }
 
+/// The newest volume as it was before sled opened it.
+///
+/// sled recovers in place: behind the first damaged message of its log it overwrites whatever comes, also what could
+/// still be read, and only then can be seen that entries are missing. So, unless the last stop was clean, the volume is
+/// copied before, and a start that is refused leaves the folder as it found it.
+#[derive(Debug)]
+pub(super) struct Spare {
+    live: PathBuf,
+    before: PathBuf,
+}
+
+impl Spare {
+    /// Copies the volume; `None` where there is nothing to copy, or no room for it.
+    pub(super) fn take(folder: &Folder, first: u64) -> Result<Option<Self>, StoreError> {
+        let (live, before) = (folder.volume(first), beside(folder, first, "before"));
+        if !remedy::can_be_copied(folder, first)? {
+            return Ok(None);
+        }
+        remedy::copy_tree(&live, &before, &|_| true)?;
+        let ready = before.join(READY);
+        std::fs::write(&ready, b"").map_err(|error| StoreError::io(&ready, "write it", &error))?;
+        volume::sync_folder(&before)?;
+        Ok(Some(Self { live, before }))
+    }
+
+    /// Puts the copy back in its place: nothing was appended since it was taken.
+    pub(super) fn restore(self) -> Result<(), StoreError> {
+        folder::remove_tree(&self.live)?;
+        folder::rename(&self.before, &self.live)?;
+        remove_ready(&self.live)?;
+        self.live.parent().map_or(Ok(()), folder::sync)
+    }
+
+    /// Removes the copy. From here on the volume may be appended to.
+    pub(super) fn release(self) -> Result<(), StoreError> {
+        // First, and durably: a copy that came back after a power cut would take entries away.
+        remove_ready(&self.before)?;
+        folder::sync(&self.before)?;
+        folder::remove_tree(&self.before)
+    }
+}
+
 fn unused(folder: &Folder, first: u64) -> PathBuf {
     let mut numbered = (1u32..).map(|n| beside(folder, first, &format!("damaged-{n}")));
     numbered.find(|path| !path.exists()).expect("some number is free")
@@ -80,6 +124,17 @@ pub(super) fn settle(folder: &Folder, newest: u64) -> Result<Vec<u64>, StoreErro
     let mut volumes = Vec::new();
     for first in firsts {
         let (live, staged, old) = (folder.volume(first), beside(folder, first, "new"), beside(folder, first, "old"));
+        let spare = Spare { live: live.clone(), before: beside(folder, first, "before") };
+        if spare.before.join(READY).exists() {
+            // The start in which it was taken did not come to its end.
+            if live.exists() {
+                spare.restore()?;
+            } else {
+                folder::rename(&spare.before, &live)?;
+            }
+        } else if spare.before.exists() {
+            folder::remove_tree(&spare.before)?;
+        }
         if !live.exists() && staged.join(READY).exists() {
             folder::rename(&staged, &live)?;
         } else if !live.exists() && old.exists() {
