@@ -52,10 +52,10 @@ fn table(columns: &[(u64, Figures)]) -> String {
     head.push("last of first".to_owned());
     let mut table = row(head) + "|---|" + &"--:|".repeat(columns.len() + 1) + "\n";
     for (place, (name, first)) in columns[0].1.iter().enumerate() {
-        let values = columns.iter().map(|(_, figures)| figures[place].1);
+        let mut values = columns.iter().map(|(_, figures)| figures[place].1);
         let mut cells = vec![(*name).to_owned()];
         cells.extend(values.clone().map(|value| if value < 100.0 { format!("{value:.2}") } else { grouped(value) }));
-        cells.push(format!("{:.2}", values.last().unwrap_or(*first) / first));
+        cells.push(format!("{:.2}", values.next_back().unwrap_or(*first) / first));
         table += &row(cells);
     }
     table
