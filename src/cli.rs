@@ -7,6 +7,7 @@ pub mod import;
 mod progress;
 mod remote;
 pub mod serve;
+pub mod show;
 pub mod verify;
 pub mod views;
 
