@@ -30,6 +30,7 @@ struct Arguments {
 enum Command {
     Serve(serve::ServeArgs),
     Import(import::ImportArgs),
+    Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
     Views(views::ViewsArgs),
 }
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Serve(arguments) => serve::run(arguments).await.map_err(Failure::from),
             Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
+            Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Verify(arguments) => verify::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
         }
