@@ -147,7 +147,8 @@ pub fn date(text: &str, formats: &[String]) -> Result<Value, Refusal> {
             let (month, day) = (time.month(), time.day());
             // %Y takes fewer digits than four; "19" is no year of a register.
             let written = !format.contains("%Y") || text.contains(&format!("{year:04}"));
-            let real = written && (1..=9999).contains(&year) && Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).is_ok();
+            let real =
+                written && (1..=9999).contains(&year) && Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).is_ok();
             real.then(|| match (month, day) {
                 (Some(month), Some(day)) => json!({ "year": year, "month": month, "day": day }),
                 (Some(month), None) => json!({ "year": year, "month": month }),

@@ -61,20 +61,22 @@ fn check_rows(name: &str, given: &[u8], then: &[(u64, &str, &str)]) {
             (row.place.line, String::from_utf8_lossy(&row.bytes).into_owned(), content)
         })
         .collect();
-    let found: Vec<(u64, &str, &str)> = found.iter().map(|(line, bytes, content)| (*line, &**bytes, &**content)).collect();
+    let found: Vec<(u64, &str, &str)> =
+        found.iter().map(|(line, bytes, content)| (*line, &**bytes, &**content)).collect();
     assert_eq!(found, then);
 }
 
 #[test]
 fn a_csv_row_has_its_line_its_bytes_and_its_columns() {
     let text = "\u{feff}a,b\n1,\"x\ny\"\r\n\n2,z\n3\n";
-    let then = [
-        (2, "1,\"x\ny\"", r#"{"a":"1","b":"x\ny"}"#),
-        (5, "2,z", r#"{"a":"2","b":"z"}"#),
-        (6, "3", "CSV_MALFORMED"),
-    ];
+    let then =
+        [(2, "1,\"x\ny\"", r#"{"a":"1","b":"x\ny"}"#), (5, "2,z", r#"{"a":"2","b":"z"}"#), (6, "3", "CSV_MALFORMED")];
     check_rows("t.csv", text.as_bytes(), &then);
-    check_rows("t.csv", b"a\n1\n\xff\n2", &[(2, "1", r#"{"a":"1"}"#), (3, "\u{fffd}", "NOT_UTF8"), (4, "2", r#"{"a":"2"}"#)]);
+    check_rows(
+        "t.csv",
+        b"a\n1\n\xff\n2",
+        &[(2, "1", r#"{"a":"1"}"#), (3, "\u{fffd}", "NOT_UTF8"), (4, "2", r#"{"a":"2"}"#)],
+    );
     check_rows("t.tsv", b"a\tb\n1\t2\n", &[(2, "1\t2", r#"{"a":"1","b":"2"}"#)]);
     check_rows("t.csv", b"", &[]);
 }
@@ -84,7 +86,11 @@ fn json_and_yaml_documents_are_rows_or_lists_of_rows() {
     check_rows("t.json", br#" {"a": 1} "#, &[(1, r#" {"a": 1} "#, r#"{"a":1}"#)]);
     check_rows("t.json", br#"[{"a": 1}, 2]"#, &[(1, r#"{"a":1}"#, r#"{"a":1}"#), (1, "2", "2")]);
     check_rows("t.json", b"{", &[(1, "{", "JSON_MALFORMED")]);
-    check_rows("t.yaml", b"- a: 2020-01\n- a: 1796\n", &[(1, r#"{"a":"2020-01"}"#, r#"{"a":"2020-01"}"#), (1, r#"{"a":1796}"#, r#"{"a":1796}"#)]);
+    check_rows(
+        "t.yaml",
+        b"- a: 2020-01\n- a: 1796\n",
+        &[(1, r#"{"a":"2020-01"}"#, r#"{"a":"2020-01"}"#), (1, r#"{"a":1796}"#, r#"{"a":1796}"#)],
+    );
     check_rows("t.yaml", b"a: [", &[(1, "a: [", "YAML_MALFORMED")]);
     check_rows("t.yaml", b"\xff", &[(1, "\u{fffd}", "NOT_UTF8")]);
     check_rows("t.jsonl", b"\n{\"a\":1}\nx\n", &[(2, r#"{"a":1}"#, r#"{"a":1}"#), (3, "x", "JSON_MALFORMED")]);

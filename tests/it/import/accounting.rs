@@ -49,7 +49,9 @@ fn text(lines: &[Line]) -> String {
                 writeln!(text, "c{complaint},o{},2020,{finding},{penalty}", complaint % 2).unwrap();
             }
             Line::Malformed => text.push_str("c1,o1\n"),
-            Line::WrongFinding { complaint } => writeln!(text, "c{complaint},o{},2020,perhaps,", complaint % 2).unwrap(),
+            Line::WrongFinding { complaint } => {
+                writeln!(text, "c{complaint},o{},2020,perhaps,", complaint % 2).unwrap()
+            }
             Line::NoKey => text.push_str(",o1,2020,,\n"),
             Line::RefusedByService => text.push_str("refused,o1,2020,,\n"),
         }

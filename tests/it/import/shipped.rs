@@ -86,7 +86,9 @@ async fn daily_changes_tell_the_story_of_the_snapshots() {
     };
     let first = row(["100", "200", "Substantiated (Charges)", "", "", "No", "", "", "", "", "", ""]);
     let line = |day: &str, op: &str, rest: &str| {
-        format!("{{\"t\":\"2023-01-{day}T18:00:00Z\",\"commit\":\"c{day}\",\"op\":\"{op}\",\"key\":[\"100\",\"200\"],{rest}}}\n")
+        format!(
+            "{{\"t\":\"2023-01-{day}T18:00:00Z\",\"commit\":\"c{day}\",\"op\":\"{op}\",\"key\":[\"100\",\"200\"],{rest}}}\n"
+        )
     };
     let text = [
         line("09", "initial", &format!("\"row\":{first}")),
@@ -114,7 +116,8 @@ async fn daily_changes_tell_the_story_of_the_snapshots() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_that_do_not_fit_are_rejected() {
-    let line = |op: &str, rest: &str| format!("{{\"t\":\"\",\"commit\":\"c\",\"op\":\"{op}\",\"key\":[\"1\",\"2\"]{rest}}}\n");
+    let line =
+        |op: &str, rest: &str| format!("{{\"t\":\"\",\"commit\":\"c\",\"op\":\"{op}\",\"key\":[\"1\",\"2\"]{rest}}}\n");
     let text = [
         line("changed", ",\"changes\":{\"NYPD Officer Penalty\":[\"\",\"x\"]}"),
         line("removed", ""),
@@ -205,7 +208,11 @@ async fn an_amendment_replaces_what_it_marks_of_the_declaration_that_it_amends()
         "annual report",
         "05/15/2016",
         &[
-            section("Part 3. Assets", false, &[asset("a", "$1,001 - $15,000"), asset("b", "Unascertainable")].join(",")),
+            section(
+                "Part 3. Assets",
+                false,
+                &[asset("a", "$1,001 - $15,000"), asset("b", "Unascertainable")].join(","),
+            ),
             section("Part 5. Gifts", false, ""),
             section("Attachments & Comments", false, ""),
         ]
