@@ -3,6 +3,7 @@
 //! Answers go to standard output, everything else to standard error. Exit status 0 is good; what 1 and 2 mean is said
 //! by each subcommand.
 
+pub mod export;
 pub mod import;
 mod progress;
 mod remote;
@@ -32,6 +33,7 @@ enum Command {
     Import(import::ImportArgs),
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
+    Export(export::ExportArgs),
     Views(views::ViewsArgs),
 }
 
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
             Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
             Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Verify(arguments) => verify::run(arguments).await.map_err(Failure::from),
+            Command::Export(arguments) => export::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
         }
     });
