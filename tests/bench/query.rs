@@ -136,7 +136,7 @@ impl FilledFolder {
         if self.0.is_none() {
             let folder = folder(&plan.data)?;
             let mut log = Log::open(folder.path())?;
-            let decisions = log.grow(plan.entries)?;
+            let decisions = log.grow(0, plan.entries)?;
             log.close()?;
             self.0 = Some((folder, Filled { entries: plan.entries, decisions }));
         }
