@@ -269,7 +269,7 @@ fn print(manifest: &Manifest, to: &Path, json: bool) {
         return;
     }
     let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["file", "rows", "bytes"]);
     for file in &manifest.files {
         let rows = file.rows.map_or_else(String::new, |rows| rows.to_string());
