@@ -127,8 +127,8 @@ impl Log {
         self.finish()
     }
 
-    /// Appends in batches until the log has `size` entries and at least [`DECISIONS_MIN`] new decisions, after
-    /// `registered` respondents were there before. Gives the number of decisions; they are of the base `size`.
+    /// Appends in batches until the log has `size` entries and at least [`DECISIONS_MIN`] new decisions;
+    /// `registered` respondents are there already. Gives the number of decisions; they are of the base `size`.
     pub(crate) fn grow(&mut self, registered: u64, size: u64) -> Result<u64, Failure> {
         self.register(registered..respondents(size))?;
         self.source = Source::about(Kind::Open, respondents(size), size);
