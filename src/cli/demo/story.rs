@@ -159,13 +159,9 @@ impl Cast {
     }
 
     pub(super) fn case_closed(&self) -> Act {
-        let outcome =
-            RespondentOutcome { respondent_id: self.linden.clone(), outcome: CaseOutcome::Sanctioned.into() };
-        let closed = CaseClosed {
-            context: occurred(date(2024, 5, 6)),
-            case_id: self.case.clone(),
-            outcomes: vec![outcome],
-        };
+        let outcome = RespondentOutcome { respondent_id: self.linden.clone(), outcome: CaseOutcome::Sanctioned.into() };
+        let closed =
+            CaseClosed { context: occurred(date(2024, 5, 6)), case_id: self.case.clone(), outcomes: vec![outcome] };
         vec![(closed.into(), "the case ends with a sanction")]
     }
 

@@ -92,7 +92,11 @@ fn count(files: &[Vec<Line>]) -> Counts {
                         Some(Some(_)) => counts.rejected += 1,
                         _ => {
                             let same = shown.get(complaint) == Some(&row) && !away.contains(complaint);
-                            if same { counts.skipped += 1 } else { counts.imported += 1 }
+                            if same {
+                                counts.skipped += 1
+                            } else {
+                                counts.imported += 1
+                            }
                             away.remove(complaint);
                             shown.insert(*complaint, row);
                             here.insert(*complaint, Some(row));

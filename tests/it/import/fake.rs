@@ -162,7 +162,9 @@ impl Ledger {
 
     fn admit(&self, event: &Event) -> Result<(), rpc::Status> {
         match event {
-            Event::CaseOpened(case) if case.reference == "refused" => Err(refusal(Code::FailedPrecondition, "RULE_VIOLATED")),
+            Event::CaseOpened(case) if case.reference == "refused" => {
+                Err(refusal(Code::FailedPrecondition, "RULE_VIOLATED"))
+            }
             Event::PersonRegistered(person)
                 if person.identity.as_ref().is_some_and(|identity| identity.full_name == "refused") =>
             {
@@ -205,8 +207,10 @@ fn leaf_hash(position: u64) -> bytes::Bytes {
 
 fn refusal(code: Code, reason: &str) -> rpc::Status {
     let info = rpc::ErrorInfo { reason: reason.to_owned(), domain: "probity".to_owned(), ..rpc::ErrorInfo::default() };
-    let detail =
-        prost_types::Any { type_url: "type.googleapis.com/google.rpc.ErrorInfo".to_owned(), value: info.encode_to_vec() };
+    let detail = prost_types::Any {
+        type_url: "type.googleapis.com/google.rpc.ErrorInfo".to_owned(),
+        value: info.encode_to_vec(),
+    };
     rpc::Status { code: code.into(), message: "refused".to_owned(), details: vec![detail] }
 }
 
@@ -241,10 +245,7 @@ impl LedgerService for Service {
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 
-    async fn get_entry(
-        &self,
-        request: Request<pb::GetEntryRequest>,
-    ) -> Result<Response<pb::GetEntryResponse>, Status> {
+    async fn get_entry(&self, request: Request<pb::GetEntryRequest>) -> Result<Response<pb::GetEntryResponse>, Status> {
         let position = request.into_inner().position;
         let size = self.shared.lock().unwrap().events.len() as u64;
         if position > 0 && position >= size {

@@ -23,7 +23,14 @@ async fn a_key_is_first_seen_then_changed_then_gone_and_comes_back() {
     let other = csv("c1,o1,2020-01-02,not proved,none\n");
     let (same, nothing) = (row.clone(), csv(""));
     check(
-        &[("1.csv", &row), ("2.csv", &same), ("3.csv", &other), ("4.csv", &nothing), ("5.csv", &nothing), ("6.csv", &other)],
+        &[
+            ("1.csv", &row),
+            ("2.csv", &same),
+            ("3.csv", &other),
+            ("4.csv", &nothing),
+            ("5.csv", &nothing),
+            ("6.csv", &other),
+        ],
         &[
             "person.registered",
             "first_seen",
@@ -121,7 +128,8 @@ async fn a_compressed_file_that_is_cut_off_stops_the_import_and_keeps_what_came_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_column_that_is_not_there_is_named_with_those_that_are() {
-    let (fake, bench) = (Fake::start().await, Bench::new(&[("1.csv", b"complaint,officer,day,finding\nc1,o1,2020,\n")]));
+    let (fake, bench) =
+        (Fake::start().await, Bench::new(&[("1.csv", b"complaint,officer,day,finding\nc1,o1,2020,\n")]));
     let outcome = bench.run(&fake).await.unwrap();
     let error = outcome.stopped.unwrap();
     let ImportError::AbsentColumn { line, column, found, .. } = &error else { panic!("{error:?}") };
