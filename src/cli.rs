@@ -9,6 +9,7 @@ pub mod import;
 mod progress;
 mod remote;
 pub mod serve;
+pub mod show;
 pub mod verify;
 pub mod views;
 
@@ -32,6 +33,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Import(import::ImportArgs),
+    Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
     Views(views::ViewsArgs),
     Doctor(doctor::DoctorArgs),
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
             Command::Demo(arguments) => demo::run(arguments).await.map_err(Failure::from),
             Command::Serve(arguments) => serve::run(arguments).await.map_err(Failure::from),
             Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
+            Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Verify(arguments) => verify::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),

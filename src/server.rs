@@ -5,6 +5,7 @@ pub mod convert;
 pub mod errors;
 pub mod ledger_service;
 pub mod read;
+pub mod record_service;
 mod run;
 mod subscribe;
 

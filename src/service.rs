@@ -3,6 +3,7 @@
 //! What is looked at before a single request is taken: the store against its guard, the newest entries as a verifier
 //! would, the index against the log. Whatever is missing from the index is folded first.
 
+mod histories;
 mod open;
 mod reader;
 mod tend;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -12,12 +13,16 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
 use crate::events::DESCRIPTORS;
+use crate::ledger::Head;
 use crate::proto::v1::admin_service_server::AdminServiceServer;
 use crate::proto::v1::ledger_service_server::LedgerServiceServer;
+use crate::proto::v1::record_service_server::RecordServiceServer;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::server::admin_service::Admin;
 use crate::server::ledger_service::Ledger;
+use crate::server::record_service::PageKey;
+use crate::server::record_service::Records;
 use crate::service::OpenError;
 use crate::service::Service;
 
@@ -95,6 +100,12 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
     let ledger = LedgerServiceServer::new(Ledger::new(Arc::clone(&service), stop.clone()))
         .max_decoding_message_size(DECODED_BYTES_MAX);
     let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits));
+    let records = RecordServiceServer::new(Records::new(
+        Arc::new(service.reader().clone()),
+        applied(service.head(), stop.clone()),
+        Arc::clone(service.clock()),
+        PageKey(service.keys().page_token_key()),
+    ));
     let router = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .initial_stream_window_size(4 << 20)
@@ -104,6 +115,7 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
         .add_service(health)
         .add_service(reflection)
         .add_service(ledger)
+        .add_service(records)
         .add_service(admin);
     let stopped = stop.clone();
     let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
@@ -138,6 +150,25 @@ impl Running {
     }
 }
 
+/// The index of the last entry that queries answer from: the last durable one, since the index is written before the
+/// head is told.
+fn applied(mut head: watch::Receiver<Head>, stop: CancellationToken) -> watch::Receiver<u64> {
+    let last = |head: &Head| head.size.saturating_sub(1);
+    let (sender, receiver) = watch::channel(last(&head.borrow_and_update()));
+    tokio::spawn(async move {
+        let follow = async {
+            while head.changed().await.is_ok() {
+                sender.send_replace(last(&head.borrow_and_update()));
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = follow => {}
+        }
+    });
+    receiver
+}
+
 /// Closes the log when the last call has let go of it.
 fn close(mut service: Arc<Service>) -> Result<(), OpenError> {
     for _ in 0..200 {
@@ -152,11 +183,7 @@ fn close(mut service: Arc<Service>) -> Result<(), OpenError> {
 }
 
 /// Health of the whole service and of each of its parts; appends are not served once the writer has stopped.
-async fn report_health(
-    reporter: HealthReporter,
-    mut health: tokio::sync::watch::Receiver<Health>,
-    stop: CancellationToken,
-) {
+async fn report_health(reporter: HealthReporter, mut health: watch::Receiver<Health>, stop: CancellationToken) {
     reporter.set_serving::<AdminServiceServer<Admin>>().await;
     loop {
         let writing = *health.borrow_and_update() == Health::Writing;

@@ -24,7 +24,7 @@ type Sender = mpsc::Sender<Result<v1::SubscribeResponse, Status>>;
 
 /// A subscription under way.
 #[derive(Debug)]
-pub struct Following {
+pub(super) struct Following {
     reader: Reader,
     request: v1::SubscribeRequest,
     /// Everything before this position was looked at.
@@ -40,14 +40,14 @@ impl Following {
     /// # Errors
     ///
     /// INVALID_ARGUMENT, naming the field.
-    pub fn begin(reader: Reader, request: v1::SubscribeRequest) -> Result<Self, Status> {
+    pub(super) fn begin(reader: Reader, request: v1::SubscribeRequest) -> Result<Self, Status> {
         let next = request.after.map_or(0, |after| after.saturating_add(1));
         Reading::begin(reader.clone(), finite(&request, next))?;
         Ok(Self { reader, request, next })
     }
 
     /// Sends until the client goes away or the service ends.
-    pub async fn run(mut self, mut head: watch::Receiver<Head>, stop: CancellationToken, sender: Sender) {
+    pub(super) async fn run(mut self, mut head: watch::Receiver<Head>, stop: CancellationToken, sender: Sender) {
         let ended = tokio::select! {
             () = stop.cancelled() => true,
             Over = self.follow(&mut head, &sender) => false,

@@ -1,0 +1,256 @@
+//! `probity show`: what is on record about a person, body, case, decision or declaration, as tables or JSON.
+
+mod json;
+mod tables;
+mod words;
+
+use std::fmt;
+use std::io;
+use std::io::IsTerminal;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::Subcommand;
+use jiff::Timestamp;
+use tonic::Code;
+use tonic::Status;
+use tonic::transport::Channel;
+use tonic::transport::Endpoint;
+use tonic_types::StatusExt;
+
+use crate::domain::dates::Day;
+use crate::proto::v1::AsOf;
+use crate::proto::v1::FindRequest;
+use crate::proto::v1::GetCaseRequest;
+use crate::proto::v1::GetDecisionRequest;
+use crate::proto::v1::GetDeclarationRequest;
+use crate::proto::v1::GetRecordRequest;
+use crate::proto::v1::ListTimelineRequest;
+use crate::proto::v1::ListTimelineResponse;
+use crate::proto::v1::as_of::KnownAt;
+use crate::proto::v1::record_service_client::RecordServiceClient;
+
+const PAGE_SIZE: u32 = 1000;
+
+/// What to show, from where, and for which times.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// The service, for example `http://127.0.0.1:7321`.
+    #[arg(long, value_name = "URL", env = "PROBITY_URL")]
+    pub from: String,
+    /// The day for which "in force" is meant, YYYY-MM-DD; may lie in the future [default: today, UTC]
+    #[arg(long, value_name = "DATE", global = true, value_parser = parse_day)]
+    pub as_of: Option<Day>,
+    /// What the log knew: a position, or a time such as 2026-05-03T12:00:00Z [default: now]
+    #[arg(long, value_name = "POSITION|TIME", global = true, value_parser = parse_known_at)]
+    pub known_at: Option<KnownAt>,
+    /// Print the answer as JSON, as the proto mapping has it.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Open the sealed parts: identity, narratives, declared items.
+    #[arg(long, global = true)]
+    pub open: bool,
+    /// What to show.
+    #[command(subcommand)]
+    pub what: What,
+}
+
+/// What to show. A name is `kind/ID`, or the id alone.
+#[derive(Subcommand, Clone, Debug)]
+pub enum What {
+    /// The record of a person or body.
+    Person {
+        /// `entity/…`
+        name: String,
+    },
+    /// A case: respondents, allegations, findings, decisions, appeals.
+    Case {
+        /// `case/…`
+        name: String,
+    },
+    /// A decision with its sanctions and their history.
+    Decision {
+        /// `decision/…`
+        name: String,
+    },
+    /// A declaration with its versions.
+    Declaration {
+        /// `declaration/…`
+        name: String,
+    },
+    /// What was recorded about anything, in the order of recording.
+    Timeline {
+        /// The name, with its kind.
+        name: String,
+    },
+    /// The name of a person or body that another system knows by a number.
+    Find {
+        /// The system, for example `us.bioguide`.
+        scheme: String,
+        /// The number there.
+        value: String,
+    },
+}
+
+/// Asks and prints. Exit status 0: shown; 1: not on record; 2: could not ask, or the question was refused.
+pub async fn run(args: ShowArgs) -> ExitCode {
+    let terminal = io::stdout().is_terminal();
+    let paint = tables::Paint { terminal, colour: terminal && std::env::var_os("NO_COLOR").is_none() };
+    let told = match show(&args, paint).await {
+        Ok(text) => io::stdout().write_all(text.as_bytes()).map_err(Failure::Output),
+        Err(failure) => Err(failure),
+    };
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "probity show: {failure}");
+            ExitCode::from(failure.exit_status())
+        }
+    }
+}
+
+/// Asks, and gives what is to be printed.
+async fn show(args: &ShowArgs, paint: tables::Paint) -> Result<String, Failure> {
+    let endpoint = Endpoint::from_shared(args.from.clone()).map_err(Failure::Connect)?;
+    let mut client = RecordServiceClient::new(endpoint.connect().await.map_err(Failure::Connect)?);
+    let at = Some(AsOf { as_of: args.as_of.map(Into::into), known_at: args.known_at, min_position: None });
+    match &args.what {
+        What::Person { name } => {
+            let request = GetRecordRequest { name: full("entity", name), at, open_identity: args.open };
+            let answer = client.get_record(request).await?.into_inner();
+            Ok(if args.json { json::text("GetRecordResponse", &answer) } else { tables::record(&answer, paint) })
+        }
+        What::Case { name } => {
+            let request = GetCaseRequest { name: full("case", name), at, open_narratives: args.open };
+            let answer = client.get_case(request).await?.into_inner();
+            Ok(if args.json { json::text("GetCaseResponse", &answer) } else { tables::case(&answer, paint) })
+        }
+        What::Decision { name } => {
+            let request = GetDecisionRequest { name: full("decision", name), at, open_narratives: args.open };
+            let answer = client.get_decision(request).await?.into_inner();
+            Ok(if args.json { json::text("GetDecisionResponse", &answer) } else { tables::decision(&answer, paint) })
+        }
+        What::Declaration { name } => {
+            let request = GetDeclarationRequest { name: full("declaration", name), at, open_content: args.open };
+            let answer = client.get_declaration(request).await?.into_inner();
+            Ok(if args.json {
+                json::text("GetDeclarationResponse", &answer)
+            } else {
+                tables::declaration(&answer, paint)
+            })
+        }
+        What::Timeline { name } => {
+            let answer = timeline(&mut client, name, at).await?;
+            Ok(if args.json {
+                json::text("ListTimelineResponse", &answer)
+            } else {
+                tables::timeline(name, &answer, paint)
+            })
+        }
+        What::Find { scheme, value } => {
+            let request = FindRequest { scheme: scheme.clone(), value: value.clone(), at };
+            let answer = client.find(request).await?.into_inner();
+            match (args.json, answer.name.as_str()) {
+                (_, "") => Err(Failure::NotOnRecord("nobody is registered under this number".to_owned())),
+                (true, _) => Ok(json::text("FindResponse", &answer)),
+                (false, name) => Ok(format!("{name}\n")),
+            }
+        }
+    }
+}
+
+/// Every page; they are all of one moment.
+async fn timeline(
+    client: &mut RecordServiceClient<Channel>,
+    name: &str,
+    at: Option<AsOf>,
+) -> Result<ListTimelineResponse, Failure> {
+    let mut request =
+        ListTimelineRequest { name: name.to_owned(), at, page_size: PAGE_SIZE, page_token: String::new() };
+    let mut whole = ListTimelineResponse::default();
+    loop {
+        let page = client.list_timeline(request.clone()).await?.into_inner();
+        whole.entries.extend(page.entries);
+        whole.stamp = page.stamp;
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return Ok(whole);
+        }
+    }
+}
+
+/// The name of an id that was given alone.
+fn full(kind: &str, name: &str) -> String {
+    if name.contains('/') { name.to_owned() } else { format!("{kind}/{name}") }
+}
+
+fn parse_day(text: &str) -> Result<Day, String> {
+    Day::parse(text).ok_or_else(|| "not a day of the calendar, YYYY-MM-DD".to_owned())
+}
+
+fn parse_known_at(text: &str) -> Result<KnownAt, String> {
+    if let Ok(position) = text.parse() {
+        return Ok(KnownAt::KnownAtPosition(position));
+    }
+    let time: Timestamp =
+        text.parse().map_err(|_| "neither a position nor a time such as 2026-05-03T12:00:00Z".to_owned())?;
+    Ok(KnownAt::KnownAtTime(prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }))
+}
+
+/// Why nothing is shown.
+#[derive(Debug)]
+enum Failure {
+    Connect(tonic::transport::Error),
+    Refused(Box<Status>),
+    NotOnRecord(String),
+    Output(io::Error),
+}
+
+impl Failure {
+    const fn exit_status(&self) -> u8 {
+        match self {
+            Self::NotOnRecord(_) => 1,
+            Self::Connect(_) | Self::Refused(_) | Self::Output(_) => 2,
+        }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        if status.code() == Code::NotFound {
+            return Self::NotOnRecord(status.message().to_owned());
+        }
+        Self::Refused(Box::new(status))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) => {
+                write!(f, "cannot reach the service: {error}")?;
+                let mut source = std::error::Error::source(error);
+                while let Some(error) = source {
+                    write!(f, ": {error}")?;
+                    source = error.source();
+                }
+                Ok(())
+            }
+            Self::Refused(status) => {
+                f.write_str(status.message())?;
+                for violation in status.get_details_bad_request().iter().flat_map(|bad| &bad.field_violations) {
+                    write!(f, "; {}: {}", violation.field, violation.description)?;
+                }
+                match status.get_details_error_info() {
+                    Some(info) => write!(f, " ({})", info.reason),
+                    None => write!(f, " ({:?})", status.code()),
+                }
+            }
+            Self::NotOnRecord(message) => f.write_str(message),
+            Self::Output(error) => write!(f, "cannot print: {error}"),
+        }
+    }
+}
+#[cfg(test)]
+mod tests;

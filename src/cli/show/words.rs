@@ -1,0 +1,137 @@
+//! Values as people read them in a table.
+
+use jiff::Timestamp;
+
+use crate::events::Bracket;
+use crate::events::Code;
+use crate::events::Money;
+use crate::events::PartialDate;
+use crate::events::Period;
+use crate::events::SanctionItem;
+use crate::events::Term;
+use crate::events::Valuation;
+use crate::events::valuation::Value;
+use crate::proto::v1::PersonalPart;
+use crate::proto::v1::Source;
+use crate::proto::v1::personal_part::Content;
+
+/// What stands where nothing is known.
+pub(super) const NOTHING: &str = "–";
+
+/// Without what a terminal might obey: a sealed text was written by anybody.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|one| if one.is_control() && one != '\n' { '\u{fffd}' } else { one }).collect()
+}
+
+/// `2026-05`, as far as it is known.
+pub(super) fn date(date: Option<&PartialDate>) -> String {
+    match date {
+        None => NOTHING.to_owned(),
+        Some(PartialDate { year, month: 0, .. }) => format!("{year:04}"),
+        Some(PartialDate { year, month, day: 0 }) => format!("{year:04}-{month:02}"),
+        Some(PartialDate { year, month, day }) => format!("{year:04}-{month:02}-{day:02}"),
+    }
+}
+
+pub(super) fn period(period: Option<&Period>) -> String {
+    period.map_or_else(|| NOTHING.to_owned(), |period| span(period.from.as_ref(), period.to.as_ref()))
+}
+
+/// From and to; an end that is absent is left open.
+pub(super) fn span(from: Option<&PartialDate>, to: Option<&PartialDate>) -> String {
+    match (from, to) {
+        (None, None) => NOTHING.to_owned(),
+        (from, to) if from == to => date(from),
+        (from, to) => {
+            let end = |end: Option<&PartialDate>| end.map_or_else(|| "…".to_owned(), |end| date(Some(end)));
+            format!("{} to {}", end(from), end(to))
+        }
+    }
+}
+
+/// The code without its vocabulary.
+pub(super) fn code(code: Option<&Code>) -> String {
+    code.map_or_else(|| NOTHING.to_owned(), |code| code.code.clone())
+}
+
+/// Part of an enum's name, in lower case: `STANDING_IN_FORCE` after `STANDING_` is `in force`.
+pub(super) fn variant(name: &str, prefix: &str) -> String {
+    match name.strip_prefix(prefix).unwrap_or(name) {
+        "UNSPECIFIED" => NOTHING.to_owned(),
+        rest => rest.to_lowercase().replace('_', " "),
+    }
+}
+
+pub(super) fn or_nothing(text: &str) -> String {
+    if text.is_empty() { NOTHING.to_owned() } else { text.to_owned() }
+}
+
+/// A line for an entry: its position and its day.
+pub(super) fn source(source: Option<&Source>) -> String {
+    let Some(source) = source else { return NOTHING.to_owned() };
+    match source.erased_by {
+        None => format!("{}", source.position),
+        Some(by) => format!("{} (erased by entry {by})", source.position),
+    }
+}
+
+/// `2026-05-03 12:00:00 UTC`.
+pub(super) fn time(time: Option<&prost_types::Timestamp>) -> String {
+    time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok())
+        .map_or_else(|| NOTHING.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+}
+
+/// Form, length and amount of a sanction.
+pub(super) fn sanction(item: &SanctionItem) -> String {
+    let mut words = vec![code(item.form.as_ref())];
+    words.extend(item.term.as_ref().map(term));
+    words.extend(item.amount.as_ref().map(money));
+    words.join(", ")
+}
+
+fn term(term: &Term) -> String {
+    let parts = [(term.years, "year"), (term.months, "month"), (term.days, "day")];
+    let stated = parts.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> =
+        stated.map(|(count, unit)| format!("{count} {unit}{}", if *count == 1 { "" } else { "s" })).collect();
+    words.join(" ")
+}
+
+pub(super) fn money(money: &Money) -> String {
+    let sign = if money.units < 0 || money.nanos < 0 { "-" } else { "" };
+    let fraction = format!("{:09}", money.nanos.unsigned_abs());
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{sign}{}{point}{fraction} {}", money.units.unsigned_abs(), money.currency)
+}
+
+pub(super) fn valuation(valuation: Option<&Valuation>) -> String {
+    match valuation.and_then(|valuation| valuation.value.as_ref()) {
+        None => NOTHING.to_owned(),
+        Some(Value::Exact(amount)) => money(amount),
+        Some(Value::Bracket(range)) => bracket(range),
+        Some(Value::None(_)) => "none".to_owned(),
+        Some(Value::Unascertainable(words)) => words.clone(),
+    }
+}
+
+fn bracket(bracket: &Bracket) -> String {
+    match (bracket.low, bracket.high) {
+        (None, None) => NOTHING.to_owned(),
+        (Some(low), None) => format!("from {low} {}", bracket.currency),
+        (None, Some(high)) => format!("up to {high} {}", bracket.currency),
+        (Some(low), Some(high)) => format!("{low} to {high} {}", bracket.currency),
+    }
+}
+
+/// A personal field group: its content where it was opened, else where it is.
+pub(super) fn part(part: Option<&PersonalPart>) -> String {
+    let Some(part) = part else { return NOTHING.to_owned() };
+    match (&part.content, part.erased_by) {
+        (_, Some(by)) => format!("erased by entry {by}"),
+        (Some(Content::Identity(identity)), None) => identity.full_name.clone(),
+        (Some(Content::Narrative(narrative)), None) => narrative.text.clone(),
+        (Some(Content::Declaration(content)), None) => format!("{} items", content.items.len()),
+        (None, None) => format!("sealed, class P{}", part.personal_class),
+    }
+}

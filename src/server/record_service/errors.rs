@@ -1,0 +1,75 @@
+//! Why a question about a record gets no answer, in the words of the catalogue.
+
+use tonic::Status;
+use tonic_types::ErrorDetails;
+
+use crate::server::errors::Reason;
+use crate::views::ReadError;
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// A field is not as it must be. Never the value: it may be personal.
+    FieldInvalid { field: &'static str, rule: &'static str },
+    /// The log cannot have known then.
+    KnownAtInFuture { head: u64 },
+    /// The views did not get there in time.
+    ReadPositionTimeout { applied: u64, wanted: u64 },
+    /// Nothing of this name was recorded up to the position.
+    RecordNotFound { position: u64 },
+    /// The token is not of this question, or not ours.
+    PageTokenInvalid,
+    /// It does not fit into a message, or is folded from too many entries.
+    AnswerTooLarge { found: usize, max: usize },
+    /// What is stored is not what was recorded.
+    EntryDamaged { position: u64 },
+    /// The views or the store do not answer.
+    Unreadable,
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::FieldInvalid { field, rule } => Reason::FieldInvalid.with_details(
+                format!("{field}: {rule}"),
+                &[("field", field.to_owned()), ("rule", rule.to_owned())],
+                ErrorDetails::with_bad_request_violation(field, rule),
+            ),
+            Refusal::KnownAtInFuture { head } => Reason::KnownAtInFuture.status(
+                "known_at lies in the future: nobody knows yet what will be recorded",
+                &[("head", head.to_string())],
+            ),
+            Refusal::ReadPositionTimeout { applied, wanted } => Reason::ReadPositionTimeout.status(
+                format!("the views are at {applied} and have not reached {wanted} yet"),
+                &[("applied", applied.to_string()), ("wanted", wanted.to_string())],
+            ),
+            Refusal::RecordNotFound { position } => Reason::RecordNotFound
+                .status(format!("nothing of this name was recorded up to position {position}"), &[]),
+            Refusal::PageTokenInvalid => Reason::PageTokenInvalid.status("the page token is not of this question", &[]),
+            Refusal::AnswerTooLarge { found, max } => Reason::ResponseTooLarge.status(
+                "the answer is too large: ask without opening, or read the timeline",
+                &[("found", found.to_string()), ("max", max.to_string())],
+            ),
+            Refusal::EntryDamaged { position } => Reason::EntryDamaged.status(
+                format!("entry {position} as stored is not what was recorded; nothing of it is answered"),
+                &[("position", position.to_string())],
+            ),
+            Refusal::Unreadable => Reason::StoreUnreadable.status("the views or the store cannot be read", &[]),
+        }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged { index, reason } => {
+                tracing::error!(index, reason, "a stored entry is damaged");
+                Self::EntryDamaged { position: index }
+            }
+            ReadError::Unavailable { reason } => {
+                tracing::error!(reason, "a history could not be read");
+                Self::Unreadable
+            }
+        }
+    }
+}

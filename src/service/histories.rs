@@ -1,0 +1,106 @@
+//! Histories as the folds of views ask for them: places from the index, entries from the log, each checked.
+
+use crate::events::Event;
+use crate::events::EventType;
+use crate::index::IndexError;
+use crate::ledger::HistoryKey;
+use crate::log::Id;
+use crate::log::Key;
+use crate::log::Name;
+use crate::service::EntryRead;
+use crate::service::Reader;
+use crate::views::Coverage;
+use crate::views::Histories;
+use crate::views::History;
+use crate::views::Opened;
+use crate::views::Part;
+use crate::views::Payload;
+use crate::views::ReadError;
+use crate::views::Recorded;
+
+impl Histories for Reader {
+    fn coverage(&self) -> Coverage {
+        let last = self.size().saturating_sub(1);
+        Coverage { applied: last, head: last }
+    }
+
+    fn places(&self, history: History<'_>, after: Option<u64>, upto: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
+        let key = match history {
+            History::Stream(name) => HistoryKey::Leaf(Key::of_stream(name)),
+            History::Subject(name) => HistoryKey::Leaf(Key::of_subject(name)),
+            History::Linked(name) => HistoryKey::Link(Key::of_stream(name)),
+        };
+        let places = self.history(&key, after, upto, limit).map_err(read_error)?;
+        Ok(places.into_iter().map(|placed| placed.index).collect())
+    }
+
+    fn recorded(&self, index: u64) -> Result<Recorded, ReadError> {
+        let read = present(self, index)?;
+        let damaged = |reason: &str| ReadError::Damaged { index, reason: reason.to_owned() };
+        let EntryRead { checked, open_erased_by, parts_erased_by } = read;
+        let manifest = checked.manifest.as_ref().ok_or_else(|| damaged("it is no event"))?;
+        let event_type = EventType::parse(&manifest.event_type, manifest.version)
+            .ok_or_else(|| damaged("its event is unknown to this program"))?;
+        let stream = checked.leaf.event().ok_or_else(|| damaged("it is no event"))?.stream.key;
+        let payload = match (&checked.entry.open, open_erased_by) {
+            (Some(open), _) => {
+                let event = Event::decode(event_type, &open.payload);
+                Payload::Open(Box::new(event.map_err(|_| damaged("its open payload is none"))?))
+            }
+            (None, Some(by)) => Payload::Erased { by },
+            (None, None) => return Err(damaged("its open payload is absent, and no erasure names it")),
+        };
+        let parts = manifest.parts.iter().zip(parts_erased_by);
+        Ok(Recorded {
+            index,
+            recorded_at_ms: checked.leaf.recorded_at_ms,
+            event_type,
+            stream,
+            payload,
+            parts: parts.map(|(part, erased_by)| Part { class: part.class, erased_by }).collect(),
+        })
+    }
+
+    fn open_part(&self, index: u64, part: u32) -> Result<Opened, ReadError> {
+        let read = present(self, index)?;
+        let damaged = |reason: &str| ReadError::Damaged { index, reason: reason.to_owned() };
+        let part = part as usize;
+        match read.parts_erased_by.get(part) {
+            None => return Err(damaged("it has no such part")),
+            Some(Some(by)) => return Ok(Opened::Erased { by: *by }),
+            Some(None) => {}
+        }
+        match self.vault().open_part(&read.checked, part) {
+            Ok(Some(content)) => Ok(Opened::Content(content.into())),
+            Ok(None) => Ok(Opened::KeyNotHeld),
+            Err(error) => Err(damaged(&error.what)),
+        }
+    }
+
+    fn find(&self, scheme: &str, value: &str, upto: u64) -> Result<Option<Name>, ReadError> {
+        let token = self.vault().keys().lookup_token(scheme, value);
+        let found = self.index().identity(&token).map_err(read_error)?;
+        let name = |id: u128| Name::of("entity", &Id(id).to_string()).ok();
+        Ok(found.filter(|(_, index)| *index <= upto).and_then(|(id, _)| name(id)))
+    }
+
+    fn position_at(&self, unix_ms: u64) -> Result<Option<u64>, ReadError> {
+        Self::position_at(self, unix_ms).map_err(read_error)
+    }
+
+    fn recorded_at(&self, index: u64) -> Result<u64, ReadError> {
+        Ok(present(self, index)?.checked.leaf.recorded_at_ms)
+    }
+}
+
+fn present(reader: &Reader, index: u64) -> Result<EntryRead, ReadError> {
+    let missing = || ReadError::Damaged { index, reason: "it is missing".to_owned() };
+    reader.entry(index).map_err(read_error)?.ok_or_else(missing)
+}
+
+fn read_error(error: IndexError) -> ReadError {
+    match error {
+        IndexError::Entry { index, fault } => ReadError::Damaged { index, reason: fault.to_string() },
+        other => ReadError::Unavailable { reason: other.to_string() },
+    }
+}

@@ -1,0 +1,148 @@
+//! The record of a person or body: posts, decisions in force and not, cases, declarations, imported rows.
+
+use crate::events::Event;
+use crate::events::EventType;
+use crate::events::LegacyRecordImported;
+use crate::events::PositionAssigned;
+use crate::events::PositionEnded;
+use crate::log::Key;
+use crate::log::Name;
+use crate::proto::v1::EntityKind;
+use crate::proto::v1::ImportedRow;
+use crate::proto::v1::Position;
+use crate::proto::v1::Record;
+use crate::proto::v1::Standing;
+use crate::views::Kind;
+use crate::views::Recorded;
+use crate::views::View;
+use crate::views::case;
+use crate::views::decision;
+use crate::views::declaration;
+use crate::views::is_known;
+use crate::views::known;
+use crate::views::name_of;
+
+/// The most declarations that a record shows; the rest is listed by pages.
+pub const DECLARATIONS_MAX: usize = 1000;
+
+/// The record of a person or body, from the entries about it; `None` where it is not registered.
+///
+/// `about` are the entries about it, and `of_cases` those of whole cases that the entries about it do not open: it
+/// was added to them later. Both ascend; an entry may stand in both.
+pub fn record(name: &Name, about: &[Recorded], of_cases: &[Recorded], view: View) -> Option<Record> {
+    if !is_known(name, about, view) {
+        return None;
+    }
+    let mut record = Record { name: name.as_str().to_owned(), ..Record::default() };
+    for entry in known(about, view) {
+        take(&mut record, name, entry);
+    }
+    record.decisions = decision::decisions(about, view);
+    record.cases = case::summaries(name, &merged(about, of_cases), view);
+    record.declarations = declaration::summaries(about, view);
+    record.declarations.truncate(DECLARATIONS_MAX);
+    record.sanction_in_force = record
+        .decisions
+        .iter()
+        .flat_map(|decision| &decision.sanctions)
+        .any(|sanction| sanction.standing() == Standing::InForce);
+    Some(record)
+}
+
+/// The cases that the entries tell of without telling how they were opened: their whole streams are wanted.
+pub fn cases_to_read(about: &[Recorded], view: View) -> Vec<Name> {
+    let mut names: Vec<Name> = known(about, view)
+        .filter(|entry| Kind::of(entry.event_type) == Kind::Case)
+        .filter_map(Recorded::stream_name)
+        .filter_map(|name| Name::parse(&name).ok())
+        .collect();
+    names.sort();
+    names.dedup();
+    names.retain(|name| {
+        let stream = Key::of_stream(name);
+        !known(about, view).any(|entry| entry.stream == stream && entry.event_type == EventType::CaseOpened)
+    });
+    names
+}
+
+fn merged(about: &[Recorded], of_cases: &[Recorded]) -> Vec<Recorded> {
+    let mut entries = [about, of_cases].concat();
+    entries.sort_by_key(|entry| entry.index);
+    entries.dedup_by_key(|entry| entry.index);
+    entries
+}
+
+fn take(record: &mut Record, name: &Name, entry: &Recorded) {
+    if entry.erased_by().is_some() {
+        record.erased.push(entry.source());
+    }
+    match entry.event_type {
+        EventType::PersonRegistered => {
+            record.set_kind(EntityKind::Person);
+            record.identity = entry.personal_part();
+            record.registered = Some(entry.source());
+        }
+        EventType::OrganisationRegistered => {
+            record.set_kind(EntityKind::Organisation);
+            record.registered = Some(entry.source());
+        }
+        EventType::LegacyRecordImported => record.imported_rows.push(imported_row(entry)),
+        _ => {}
+    }
+    match entry.event() {
+        Some(Event::PersonRegistered(event)) => record.status = event.status,
+        Some(Event::OrganisationRegistered(event)) => record.names.clone_from(&event.names),
+        Some(Event::PositionAssigned(event)) if name.id() == event.person_id => {
+            assign(&mut record.positions, event, entry);
+        }
+        Some(Event::PositionEnded(event)) if name.id() == event.person_id => {
+            end(&mut record.positions, event, entry);
+        }
+        Some(_) | None => {}
+    }
+}
+
+fn assign(positions: &mut Vec<Position>, event: &PositionAssigned, entry: &Recorded) {
+    positions.push(Position {
+        position_number: event.position_number,
+        body: name_of("entity", &event.body_id),
+        title: event.title.clone(),
+        from: event.from,
+        to: None,
+        head_of_body: event.head_of_body,
+        source: Some(entry.source()),
+    });
+}
+
+/// Ends a post; where what assigned it was erased, the post is shown with its end alone.
+fn end(positions: &mut Vec<Position>, event: &PositionEnded, entry: &Recorded) {
+    match positions.iter_mut().find(|position| position.position_number == event.position_number) {
+        Some(position) => position.to = event.to,
+        None => positions.push(Position {
+            position_number: event.position_number,
+            to: event.to,
+            source: Some(entry.source()),
+            ..Position::default()
+        }),
+    }
+}
+
+fn imported_row(entry: &Recorded) -> ImportedRow {
+    let mut row = ImportedRow {
+        name: entry.stream_name().unwrap_or_default(),
+        entry: Some(entry.source()),
+        ..ImportedRow::default()
+    };
+    if let Some(Event::LegacyRecordImported(event)) = entry.event() {
+        fill(&mut row, event);
+    }
+    row
+}
+
+fn fill(row: &mut ImportedRow, event: &LegacyRecordImported) {
+    row.source.clone_from(&event.source);
+    row.release.clone_from(&event.release);
+    row.row = event.row;
+    row.observation = event.observation;
+    row.observed_on = event.observed_on;
+}
