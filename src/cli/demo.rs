@@ -51,9 +51,17 @@ pub struct DemoArgs {
 /// Why the demo could not begin.
 #[derive(Debug, Error)]
 pub enum Failed {
-    /// There is no place for it, or the system takes no signals.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
+    /// A folder cannot be made or looked at.
+    #[error("{path}: cannot be used: {what}", path = path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        what: String,
+    },
+    /// The system takes no signals.
+    #[error("the system takes no signals: {0}")]
+    Signals(#[from] std::io::Error),
     /// The folder holds something.
     #[error("{path}: not empty; the demo wants a new folder", path = .0.display())]
     NotEmpty(PathBuf),
@@ -65,7 +73,8 @@ pub enum Failed {
 ///
 /// It could not begin.
 pub async fn run(arguments: DemoArgs) -> Result<ExitCode, Failed> {
-    let passing = Passing::new()?;
+    let unusable = |error: std::io::Error| Failed::Folder { path: std::env::temp_dir(), what: error.to_string() };
+    let passing = Passing::new().map_err(unusable)?;
     let data = match &arguments.data {
         Some(data) if !is_free(data)? => return Err(Failed::NotEmpty(data.clone())),
         Some(data) => data.clone(),
@@ -128,11 +137,11 @@ async fn finish(
 }
 
 /// Whether the folder is not there yet, or holds nothing.
-fn is_free(data: &Path) -> std::io::Result<bool> {
+fn is_free(data: &Path) -> Result<bool, Failed> {
     match std::fs::read_dir(data) {
         Ok(mut entries) => Ok(entries.next().is_none()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(error),
+        Err(error) => Err(Failed::Folder { path: data.to_owned(), what: error.to_string() }),
     }
 }
 

@@ -1,7 +1,10 @@
 //! What Probity promises, seen from outside: the house, its protos, and whatever a client can see.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod demo;
+mod doctor;
 mod import;
+mod manual;
 mod proto_breaking;
 mod proto_lint;
 mod protos;
