@@ -5,6 +5,7 @@
 
 pub mod demo;
 pub mod doctor;
+pub mod export;
 pub mod import;
 mod progress;
 mod remote;
@@ -35,6 +36,7 @@ enum Command {
     Import(import::ImportArgs),
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
+    Export(export::ExportArgs),
     Views(views::ViewsArgs),
     Doctor(doctor::DoctorArgs),
 }
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
             Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
             Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Verify(arguments) => verify::run(arguments).await.map_err(Failure::from),
+            Command::Export(arguments) => export::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
         }

@@ -11,6 +11,8 @@ mod vault;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -184,9 +186,19 @@ impl Service {
             tend::write_guard(&store, &index)?;
         }
         drop((reader, vault, index));
-        match Arc::try_unwrap(store) {
-            Ok(store) => Ok(store.close()?),
-            Err(_) => Ok(()), // a reader is still at work; the next start is longer, and that is all
-        }
+        close(store)
     }
+}
+
+/// Closes the store when the last reader has let go of it: calls that were cut are dropped a moment later.
+fn close(mut store: Arc<SledStore>) -> Result<(), OpenError> {
+    for _ in 0..200 {
+        match Arc::try_unwrap(store) {
+            Ok(store) => return Ok(store.close()?),
+            Err(shared) => store = shared,
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    tracing::warn!("a reader still holds the log; the next start is longer, and that is all");
+    Ok(())
 }

@@ -106,6 +106,7 @@ async fn play(
     teller.why(&format!("Everybody in this story is invented. As it stands: {NO_ACCESS_CONTROL}."));
     let told = acts::affair(teller, data, arguments.listen).await?;
     acts::forgers(teller, data, passing, &told)?;
+    acts::export(teller, data, passing, &told)?;
     let stage = if arguments.keep {
         teller.step("The service starts again on the same folder, and stays");
         let mut stage = Stage::open(data, arguments.listen).await?;

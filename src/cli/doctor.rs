@@ -96,7 +96,7 @@ const fn word(severity: Severity) -> &'static str {
 
 fn table(findings: &[Finding], terminal: bool) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["", "what", "found", "what to do"]);
+    table.load_style(presets::NOTHING).set_header(["", "what", "found", "what to do"]);
     if terminal {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }

@@ -1,5 +1,8 @@
 //! What a template can do to a value: dates, codes, amounts, texts. A filter that is given nothing gives nothing.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::civil::Date;
 use jiff::fmt::strtime::BrokenDownTime;
 use serde_json::Value;
@@ -142,7 +145,10 @@ pub fn date(text: &str, formats: &[String]) -> Result<Value, Refusal> {
             let year = time.year()?;
             // A day or month that the format does not have is not known, and is not made up.
             let (month, day) = (time.month(), time.day());
-            let real = (1..=9999).contains(&year) && Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).is_ok();
+            // %Y takes fewer digits than four; "19" is no year of a register.
+            let written = !format.contains("%Y") || text.contains(&format!("{year:04}"));
+            let real =
+                written && (1..=9999).contains(&year) && Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).is_ok();
             real.then(|| match (month, day) {
                 (Some(month), Some(day)) => json!({ "year": year, "month": month, "day": day }),
                 (Some(month), None) => json!({ "year": year, "month": month }),

@@ -1,5 +1,8 @@
 //! Keyed snapshots: what a register showed under each key when it was last seen, and what a new sight of it means.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;

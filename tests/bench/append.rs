@@ -96,7 +96,7 @@ fn log(name: &str, batch: usize, in_flight: usize, kind: Kind, plan: &Plan) -> C
     let plan = plan.clone();
     Contender::new(name, move || {
         let folder = folder(&plan.data)?;
-        let mut log = Log::open(folder.path())?.with(kind);
+        let mut log = Log::create(folder.path())?.with(kind);
         let before = written(&log);
         let mut sample = baseline::closed_loop(&plan, batch, || log.append(batch, in_flight))?;
         log.finish()?;

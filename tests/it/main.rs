@@ -3,6 +3,7 @@
 
 mod demo;
 mod doctor;
+mod export;
 mod import;
 mod manual;
 mod proto_breaking;

@@ -6,6 +6,7 @@ use std::path::Path;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
+use crate::cli;
 use crate::cli::demo::declaration;
 use crate::cli::demo::folder::Passing;
 use crate::cli::demo::forger;
@@ -17,12 +18,19 @@ use crate::cli::demo::story::Cast;
 use crate::cli::demo::teller::Surprise;
 use crate::cli::demo::teller::Teller;
 use crate::cli::demo::teller::expect;
+use crate::cli::export::EntriesFile;
+use crate::cli::export::ExportArgs;
+use crate::cli::export::TableFormat;
 use crate::events::PartialDate;
+use crate::export::ENTRIES_FILE;
+use crate::export::FileEntry;
 use crate::proto::v1;
 use crate::proto::v1::Standing;
 use crate::verify::Fault;
 use crate::verify::Report;
+use crate::verify::Wanted;
 use crate::verify::What;
+use crate::verify::verify;
 
 /// What is known when the service has stopped.
 #[derive(Debug)]
@@ -96,12 +104,11 @@ async fn refused(teller: &mut Teller, stage: &mut Stage, cast: &Cast) -> Result<
         Ok(_) => return Err(Surprise("it was recorded".to_owned())),
         Err(status) => status,
     };
-    let info = status.get_details_error_info();
-    let reason = info.as_ref().map_or("", |info| info.reason.as_str());
+    let info = status.get_details_error_info().unwrap_or_default();
+    let reason = &info.reason;
     let expected = status.code() == Code::FailedPrecondition && reason == "RULE_VIOLATED";
     expect(expected, || format!("refused with {status}"))?;
-    let metadata = info.map(|info| info.metadata).unwrap_or_default();
-    let of = |key: &str| metadata.get(key).map_or("", String::as_str).to_owned();
+    let of = |key: &str| info.metadata.get(key).map_or("", String::as_str).to_owned();
     teller.caught("refused", format_args!("FAILED_PRECONDITION {reason}: {} at {}", of("rule"), of("field")));
     teller.tell(status.message());
     expect(stage.head().await? == head, || "something was recorded all the same".to_owned())
@@ -195,6 +202,33 @@ pub(super) fn forgers(teller: &mut Teller, data: &Path, passing: &Passing, told:
     caught(teller, &rewritten.verify(Some(told.head)), told.head.0, is_head)?;
     teller.why("The body that issued the decision kept the receipt it got for it. That is a head, too:");
     caught(teller, &rewritten.verify(Some(receipt)), decision, is_head)
+}
+
+/// What archives and statisticians get.
+pub(super) fn export(teller: &mut Teller, data: &Path, passing: &Passing, told: &Told) -> Result<(), Surprise> {
+    teller.step("Current state is exported, and the export verifies without the service");
+    let to = passing.join("export");
+    let arguments = ExportArgs {
+        data: Some(data.to_owned()),
+        from: None,
+        to: to.clone(),
+        format: vec![TableFormat::Jsonl, TableFormat::Csv],
+        position: None,
+        as_of: None,
+        entries: true,
+        replace: false,
+        json: false,
+    };
+    let manifest = cli::export::from_folder(&arguments)?;
+    expect(manifest.head() == Some(told.head.1), || format!("its head is {}", manifest.head))?;
+    let is_csv = |file: &&FileEntry| Path::new(&file.name).extension().is_some_and(|extension| extension == "csv");
+    let rows: u64 = manifest.files.iter().filter(is_csv).filter_map(|file| file.rows).sum();
+    teller.tell(format_args!(
+        "{} files: {rows} rows as JSON Lines and as CSV, the entries, a manifest; no name of a human being",
+        manifest.files.len() + 1
+    ));
+    let entries = EntriesFile::open(&to.join(ENTRIES_FILE))?;
+    good(teller, &verify(&entries, &Wanted { head: Some(told.head), ..Wanted::default() }, |_, _| ()))
 }
 
 fn good(teller: &Teller, report: &Report) -> Result<(), Surprise> {
