@@ -42,6 +42,12 @@ fn line<'a>(printed: &'a str, words: &str) -> &'a str {
     found.unwrap_or_else(|| panic!("no line {words:?} in\n{printed}"))
 }
 
+/// The line with these words in it.
+fn line_with<'a>(printed: &'a str, words: &str) -> &'a str {
+    let found = printed.lines().find(|line| line.contains(words));
+    found.unwrap_or_else(|| panic!("no {words:?} in\n{printed}"))
+}
+
 #[test]
 fn it_ends_well_and_leaves_nothing() {
     let temporary = tempfile::tempdir().unwrap();
@@ -49,12 +55,10 @@ fn it_ends_well_and_leaves_nothing() {
     let printed = printed(&output);
     assert_eq!(output.status.code(), Some(0), "{printed}");
     assert!(line(&printed, "refused").contains("RULE_VIOLATED"));
-    assert!(line(&printed, "good replayed").contains("nothing is recorded twice"));
+    assert!(line(&printed, "good    replayed").contains("nothing is recorded twice"));
     assert!(line(&printed, "today ").contains("nothing in force"));
     assert!(line(&printed, "on 1 July 2024").contains("in force: fine, removal-from-post"));
     assert!(line(&printed, "today, as known").contains("in force: fine, removal-from-post"));
-    let decision = line(&printed, "entry").len();
-    assert!(decision > 0);
     let position = |line: &str| line.split_whitespace().nth(1).unwrap().trim_end_matches(':').to_owned();
     let issued = printed.lines().find(|line| line.contains("decision.issued")).unwrap();
     let caught: Vec<&str> = printed.lines().filter(|line| line.trim_start().starts_with("caught")).collect();
@@ -84,11 +88,6 @@ fn what_it_keeps_can_be_verified_and_served() {
     assert_eq!(verify(&["verify", "--data", data, "--head", &other]).status.code(), Some(1));
     let again = demo(&temporary, &["--data", data]).output().unwrap();
     assert_eq!(again.status.code(), Some(2), "a folder that holds something");
-}
-
-fn line_with<'a>(printed: &'a str, words: &str) -> &'a str {
-    let found = printed.lines().find(|line| line.contains(words));
-    found.unwrap_or_else(|| panic!("no {words:?} in\n{printed}"))
 }
 
 #[test]

@@ -104,7 +104,9 @@ async fn refused(teller: &mut Teller, stage: &mut Stage, cast: &Cast) -> Result<
         Ok(_) => return Err(Surprise("it was recorded".to_owned())),
         Err(status) => status,
     };
-    let info = status.get_details_error_info().unwrap_or_default();
+    let Some(info) = status.get_details_error_info() else {
+        return Err(Surprise(format!("refused without a reason: {status}")));
+    };
     let reason = &info.reason;
     let expected = status.code() == Code::FailedPrecondition && reason == "RULE_VIOLATED";
     expect(expected, || format!("refused with {status}"))?;
@@ -227,6 +229,13 @@ pub(super) fn export(teller: &mut Teller, data: &Path, passing: &Passing, told: 
         "{} files: {rows} rows as JSON Lines and as CSV, the entries, a manifest; no name of a human being",
         manifest.files.len() + 1
     ));
+    let named: Vec<&str> = manifest
+        .files
+        .iter()
+        .filter(|file| std::fs::read(to.join(&file.name)).is_ok_and(|bytes| holds(&bytes, story::SEALED_NAMES)))
+        .map(|file| file.name.as_str())
+        .collect();
+    expect(named.is_empty(), || format!("a sealed name stands in {}", named.join(", ")))?;
     let entries = EntriesFile::open(&to.join(ENTRIES_FILE))?;
     good(teller, &verify(&entries, &Wanted { head: Some(told.head), ..Wanted::default() }, |_, _| ()))
 }
@@ -243,11 +252,16 @@ fn good(teller: &Teller, report: &Report) -> Result<(), Surprise> {
 fn caught(teller: &Teller, report: &Report, index: u64, how: impl Fn(&What) -> bool) -> Result<(), Surprise> {
     match &report.fault {
         Some(fault) if fault.index == index && how(&fault.what) => {
-            teller.caught("caught ", brief(fault));
+            teller.caught("caught", brief(fault));
             Ok(())
         }
         other => Err(Surprise(format!("the verifier says {other:?} where entry {index} was forged"))),
     }
+}
+
+/// Whether one of the words stands in the bytes.
+fn holds(bytes: &[u8], words: [&str; 2]) -> bool {
+    words.iter().any(|word| bytes.windows(word.len()).any(|window| window == word.as_bytes()))
 }
 
 /// The verifier's words, with hashes as short as people want them.

@@ -38,6 +38,9 @@ pub(super) type Act = Vec<(Event, &'static str)>;
 /// The number of the decision in the register of the body. A forger will change it.
 pub(super) const DECISION_NUMBER: &str = "NPA-2024-117";
 
+/// Names that are recorded sealed, and stand nowhere in the open.
+pub(super) const SEALED_NAMES: [&str; 2] = ["Linden", "Reve"];
+
 /// A day on which the sanctions were in force.
 pub(super) const DAY_UNDER_SANCTION: PartialDate = date(2024, 7, 1);
 

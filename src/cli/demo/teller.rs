@@ -81,12 +81,12 @@ impl Teller {
 
     /// It is as it should be.
     pub(super) fn good(&self, words: impl Display) {
-        say(&format!("    {} {words}", self.paint(GREEN, "good")));
+        say(&format!("    {}    {words}", self.paint(GREEN, "good")));
     }
 
     /// Somebody was caught, or refused.
     pub(super) fn caught(&self, word: &str, words: impl Display) {
-        say(&format!("    {} {words}", self.paint(RED, word)));
+        say(&format!("    {} {words}", self.paint(RED, format_args!("{word:<7}"))));
     }
 
     fn paint(&self, code: &str, words: impl Display) -> String {
