@@ -33,8 +33,13 @@ struct Seen {
 pub enum Sight {
     /// Never seen before.
     First,
-    /// Seen before, and other now; or gone in between, and back.
+    /// Seen before, and other now.
     Changed {
+        /// What it was.
+        was: Value,
+    },
+    /// Seen before, then gone, and here again, the same or other.
+    Back {
         /// What it was.
         was: Value,
     },
@@ -64,8 +69,9 @@ impl Table {
         match (seen.edition == self.edition && seen.live, same) {
             (true, true) => Sight::Repeated,
             (true, false) => Sight::Contradicting,
-            (false, true) if seen.live => Sight::Same,
-            (false, _) => Sight::Changed { was: seen.row() },
+            (false, _) if !seen.live => Sight::Back { was: seen.row() },
+            (false, true) => Sight::Same,
+            (false, false) => Sight::Changed { was: seen.row() },
         }
     }
 

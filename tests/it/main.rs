@@ -1,12 +1,16 @@
 //! What Probity promises, seen from outside: the house, its protos, and whatever a client can see.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod bad_input;
+mod crash;
 mod demo;
 mod doctor;
 mod export;
 mod import;
 mod manual;
+mod power;
 mod proto_breaking;
 mod proto_lint;
 mod protos;
+mod service;
 mod tidy;

@@ -22,7 +22,7 @@ fn a_row_is_first_the_same_changed_gone_and_back() {
     assert_eq!(table.remove("k"), None);
     assert!(table.missing().is_empty());
     table.next_edition();
-    assert_eq!(table.sight("k", &of_one), Sight::Changed { was: one });
+    assert_eq!(table.sight("k", &of_one), Sight::Back { was: one });
 }
 
 #[test]

@@ -39,8 +39,8 @@ async fn a_key_is_first_seen_then_changed_then_gone_and_comes_back() {
             "changed",
             "allegation.found",
             "gone",
-            // Gone once, however long it is away; and back is a change, though no column is other than it was.
-            "changed",
+            // Gone once, however long it is away; and back without a second case.
+            "first_seen",
         ],
         &[],
     )

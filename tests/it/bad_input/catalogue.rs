@@ -1,0 +1,54 @@
+//! Every reason of the catalogue is documented, stands once, and is reached by a test, or it is said why none can.
+
+use std::collections::BTreeSet;
+
+use probity::server::errors::Reason;
+use tonic::Code;
+
+use crate::bad_input::table;
+
+/// Reasons that need more than a request to a service in order, and where they are seen.
+const SEEN_ELSEWHERE: [(Reason, &str); 16] = [
+    (Reason::WriteQueueFull, "failing::a_full_queue_refuses_at_once_and_loses_nothing"),
+    (Reason::DiskNearlyFull, "command::a_nearly_full_disk_stops_appends_and_nothing_else"),
+    (Reason::ClockBehind, "clock::a_clock_behind_is_clamped_up_to_ten_seconds"),
+    (Reason::ClockJumped, "clock::a_clock_that_jumps_forward_is_not_believed"),
+    (Reason::DeadlineBeforeCommit, "failing::a_deadline_that_passed_before_the_commit_writes_nothing"),
+    (Reason::CommitOutcomeUnknown, "failing::a_failed_write_stops_writing_for_ever"),
+    (Reason::WritingStopped, "failing::a_failed_write_stops_writing_for_ever"),
+    (Reason::StoreUnreadable, "failing::a_failed_write_stops_writing_for_ever"),
+    (Reason::ServerShuttingDown, "failing::a_stream_is_told_that_the_server_ends"),
+    (Reason::EntryDamaged, "failing::an_entry_that_was_changed_is_never_served"),
+    (Reason::EntryNotFound, "reads::every_bad_read_is_refused"),
+    (Reason::PageTokenInvalid, "records::a_page_token_is_of_its_question_alone"),
+    (Reason::KnownAtInFuture, "records::what_the_log_cannot_have_known_is_not_answered"),
+    (Reason::RecordNotFound, "records::what_the_log_cannot_have_known_is_not_answered"),
+    (Reason::ReadPositionTimeout, "records::what_the_log_cannot_have_known_is_not_answered"),
+    (Reason::ResponseTooLarge, "records::an_answer_that_fits_no_message_is_refused"),
+];
+
+/// Reasons that no test brings about, and why.
+const NOT_SEEN: [(Reason, &str); 1] =
+    [(Reason::TooManySubjects, "no event has room for more than 64: its fields are bounded first")];
+
+#[test]
+fn every_reason_is_documented_and_stands_once() {
+    let upper_snake = |name: &str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let names: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+    assert_eq!(names.len(), Reason::ALL.len());
+    for reason in Reason::ALL {
+        assert!(upper_snake(reason.name()), "{reason:?}");
+        assert!(!matches!(reason.code(), Code::Ok | Code::Cancelled | Code::Unimplemented), "{reason:?}");
+        assert!(!reason.action().is_empty(), "{reason:?}");
+        assert!(reason.keys().iter().all(|key| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
+    }
+}
+
+#[test]
+fn every_reason_is_reached_or_it_is_said_why_not() {
+    let mut reached: BTreeSet<Reason> = table().iter().map(|row| row.reason).collect();
+    for (reason, place) in SEEN_ELSEWHERE.into_iter().chain(NOT_SEEN) {
+        assert!(reached.insert(reason), "{reason:?} stands in the table already, not only in {place}");
+    }
+    assert_eq!(reached, Reason::ALL.iter().copied().collect());
+}
