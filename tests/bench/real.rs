@@ -32,6 +32,7 @@ use crate::events::Kind;
 use crate::events::RESPONDENTS;
 use crate::events::Source;
 use crate::events::registrations;
+use crate::events::respondents;
 use crate::harness::grouped;
 use crate::harness::progress;
 use crate::load::Answers;
@@ -126,11 +127,11 @@ impl Log {
         self.finish()
     }
 
-    /// Appends in batches until the log has `size` entries and at least [`DECISIONS_MIN`] new decisions, after
-    /// `registered` respondents up to a tenth of the size. Gives the number of decisions; they are of the base `size`.
+    /// Appends in batches until the log has `size` entries and at least [`DECISIONS_MIN`] new decisions;
+    /// `registered` respondents are there already. Gives the number of decisions; they are of the base `size`.
     pub(crate) fn grow(&mut self, registered: u64, size: u64) -> Result<u64, Failure> {
-        self.register(registered..size / 10)?;
-        self.source = Source::about(Kind::Open, size / 10, size);
+        self.register(registered..respondents(size))?;
+        self.source = Source::about(Kind::Open, respondents(size), size);
         let mut told = Instant::now();
         while self.size() < size || self.source.made() < DECISIONS_MIN {
             self.append(256, IN_FLIGHT)?;

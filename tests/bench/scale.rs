@@ -9,6 +9,7 @@ use crate::Failure;
 use crate::Plan;
 use crate::append::written;
 use crate::events::Kind;
+use crate::events::respondents;
 use crate::harness::grouped;
 use crate::harness::median;
 use crate::harness::say;
@@ -34,7 +35,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     let folder = folder(&plan.data)?;
     let mut columns: Vec<(u64, Figures)> = Vec::new();
     for size in &plan.sizes {
-        let registered = columns.last().map_or(0, |(size, _)| size / 10);
+        let registered = columns.last().map_or(0, |(size, _)| respondents(*size));
         let (mut figures, decisions) = grow(folder.path(), registered, *size)?;
         figures.extend(measure(folder.path(), Filled { entries: *size, decisions }, plan)?);
         columns.push((*size, figures));
