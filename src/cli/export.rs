@@ -217,7 +217,11 @@ pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
 }
 
 /// Exports from a data folder that nobody else uses.
-fn from_folder(arguments: &ExportArgs) -> Result<Manifest, Failed> {
+///
+/// # Errors
+///
+/// It could not be exported.
+pub(crate) fn from_folder(arguments: &ExportArgs) -> Result<Manifest, Failed> {
     let data = arguments.data.clone().unwrap_or_default();
     let store = store::open(&data, &OpenOptions { reserve_bytes: 0, ..OpenOptions::default() })?;
     let staging = Staging::begin(&arguments.to, arguments.replace)?;

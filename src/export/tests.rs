@@ -217,17 +217,13 @@ fn a_manifest_says_only_what_an_export_writes() {
     reject(|manifest| manifest.files[0].name = String::new(), "files");
 }
 
-/// Counts in pieces of every length: where a piece ends must not matter.
-fn count(file: &str, bytes: &[u8]) -> Result<Option<u64>, RowsFault> {
-    let mut whole = Rows::of(file);
-    whole.take(bytes);
-    let counted = whole.end();
-    for piece in 1..=bytes.len() {
+/// In pieces of every length: where a piece ends must not matter.
+fn check_count(file: &str, bytes: &[u8], then: Result<Option<u64>, RowsFault>) {
+    for piece in 1..=bytes.len().max(1) {
         let mut rows = Rows::of(file);
         bytes.chunks(piece).for_each(|bytes| rows.take(bytes));
-        assert_eq!(rows.end(), counted, "{file} in pieces of {piece}");
+        assert_eq!(rows.end(), then, "{file} in pieces of {piece}: {bytes:?}");
     }
-    counted
 }
 
 #[test]
@@ -248,6 +244,6 @@ fn rows_are_counted() {
         ("entries.prb", b"\0\0\0", Err(RowsFault::Cut)),
         ("dictionary.json", b"{}", Ok(None)),
     ] {
-        assert_eq!(count(file, bytes), then, "{file}: {bytes:?}");
+        check_count(file, bytes, then);
     }
 }

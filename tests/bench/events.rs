@@ -127,6 +127,11 @@ fn case(number: u64) -> Event {
     .into()
 }
 
+/// How many respondents a log grown to so many entries has.
+pub(crate) const fn respondents(entries: u64) -> u64 {
+    if entries / 10 > RESPONDENTS { entries / 10 } else { RESPONDENTS }
+}
+
 /// The id of a respondent.
 pub(crate) const fn respondent_id(number: u64) -> [u8; 26] {
     id(mix(number), !number)

@@ -20,6 +20,7 @@ use crate::events::Kind;
 use crate::events::Source;
 use crate::events::decision_id;
 use crate::events::respondent_id;
+use crate::events::respondents;
 use crate::events::text;
 use crate::file_rpc;
 use crate::file_rpc::ThinClient;
@@ -96,7 +97,7 @@ impl Asker for RealAsker {
                 self.records.get_decision(request).await.map(drop)
             }
             Ask::Record => {
-                let name = format!("entity/{}", text(respondent_id(random % (entries / 10))));
+                let name = format!("entity/{}", text(respondent_id(random % respondents(entries))));
                 let request = GetRecordRequest { name, ..GetRecordRequest::default() };
                 self.records.get_record(request).await.map(drop)
             }
@@ -136,7 +137,7 @@ impl FilledFolder {
         if self.0.is_none() {
             let folder = folder(&plan.data)?;
             let mut log = Log::open(folder.path())?;
-            let decisions = log.grow(plan.entries)?;
+            let decisions = log.grow(0, plan.entries)?;
             log.close()?;
             self.0 = Some((folder, Filled { entries: plan.entries, decisions }));
         }

@@ -32,6 +32,7 @@ use crate::events::Kind;
 use crate::events::RESPONDENTS;
 use crate::events::Source;
 use crate::events::registrations;
+use crate::events::respondents;
 use crate::harness::grouped;
 use crate::harness::progress;
 use crate::load::Answers;
@@ -40,6 +41,9 @@ use crate::process::Server;
 
 /// Batches that are not durable while the next are made.
 pub(crate) const IN_FLIGHT: usize = 7;
+
+/// Enough decisions to ask for.
+const DECISIONS_MIN: u64 = 10_000;
 
 /// Starts the service on a folder.
 pub(crate) fn serve(folder: &Path) -> Result<Server, Failure> {
@@ -123,14 +127,13 @@ impl Log {
         self.finish()
     }
 
-    /// Appends in batches until the log has `size` entries, a fifth of them respondents and cases. Gives the decisions
-    /// appended; they are of the base `size`.
-    pub(crate) fn grow(&mut self, size: u64) -> Result<u64, Failure> {
-        let respondents = |size: u64| size / 10;
-        self.register(respondents(self.size())..respondents(size))?;
+    /// Appends in batches until the log has `size` entries and at least [`DECISIONS_MIN`] new decisions;
+    /// `registered` respondents are there already. Gives the number of decisions; they are of the base `size`.
+    pub(crate) fn grow(&mut self, registered: u64, size: u64) -> Result<u64, Failure> {
+        self.register(registered..respondents(size))?;
         self.source = Source::about(Kind::Open, respondents(size), size);
         let mut told = Instant::now();
-        while self.size() < size {
+        while self.size() < size || self.source.made() < DECISIONS_MIN {
             self.append(256, IN_FLIGHT)?;
             if told.elapsed().as_secs() >= 10 {
                 progress(&format!("{} of {} entries", grouped(self.size() as f64), grouped(size as f64)));

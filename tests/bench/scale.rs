@@ -9,6 +9,7 @@ use crate::Failure;
 use crate::Plan;
 use crate::append::written;
 use crate::events::Kind;
+use crate::events::respondents;
 use crate::harness::grouped;
 use crate::harness::median;
 use crate::harness::say;
@@ -34,7 +35,8 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     let folder = folder(&plan.data)?;
     let mut columns: Vec<(u64, Figures)> = Vec::new();
     for size in &plan.sizes {
-        let (mut figures, decisions) = grow(folder.path(), *size)?;
+        let registered = columns.last().map_or(0, |(size, _)| respondents(*size));
+        let (mut figures, decisions) = grow(folder.path(), registered, *size)?;
         figures.extend(measure(folder.path(), Filled { entries: *size, decisions }, plan)?);
         columns.push((*size, figures));
     }
@@ -63,11 +65,11 @@ fn table(columns: &[(u64, Figures)]) -> String {
 }
 
 /// Appends in process until the log has `size` entries; gives the decisions appended, too.
-fn grow(folder: &Path, size: u64) -> Result<(Figures, u64), Failure> {
+fn grow(folder: &Path, registered: u64, size: u64) -> Result<(Figures, u64), Failure> {
     let mut log = Log::open(folder)?;
     let before = written(&log);
     let began = Instant::now();
-    let decisions = log.grow(size)?;
+    let decisions = log.grow(registered, size)?;
     let seconds = began.elapsed().as_secs_f64();
     log.service().index().flush()?;
     let after = written(&log);

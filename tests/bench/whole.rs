@@ -30,7 +30,7 @@ impl Filled {
         if self.log.is_none() {
             let folder = folder(&self.plan.data)?;
             let mut log = Log::open(folder.path())?;
-            log.grow(self.plan.entries)?;
+            log.grow(0, self.plan.entries)?;
             self.log = Some((log, folder));
         }
         self.log.as_ref().map(|(log, _)| log).ok_or_else(|| "no log".into())

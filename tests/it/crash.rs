@@ -2,8 +2,9 @@
 //! next start, nothing is there twice, requests are whole, and the log verifies.
 //!
 //! `PROBITY_CRASH_ROUNDS=200` runs the long form.
+#![expect(clippy::print_stdout, reason = "seeds and counts of a run that failed")]
 
-pub mod load;
+pub(crate) mod load;
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Power loss under the real service: a file system in a loop image is shut down under it without flushing its
 //! journal, mounted again, and everything acknowledged must be there. Needs root, loop devices and python3; skipped
 //! loudly elsewhere.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "seeds and counts of a run, and what was skipped")]
 
 use std::fs;
 use std::fs::File;

@@ -1,8 +1,8 @@
 //! The service as clients and operators meet it: the real program in a process of its own, over real gRPC; or, where
 //! the clock or the limits are to be set, the same service in this process.
 
-pub mod refusal;
-pub mod story;
+pub(crate) mod refusal;
+pub(crate) mod story;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -33,10 +33,10 @@ use tokio_stream::StreamExt as _;
 use tonic::Status;
 use tonic::transport::Channel;
 
-pub type Ledger = LedgerServiceClient<Channel>;
+pub(crate) type Ledger = LedgerServiceClient<Channel>;
 
 /// The program, with nothing of this process's own settings in its environment.
-pub fn probity<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn probity<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_probity"));
     for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("PROBITY_")) {
         command.env_remove(key);
@@ -46,7 +46,7 @@ pub fn probity<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Comma
 }
 
 /// `probity serve` on a port of its own choice, without a reserve: the disks of test machines are small.
-pub fn serve(data: &Path) -> Command {
+pub(crate) fn serve(data: &Path) -> Command {
     let mut command = probity(["serve", "--listen", "127.0.0.1:0", "--data"]);
     command.arg(data).env("PROBITY_RESERVE_BYTES", "0");
     command
@@ -54,30 +54,29 @@ pub fn serve(data: &Path) -> Command {
 
 /// A running `probity serve`. It is killed when this value goes.
 #[derive(Debug)]
-pub struct Served {
+pub(crate) struct Served {
     child: Child,
     /// Held, so that the process can still print.
     _printed: BufReader<ChildStdout>,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 /// What a program that did not run left behind.
 #[derive(Debug)]
-pub struct Ended {
-    pub status: ExitStatus,
-    pub printed: String,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
 }
 
 impl Served {
     /// Starts it; what it says on standard error is added to the file `<data>.said`.
-    pub fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         let said = said(data);
         Self::try_start(&mut serve(data), &said)
             .unwrap_or_else(|ended| panic!("{ended:?}: {}", fs::read_to_string(said).unwrap()))
     }
 
     /// Starts `command` and waits for the line that scripts wait for.
-    pub fn try_start(command: &mut Command, said: &Path) -> Result<Self, Ended> {
+    pub(crate) fn try_start(command: &mut Command, said: &Path) -> Result<Self, Ended> {
         let said = File::options().create(true).append(true).open(said).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
         let mut printed = BufReader::new(child.stdout.take().unwrap());
@@ -85,33 +84,33 @@ impl Served {
         printed.read_line(&mut line).unwrap();
         match line.trim_end().strip_prefix("listening on ") {
             Some(url) => Ok(Self { url: url.to_owned(), _printed: printed, child }),
-            None => Err(Ended { status: child.wait().unwrap(), printed: line }),
+            None => Err(Ended { status: child.wait().unwrap() }),
         }
     }
 
-    pub async fn ledger(&self) -> Ledger {
+    pub(crate) async fn ledger(&self) -> Ledger {
         ledger(&self.url).await
     }
 
     /// Tells it to stop, as a service manager would, without waiting.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
     }
 
     /// Tells it to stop and waits until it has.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.terminate();
         let status = self.wait();
         assert!(status.success(), "it stopped with {status}");
     }
 
     /// Waits until it ends by itself.
-    pub fn wait(mut self) -> ExitStatus {
+    pub(crate) fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
     /// `kill -9`.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -125,35 +124,35 @@ impl Drop for Served {
 }
 
 /// Where a service on this folder writes what it says.
-pub fn said(data: &Path) -> PathBuf {
+pub(crate) fn said(data: &Path) -> PathBuf {
     data.with_extension("said")
 }
 
 /// Runs a command to its end; everything that it printed.
-pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
+pub(crate) fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// The whole log verifies, its sealed parts open, and its index equals the one folded again.
-pub fn verify(data: &Path) {
+pub(crate) fn verify(data: &Path) {
     let (status, printed, said) = run(probity(["verify", "--views", "--open-parts", "--data"]).arg(data));
     assert_eq!(status, Some(0), "{printed}\n{said}");
 }
 
-pub async fn ledger(url: &str) -> Ledger {
+pub(crate) async fn ledger(url: &str) -> Ledger {
     LedgerServiceClient::connect(url.to_owned()).await.unwrap()
 }
 
 /// The position of the last entry, and its leaf hash.
-pub async fn head(ledger: &mut Ledger) -> (u64, Vec<u8>) {
+pub(crate) async fn head(ledger: &mut Ledger) -> (u64, Vec<u8>) {
     let head = ledger.get_head(v1::GetHeadRequest {}).await.unwrap().into_inner();
     (head.position, head.leaf_hash.to_vec())
 }
 
 /// Appends all of them over one call, each by itself; the answers in their order. Ends where the call does.
-pub async fn append_all(
+pub(crate) async fn append_all(
     ledger: &mut Ledger,
     requests: Vec<v1::AppendRequest>,
 ) -> Result<Vec<Result<v1::AppendResponse, Status>>, Status> {
@@ -167,7 +166,7 @@ pub async fn append_all(
 }
 
 /// An answer of a stream, as a call of its own would have given it.
-pub fn result(answer: v1::AppendStreamResponse) -> Result<v1::AppendResponse, Status> {
+pub(crate) fn result(answer: v1::AppendStreamResponse) -> Result<v1::AppendResponse, Status> {
     match answer.result.unwrap() {
         Answer::Receipt(receipt) => Ok(receipt),
         Answer::Refusal(refusal) => {
@@ -179,14 +178,14 @@ pub fn result(answer: v1::AppendStreamResponse) -> Result<v1::AppendResponse, St
 
 /// The service in this process.
 #[derive(Debug)]
-pub struct Here {
+pub(crate) struct Here {
     running: Running,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Here {
     /// Opens the log under a clock that the test sets; `change` sets what else it wants.
-    pub async fn open(data: &Path, clock: &Arc<Settable>, change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) async fn open(data: &Path, clock: &Arc<Settable>, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::new(data.to_owned());
         options.store.reserve_bytes = 0;
         change(&mut options);
@@ -199,21 +198,21 @@ impl Here {
         Self { url: format!("http://{}", running.address), running }
     }
 
-    pub async fn ledger(&self) -> Ledger {
+    pub(crate) async fn ledger(&self) -> Ledger {
         ledger(&self.url).await
     }
 
-    pub fn service(&self) -> &service::Service {
+    pub(crate) fn service(&self) -> &service::Service {
         self.running.service()
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }
 }
 
 /// Whether `bytes` are somewhere in a file below a folder.
-pub fn contains_below(folder: &Path, bytes: &[u8]) -> bool {
+pub(crate) fn contains_below(folder: &Path, bytes: &[u8]) -> bool {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
         if path.is_dir() {
             contains_below(&path, bytes)

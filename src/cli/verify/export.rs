@@ -32,7 +32,7 @@ use crate::verify::verify;
 
 /// A manifest names some thirty files; one that is longer is none.
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
-const READ_BYTES: usize = 1 << 20;
+const READ_BYTES: usize = 64 << 10;
 
 /// What was found.
 #[derive(Debug, Default)]

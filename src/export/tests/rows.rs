@@ -82,6 +82,7 @@ fn shown(cell: &Cell) -> String {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
 fn narrative() -> Option<Narrative> {
     Some(Narrative { text: NAME.to_owned(), language: "en".to_owned() })
 }

@@ -1,4 +1,5 @@
 //! What the program says on the command line, and with which status, when it cannot do what it was told.
+#![expect(clippy::print_stderr, reason = "what is skipped is skipped loudly")]
 
 use std::fs;
 use std::net::TcpListener;

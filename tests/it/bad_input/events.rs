@@ -66,7 +66,7 @@ pub(super) fn rows() -> Vec<Row> {
 fn types() -> Vec<Row> {
     let unknown = |type_name: &str| of_events([raw(type_name, Vec::new())]);
     let mut bare = unknown("");
-    bare.events[0].event.as_mut().unwrap().type_url = MARKER.to_owned();
+    MARKER.clone_into(&mut bare.events[0].event.as_mut().unwrap().type_url);
     let at = "events[0].event";
     vec![
         row(
@@ -180,7 +180,12 @@ fn values() -> Vec<Row> {
         ),
         invalid("a wrong enum", person(|person, _| person.status = 9), "events[0].status", "UNDEFINED_ENUM"),
         invalid("an enum that says nothing", append(7, [finding.into()]), "events[0].finding", "REQUIRED"),
-        invalid("no id", person(|person, _| person.entity_id = MARKER.to_owned()), "events[0].entity_id", "NOT_AN_ID"),
+        invalid(
+            "no id",
+            person(|person, _| MARKER.clone_into(&mut person.entity_id)),
+            "events[0].entity_id",
+            "NOT_AN_ID",
+        ),
         invalid(
             "an id in lower case",
             person(|person, _| person.entity_id = id(7, 0).to_lowercase()),
@@ -253,7 +258,7 @@ fn rules() -> Vec<Row> {
     doubled.identity.as_mut().unwrap().native_ids = told.identity.clone().unwrap().native_ids;
     let twice = append(7, [story::person(&id(7, 0)).into(), story::person(&id(7, 0)).into()]);
     let mut two = [story::person(&id(7, 0)), story::person(&id(7, 1))];
-    two[1].identity = two[0].identity.clone();
+    two[1].identity = story::person(&id(7, 0)).identity;
     let mut later = story::person(&id(7, 0));
     later.context = Some(Context { cause: Some(cause(1)), ..Context::default() });
     vec![

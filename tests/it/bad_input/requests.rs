@@ -1,4 +1,5 @@
 //! Rows about requests as wholes: their size, id and conditions; and requests that are not refused.
+#![expect(clippy::unnecessary_wraps, reason = "what fills an optional field of a message")]
 
 use probity::events::Event;
 use probity::events::EventType;

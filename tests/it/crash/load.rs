@@ -28,11 +28,11 @@ const CALLERS: usize = 3;
 const WAITING: usize = 64;
 
 /// Is told of each acknowledgement, once it has come.
-pub type Witness = Box<dyn Fn(u64, &v1::AppendResponse) + Send + Sync>;
+pub(crate) type Witness = Box<dyn Fn(u64, &v1::AppendResponse) + Send + Sync>;
 
 /// Requests of ascending numbers: what was sent, and what was acknowledged.
 #[derive(Debug)]
-pub struct Load {
+pub(crate) struct Load {
     shared: Arc<Shared>,
     first: u64,
     /// Numbers from here on were not repeated since they were sent.
@@ -56,26 +56,26 @@ impl fmt::Debug for Shared {
 
 /// Clients that run until the service ends.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     clients: JoinSet<()>,
     acknowledged: watch::Receiver<u64>,
 }
 
 impl Running {
     /// Waits for so many acknowledgements, or until all clients have ended.
-    pub async fn acknowledged(&self, count: u64) {
+    pub(crate) async fn acknowledged(&self, count: u64) {
         drop(self.acknowledged.clone().wait_for(|acknowledged| *acknowledged >= count).await);
     }
 }
 
 impl Load {
     /// Requests with numbers from `first` on.
-    pub fn new(first: u64) -> Self {
+    pub(crate) fn new(first: u64) -> Self {
         Self::with(first, &[Reason::ServerShuttingDown], Box::new(|_, _| ()))
     }
 
     /// The same against a disk that fails: the service may see it, and say so.
-    pub fn on_a_failing_disk(first: u64, witness: Witness) -> Self {
+    pub(crate) fn on_a_failing_disk(first: u64, witness: Witness) -> Self {
         Self::with(first, &[Reason::CommitOutcomeUnknown, Reason::WritingStopped], witness)
     }
 
@@ -84,16 +84,16 @@ impl Load {
         Self { shared: Arc::new(shared), first, unrepeated: first }
     }
 
-    pub fn acknowledged(&self) -> usize {
+    pub(crate) fn acknowledged(&self) -> usize {
         self.shared.receipts.lock().unwrap().len()
     }
 
-    pub fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.shared.next.load(Ordering::SeqCst) - self.first
     }
 
     /// Lets clients append until the service ends.
-    pub fn start(&self, url: &str) -> Running {
+    pub(crate) fn start(&self, url: &str) -> Running {
         let (sender, acknowledged) = watch::channel(0);
         let count = Arc::new(sender);
         let mut clients = JoinSet::new();
@@ -106,7 +106,7 @@ impl Load {
     }
 
     /// Waits until the clients have seen the service end.
-    pub async fn end(&self, mut running: Running) {
+    pub(crate) async fn end(&self, mut running: Running) {
         while let Some(client) = running.clients.join_next().await {
             client.unwrap();
         }
@@ -114,7 +114,7 @@ impl Load {
 
     /// Repeats what was sent since the last time: what was acknowledged gets its answer again, everything else is
     /// acknowledged now.
-    pub async fn repeat(&mut self, url: &str) -> Result<(), Status> {
+    pub(crate) async fn repeat(&mut self, url: &str) -> Result<(), Status> {
         let connected = Ledger::connect(url.to_owned()).await;
         let mut ledger = connected.map_err(|error| Status::unavailable(error.to_string()))?;
         let at_once = if self.first >= story::LARGE { 4 } else { 256 };
@@ -132,7 +132,7 @@ impl Load {
     }
 
     /// The same with everything that was ever sent.
-    pub async fn repeat_all(&mut self, url: &str) -> Result<(), Status> {
+    pub(crate) async fn repeat_all(&mut self, url: &str) -> Result<(), Status> {
         self.unrepeated = self.first;
         self.repeat(url).await
     }
@@ -150,7 +150,7 @@ impl Load {
     }
 
     /// The log holds every request that was sent, whole, once, where its receipt says; and nothing else.
-    pub async fn compare_with_log(&self, url: &str) {
+    pub(crate) async fn compare_with_log(&self, url: &str) {
         let mut ledger = service::ledger(url).await;
         let view = v1::EntryView::Headers.into();
         let request = v1::ReadEntriesRequest { view, ..v1::ReadEntriesRequest::default() };

@@ -26,7 +26,7 @@ async fn status(folder: &Path) -> u8 {
         views: false,
         json: true,
     };
-    let code = verify::run(arguments).await.unwrap_or(ExitCode::from(2));
+    let code = verify::run(arguments).await.unwrap_or_else(|_| ExitCode::from(2));
     let is = |status: &u8| code == ExitCode::from(*status);
     (0..3).find(is).unwrap()
 }

@@ -51,33 +51,34 @@ use tempfile::TempDir;
 const BEGIN_MS: u64 = 1_777_797_000_000;
 
 /// What is sealed, and must be in no export.
-pub const SEALED: &str = "A Name That Nobody Has";
+pub(super) const SEALED: &str = "A Name That Nobody Has";
 
 /// A data folder, and a place for exports.
-pub struct Log {
+pub(super) struct Log {
     folder: TempDir,
     clock: Arc<Settable>,
     requests: u8,
 }
 
-pub fn id(number: u128) -> String {
+pub(super) fn id(number: u128) -> String {
     Id(number).to_string()
 }
 
-pub fn code(code: &str) -> Option<Code> {
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
+pub(super) fn code(code: &str) -> Option<Code> {
     Some(Code { scheme: "test".to_owned(), code: code.to_owned() })
 }
 
 impl Log {
     /// A log with a GENESIS and nothing else.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let log = Self { folder: tempfile::tempdir().unwrap(), clock: Settable::at(BEGIN_MS), requests: 0 };
         log.open().stop().unwrap();
         log
     }
 
     /// A log with a little of everything: 9 entries after GENESIS, in 4 requests; entry 9 annuls the decision.
-    pub async fn with_a_story() -> Self {
+    pub(super) async fn with_a_story() -> Self {
         let mut log = Self::new();
         log.append(vec![person(1, "first"), person(2, "=cmd|' /C calc'!A0")]).await;
         log.append(vec![case(10, 1), allegation(10, 1, 1), allegation(10, 2, 1)]).await;
@@ -86,20 +87,20 @@ impl Log {
         log
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.path("data")
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Opens the service.
-    pub fn open(&self) -> Service {
+    pub(super) fn open(&self) -> Service {
         let mut options = Options::new(self.data());
         options.origin = Some("log.example/export".to_owned());
         options.store.reserve_bytes = 0;
@@ -107,7 +108,7 @@ impl Log {
     }
 
     /// Appends events in one request, a minute after the last.
-    pub async fn append(&mut self, events: Vec<Event>) {
+    pub(super) async fn append(&mut self, events: Vec<Event>) {
         self.clock.pass(60_000);
         self.requests += 1;
         let service = self.open();
@@ -124,7 +125,7 @@ impl Log {
     }
 
     /// Every entry, decoded.
-    pub fn entries(&self) -> Vec<Checked> {
+    pub(super) fn entries(&self) -> Vec<Checked> {
         let store = store::open(&self.data(), &OpenOptions { reserve_bytes: 0, ..OpenOptions::default() }).unwrap();
         let read = store.read(0, usize::MAX).unwrap();
         read.iter().map(|(_, bytes)| Entry::check(bytes).unwrap()).collect()
@@ -132,7 +133,7 @@ impl Log {
 
     /// Records that everything of an entry was erased. Its bytes stay in the store: an erasure that is not yet
     /// carried out there.
-    pub fn erase(&mut self, target: u64) {
+    pub(super) fn erase(&mut self, target: u64) {
         let entries = self.entries();
         let erased = &entries[usize::try_from(target).unwrap()];
         let keys = |place: &Place| Place { key: place.key, sequence: next(&entries, &place.key) };
@@ -252,7 +253,7 @@ fn declaration(number: u128, person: u128) -> Event {
     .into()
 }
 
-pub fn annulled(number: u128, respondent: u128) -> Event {
+pub(super) fn annulled(number: u128, respondent: u128) -> Event {
     DecisionAnnulled {
         decision_id: id(number),
         respondent_id: id(respondent),

@@ -14,7 +14,7 @@ use crate::service::story::MARKER;
 
 /// The refusal has this reason, with the code and the keys of the catalogue, names this field and rule (empty: none),
 /// fits into the limits of every client, and tells nothing personal. Gives its details.
-pub fn check(what: &str, status: &Status, reason: Reason, field: &str, rule: &str) -> ErrorDetails {
+pub(crate) fn check(what: &str, status: &Status, reason: Reason, field: &str, rule: &str) -> ErrorDetails {
     let details = status.get_error_details();
     let Some(info) = details.error_info() else { panic!("{what}: no ErrorInfo in {status:?}") };
     assert_eq!((info.reason.as_str(), info.domain.as_str()), (reason.name(), DOMAIN), "{what}: {status:?}");

@@ -1,5 +1,6 @@
 //! Made-up events, the same for the same number. Whatever is personal in them holds [`MARKER`], so that it can be seen
 //! where it must not be.
+#![expect(clippy::unnecessary_wraps, reason = "what fills an optional field of a message")]
 
 use probity::events::AllegationRecorded;
 use probity::events::CaseOpened;
@@ -27,13 +28,13 @@ use ulid::Ulid;
 use uuid::Uuid;
 
 /// Stands in every personal field.
-pub const MARKER: &str = "qzx-marker";
+pub(crate) const MARKER: &str = "qzx-marker";
 
 /// Requests of numbers from here on are of nearly 4 MiB.
-pub const LARGE: u64 = 1 << 62;
+pub(crate) const LARGE: u64 = 1 << 62;
 
 /// A number that looks random, the same for the same number (splitmix64).
-pub const fn mix(number: u64) -> u64 {
+pub(crate) const fn mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -41,38 +42,38 @@ pub const fn mix(number: u64) -> u64 {
 }
 
 /// The id of thing `thing` of story `number`.
-pub fn id(number: u64, thing: u64) -> String {
+pub(crate) fn id(number: u64, thing: u64) -> String {
     let low = mix(number.rotate_left(17) ^ mix(thing));
     Ulid(u128::from(mix(low)) << 64 | u128::from(low)).to_string()
 }
 
-pub fn request_id(number: u64) -> String {
+pub(crate) fn request_id(number: u64) -> String {
     Uuid::from_u128(u128::from(mix(number)) << 64 | u128::from(number)).to_string()
 }
 
-pub fn append(number: u64, events: impl IntoIterator<Item = Event>) -> v1::AppendRequest {
+pub(crate) fn append(number: u64, events: impl IntoIterator<Item = Event>) -> v1::AppendRequest {
     let events = events.into_iter().map(proposed).collect();
     v1::AppendRequest { request_id: request_id(number), events, ..v1::AppendRequest::default() }
 }
 
-pub fn proposed(event: impl Into<Event>) -> v1::ProposedEvent {
+pub(crate) fn proposed(event: impl Into<Event>) -> v1::ProposedEvent {
     let event = event.into();
     raw(event.event_type().message(), event.encode())
 }
 
-pub fn raw(message: &str, value: Vec<u8>) -> v1::ProposedEvent {
+pub(crate) fn raw(message: &str, value: Vec<u8>) -> v1::ProposedEvent {
     v1::ProposedEvent { event: Some(Any { type_url: format!("type.googleapis.com/{message}"), value }) }
 }
 
-pub fn code(scheme: &str, code: &str) -> Option<Code> {
+pub(crate) fn code(scheme: &str, code: &str) -> Option<Code> {
     Some(Code { scheme: scheme.to_owned(), code: code.to_owned() })
 }
 
-pub fn day(year: u32, month: u32, day: u32) -> Option<PartialDate> {
+pub(crate) fn day(year: u32, month: u32, day: u32) -> Option<PartialDate> {
     Some(PartialDate { year, month, day })
 }
 
-pub fn on(year: u32, month: u32, of_month: u32) -> Option<Context> {
+pub(crate) fn on(year: u32, month: u32, of_month: u32) -> Option<Context> {
     Some(Context { occurred_on: day(year, month, of_month), ..Context::default() })
 }
 
@@ -80,7 +81,7 @@ fn narrative(number: u64) -> Option<Narrative> {
     Some(Narrative { text: format!("{MARKER} said {number}. ").repeat(8), language: "en".to_owned() })
 }
 
-pub fn person(entity_id: &str) -> PersonRegistered {
+pub(crate) fn person(entity_id: &str) -> PersonRegistered {
     let native = NativeId { scheme: "test.register".to_owned(), value: format!("{MARKER}-{entity_id}") };
     let identity = PersonIdentity {
         full_name: format!("{MARKER} of {entity_id}"),
@@ -96,12 +97,12 @@ pub fn person(entity_id: &str) -> PersonRegistered {
     }
 }
 
-pub fn organisation(entity_id: &str) -> OrganisationRegistered {
+pub(crate) fn organisation(entity_id: &str) -> OrganisationRegistered {
     let name = OrganisationName { text: "Inspectorate of Tests".to_owned(), language: "en".to_owned() };
     OrganisationRegistered { entity_id: entity_id.to_owned(), names: vec![name], ..OrganisationRegistered::default() }
 }
 
-pub fn case(case_id: &str, respondents: &[&str]) -> CaseOpened {
+pub(crate) fn case(case_id: &str, respondents: &[&str]) -> CaseOpened {
     CaseOpened {
         context: on(2021, 0, 0),
         case_id: case_id.to_owned(),
@@ -111,7 +112,7 @@ pub fn case(case_id: &str, respondents: &[&str]) -> CaseOpened {
     }
 }
 
-pub fn allegation(case_id: &str, number: u32, respondent: &str) -> AllegationRecorded {
+pub(crate) fn allegation(case_id: &str, number: u32, respondent: &str) -> AllegationRecorded {
     AllegationRecorded {
         case_id: case_id.to_owned(),
         allegation_number: number,
@@ -122,7 +123,7 @@ pub fn allegation(case_id: &str, number: u32, respondent: &str) -> AllegationRec
     }
 }
 
-pub fn decision(decision_id: &str, case_id: &str, respondent: &str) -> DecisionIssued {
+pub(crate) fn decision(decision_id: &str, case_id: &str, respondent: &str) -> DecisionIssued {
     let item = |item_number, months| SanctionItem {
         item_number,
         form: code("form", "warning"),
@@ -142,7 +143,7 @@ pub fn decision(decision_id: &str, case_id: &str, respondent: &str) -> DecisionI
 }
 
 /// With items whose descriptions have so many bytes.
-pub fn declaration(declaration_id: &str, person_id: &str, descriptions: &[usize]) -> DeclarationSubmitted {
+pub(crate) fn declaration(declaration_id: &str, person_id: &str, descriptions: &[usize]) -> DeclarationSubmitted {
     let item = |(item_number, len): (u32, &usize)| DeclarationItem {
         item_number,
         asset_class: code("asset", "real"),
@@ -167,7 +168,7 @@ pub fn declaration(declaration_id: &str, person_id: &str, descriptions: &[usize]
 }
 
 /// A request of several events, each number's independent of the others'.
-pub fn request(number: u64) -> v1::AppendRequest {
+pub(crate) fn request(number: u64) -> v1::AppendRequest {
     let [person_id, other_id, case_id, decision_id, declaration_id] = [1, 2, 3, 4, 5].map(|thing| id(number, thing));
     let registered = Event::from(person(&person_id));
     let events: Vec<Event> = match number % 4 {
