@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::import::error::ImportError;
+use crate::import::event;
 use crate::import::ids::ImportKey;
 use crate::import::mapping::Mapping;
 use crate::import::mapping::SHIPPED;
@@ -46,6 +47,15 @@ fn a_key_is_made_once_for_its_owner_alone() {
     assert_eq!(made.id("s", "n"), ImportKey::open(&path).unwrap().id("s", "n"));
     fs::write(&path, b"short").unwrap();
     assert!(matches!(ImportKey::open(&path), Err(ImportError::Key { len_bytes: 5, .. })));
+}
+
+/// A field with options was once generated as not packed, and every decision that named its allegations was refused:
+/// not in its only spelling.
+#[test]
+fn numbers_are_packed() {
+    let fields = serde_json::json!({ "allegationNumbers": [1, "2"] });
+    let event = event::message("probity.events.v1.DecisionIssued", fields).unwrap();
+    assert_eq!(event.value, [11 << 3 | 2, 2, 1, 2]);
 }
 
 #[track_caller]
