@@ -6,7 +6,6 @@ pub mod v1 {
         missing_docs,
         clippy::all,
         clippy::pedantic,
-        clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
         unused_qualifications,
         reason = "generated code"

@@ -86,8 +86,8 @@ pub(crate) fn id(number: u64) -> String {
     format!("01J{number:023}")
 }
 
-pub(crate) fn code(code: &str) -> Option<Code> {
-    Some(Code { scheme: "test".to_owned(), code: code.to_owned() })
+pub(crate) fn code(code: &str) -> Code {
+    Code { scheme: "test".to_owned(), code: code.to_owned() }
 }
 
 pub(crate) fn person(number: u64) -> Event {
@@ -106,7 +106,7 @@ pub(crate) fn person(number: u64) -> Event {
 pub(crate) fn case(number: u64, respondents: &[u64]) -> Event {
     CaseOpened {
         case_id: id(number),
-        regime: code("regime"),
+        regime: Some(code("regime")),
         respondent_ids: respondents.iter().map(|number| id(*number)).collect(),
         ..CaseOpened::default()
     }
@@ -118,7 +118,7 @@ pub(crate) fn allegation(case: u64, number: u32, respondent: u64, text: &str) ->
         case_id: id(case),
         allegation_number: number,
         respondent_id: id(respondent),
-        category: code("category"),
+        category: Some(code("category")),
         text: Some(Narrative { text: text.to_owned(), ..Narrative::default() }),
         ..AllegationRecorded::default()
     }
@@ -212,10 +212,10 @@ impl TinyLedger {
         events: &[Event],
         conditions: &[Condition],
     ) -> Result<Prepared, Refusal> {
-        prepare(self.request(request, events, conditions), &self.vault)
+        prepare(Self::request(request, events, conditions), &self.vault)
     }
 
-    pub(crate) fn request(&self, request: u8, events: &[Event], conditions: &[Condition]) -> Request {
+    pub(crate) fn request(request: u8, events: &[Event], conditions: &[Condition]) -> Request {
         Request {
             principal: "local".to_owned(),
             request_id: [request; 16],
@@ -236,6 +236,7 @@ impl TinyLedger {
     }
 
     /// Appends, or says why not.
+    #[expect(clippy::panic_in_result_fn, reason = "a test that cannot go on should stop")]
     pub(crate) fn append(&mut self, request: u8, events: &[Event]) -> Result<Planned, Refusal> {
         let prepared = self.prepared(request, events, &[])?;
         match self.planned(&prepared, &Overlay::default()) {

@@ -101,7 +101,7 @@ fn what_is_wrong_with_a_request_is_said_before_it_is_queued() {
     let crowd: Vec<u64> = (1..=65).collect();
     let Refusal::Field { fault, .. } = refused(&[case(1, &crowd)]) else { panic!() };
     assert_eq!(fault.rule, FieldRule::TooMany { found: 65, max: 64 });
-    let mut request = ledger.request(1, &[person(1)], &[]);
+    let mut request = TinyLedger::request(1, &[person(1)], &[]);
     request.events[0] = Proposed { event_type: EventType::PersonRegistered, bytes: with_unknown_field(&person(1)) };
     let Refusal::Field { fault, .. } = prepare(request, &ledger.vault).unwrap_err() else { panic!() };
     assert_eq!(fault.rule, FieldRule::Unknown { number: 999 });
@@ -128,7 +128,7 @@ fn a_later_request_of_a_batch_sees_the_earlier_one() {
         plan(&prepared, first.head, NOW_MS + 2, overlay, &ledger.rows)
     };
     let second = at(2, &[case(10, &[1])], &overlay).unwrap();
-    assert_eq!((second.receipt.first_index, second.receipt.revisions.clone()), (2, vec![0]));
+    assert_eq!((second.receipt.first_index, second.receipt.revisions), (2, vec![0]));
     assert!(matches!(at(2, &[case(10, &[1])], &Overlay::default()), Err(PlanError::Refused(_))), "without the overlay");
     assert_eq!(at(1, &[person(1)], &overlay).unwrap_err(), PlanError::Repeated { first_index: 1 });
     let again = at(3, &[person(1)], &overlay).unwrap_err();
@@ -141,7 +141,7 @@ fn nobody_is_registered_twice_under_one_native_id() {
     ledger.append(1, &[person(1)]).unwrap();
     let Event::PersonRegistered(mut other) = person(1) else { panic!() };
     other.entity_id = id(77);
-    let refusal = ledger.append(2, &[other.clone().into()]).unwrap_err();
+    let refusal = ledger.append(2, &[other.into()]).unwrap_err();
     assert!(matches!(refusal, Refusal::AlreadyRegistered { number: 0, entity_id, .. } if entity_id == id(1)));
     let Event::PersonRegistered(mut third) = person(3) else { panic!() };
     third.entity_id = id(78);

@@ -121,16 +121,10 @@ impl Reading {
         if self.left == 0 {
             return Ok(None);
         }
-        let read = match self.ready.next() {
-            Some(read) => read,
-            None => {
-                self.ready = self.more()?.into_iter();
-                match self.ready.next() {
-                    Some(read) => read,
-                    None => return Ok(None),
-                }
-            }
-        };
+        if self.ready.len() == 0 {
+            self.ready = self.more()?.into_iter();
+        }
+        let Some(read) = self.ready.next() else { return Ok(None) };
         self.left -= 1;
         Ok(Some(convert::entry(read, self.full)))
     }

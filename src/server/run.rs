@@ -81,7 +81,7 @@ pub struct Running {
 pub async fn serve(service: Service, settings: Settings) -> Result<Running, ServeError> {
     let listening = |error: String| ServeError::Listen { address: settings.listen, error };
     let incoming = match TcpIncoming::bind(settings.listen) {
-        Ok(incoming) => incoming.with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60))),
+        Ok(incoming) => incoming.with_nodelay(Some(true)).with_keepalive(Some(Duration::from_mins(1))),
         Err(error) => {
             service.stop()?;
             return Err(listening(error.to_string()));

@@ -1,7 +1,6 @@
 //! The traits of the services and what routes calls to them, generated from `proto/`.
 
 #![expect(
-    clippy::all,
     clippy::pedantic,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,

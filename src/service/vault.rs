@@ -82,10 +82,10 @@ impl Vault for KeyVault {
 impl Identities for KeyVault {
     fn tokens(&self, entry: &Checked) -> Vec<[u8; 16]> {
         let Some(manifest) = &entry.manifest else { return Vec::new() };
-        let event_type = match EventType::parse(&manifest.event_type, manifest.version) {
-            Some(event_type @ (EventType::PersonRegistered | EventType::OrganisationRegistered)) => event_type,
-            _ => return Vec::new(),
-        };
+        let event_type = EventType::parse(&manifest.event_type, manifest.version);
+        let registers =
+            |known: &EventType| matches!(known, EventType::PersonRegistered | EventType::OrganisationRegistered);
+        let Some(event_type) = event_type.filter(registers) else { return Vec::new() };
         let Some(open) = &entry.entry.open else { return Vec::new() };
         let mut whole = open.payload.to_vec();
         for part in 0..manifest.parts.len() {

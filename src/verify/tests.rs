@@ -242,8 +242,8 @@ fn a_forgery_is_found_at_its_entry() {
         2,
         &|e| {
             e.remove(2);
-            for at in 2..e.len() {
-                e[at] = rewrite(&e[at], |leaf, _, _| leaf.index -= 1);
+            for entry in &mut e[2..] {
+                *entry = rewrite(entry, |leaf, _, _| leaf.index -= 1);
             }
             relink(e, 2);
         },
@@ -256,8 +256,8 @@ fn a_forgery_is_found_at_its_entry() {
         "a request under a used id",
         3,
         &|e| {
-            for at in 3..6 {
-                e[at] = rewrite(&e[at], |_, manifest, _| manifest.request_id = [1; 16]);
+            for entry in &mut e[3..6] {
+                *entry = rewrite(entry, |_, manifest, _| manifest.request_id = [1; 16]);
             }
             relink(e, 4);
         },
@@ -322,7 +322,7 @@ fn a_log_rewritten_whole_is_seen_by_a_head_kept_elsewhere_and_by_nothing_else() 
         let Event::CaseOpened(mut opened) = Event::decode(EventType::CaseOpened, &open.payload).unwrap() else {
             panic!()
         };
-        opened.regime = code("another");
+        opened.regime = Some(code("another"));
         open.payload = Event::from(opened).encode().into();
     });
     relink(&mut forged, 4);

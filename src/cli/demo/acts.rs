@@ -100,9 +100,8 @@ async fn versions(teller: &Teller, stage: &mut Stage, cast: &Cast, before: u64) 
 async fn refused(teller: &mut Teller, stage: &mut Stage, cast: &Cast) -> Result<(), Surprise> {
     teller.step("What cannot be true is refused: an appeal against a decision that does not exist");
     let head = stage.head().await?;
-    let status = match stage.append_as(&stage::uuid(), &cast.appeal_lodged(&story::id())).await {
-        Ok(_) => return Err(Surprise("it was recorded".to_owned())),
-        Err(status) => status,
+    let Err(status) = stage.append_as(&stage::uuid(), &cast.appeal_lodged(&story::id())).await else {
+        return Err(Surprise("it was recorded".to_owned()));
     };
     let Some(info) = status.get_details_error_info() else {
         return Err(Surprise(format!("refused without a reason: {status}")));

@@ -57,6 +57,7 @@ pub(super) fn amended(cast: &Cast) -> Act {
     vec![(amended.into(), "Reve: there were shares, 9,600 EUR")]
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 fn period() -> Option<Period> {
     Some(Period { from: Some(date(2023, 1, 1)), to: Some(date(2023, 12, 31)) })
 }

@@ -221,14 +221,17 @@ const fn month(year: u32, month: u32) -> PartialDate {
     PartialDate { year, month, day: 0 }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 pub(super) fn code(scheme: &str, code: &str) -> Option<Code> {
     Some(Code { scheme: scheme.to_owned(), code: code.to_owned() })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 fn occurred(on: PartialDate) -> Option<Context> {
     Some(Context { occurred_on: Some(on), ..Context::default() })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the fields of messages are optional")]
 fn narrative(text: &str) -> Option<Narrative> {
     Some(Narrative { text: text.to_owned(), language: "en".to_owned() })
 }

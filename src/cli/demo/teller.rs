@@ -69,6 +69,7 @@ impl Teller {
     }
 
     /// Something happened.
+    #[expect(clippy::unused_self, reason = "whoever tells is the teller")]
     pub(super) fn tell(&self, words: impl Display) {
         say(&format!("    {words}"));
     }
