@@ -50,7 +50,7 @@ fn text(lines: &[Line]) -> String {
             }
             Line::Malformed => text.push_str("c1,o1\n"),
             Line::WrongFinding { complaint } => {
-                writeln!(text, "c{complaint},o{},2020,perhaps,", complaint % 2).unwrap()
+                writeln!(text, "c{complaint},o{},2020,perhaps,", complaint % 2).unwrap();
             }
             Line::NoKey => text.push_str(",o1,2020,,\n"),
             Line::RefusedByService => text.push_str("refused,o1,2020,,\n"),
@@ -95,9 +95,9 @@ fn count(files: &[Vec<Line>]) -> Counts {
                         _ => {
                             let same = shown.get(complaint) == Some(&row) && !away.contains(complaint);
                             if same {
-                                counts.skipped += 1
+                                counts.skipped += 1;
                             } else {
-                                counts.imported += 1
+                                counts.imported += 1;
                             }
                             away.remove(complaint);
                             shown.insert(*complaint, row);

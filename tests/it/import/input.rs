@@ -113,7 +113,7 @@ async fn a_snapshot_with_unreadable_rows_says_nothing_about_who_is_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compressed_file_that_is_cut_off_stops_the_import_and_keeps_what_came_before() {
-    let rows: String = (0..5000).map(|number| format!("c{number},o1,2020,,\n")).collect();
+    let rows = (0..5000).map(|number| format!("c{number},o1,2020,,\n")).collect::<Vec<_>>().concat();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut packed, csv(&rows).as_bytes()).unwrap();
     let mut packed = packed.finish().unwrap();
