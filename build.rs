@@ -10,8 +10,10 @@ use std::path::PathBuf;
 use protox::Compiler;
 use protox::prost_reflect::DescriptorPool;
 use protox::prost_reflect::MessageDescriptor;
+use tonic_prost_build::Config;
 
-const PROTOS: [&str; 11] = [
+const PROTOS: [&str; 12] = [
+    "google/rpc/error_details.proto",
     "probity/options/v1/options.proto",
     "probity/events/v1/common.proto",
     "probity/events/v1/entity.proto",
@@ -55,9 +57,25 @@ fn compile_protos(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
         .build_server(false)
         .out_dir(events)
         .compile_fds(files.clone())?;
+    let mut named = Config::new();
+    named.enable_type_names();
     tonic_prost_build::configure()
         .bytes(".")
+        .build_server(false)
         .extern_path(".probity.events.v1", "crate::events")
+        .extern_path(".google.rpc", "::tonic_types::pb")
+        .compile_fds_with_config(files.clone(), named)?;
+    // And once more for the services, whose codec refuses fields that it does not know; clients take answers as they
+    // come.
+    let server = out.join("server");
+    fs::create_dir_all(&server)?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .build_client(false)
+        .codec_path("crate::server::codec::StrictCodec")
+        .out_dir(server)
+        .extern_path(".probity.events.v1", "crate::events")
+        .extern_path(".probity.v1", "crate::proto::v1")
         .extern_path(".google.rpc", "::tonic_types::pb")
         .compile_fds(files)?;
     Ok(())

@@ -3,6 +3,9 @@
 //! Answers go to standard output, everything else to standard error. Exit status 0 is good; what 1 and 2 mean is said
 //! by each subcommand.
 
+pub mod demo;
+pub mod doctor;
+pub mod export;
 pub mod import;
 mod progress;
 mod remote;
@@ -28,11 +31,14 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Import(import::ImportArgs),
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
+    Export(export::ExportArgs),
     Views(views::ViewsArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 /// Runs the program with the arguments of the process.
@@ -45,11 +51,14 @@ pub fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match arguments.command {
+            Command::Demo(arguments) => demo::run(arguments).await.map_err(Failure::from),
             Command::Serve(arguments) => serve::run(arguments).await.map_err(Failure::from),
             Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
             Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Verify(arguments) => verify::run(arguments).await.map_err(Failure::from),
+            Command::Export(arguments) => export::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
+            Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
         }
     });
     // What still blocks a thread must not keep the program from ending.

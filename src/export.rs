@@ -1,1 +1,45 @@
-//! Current state as files that can be checked without the service.
+//! Current state as files that can be checked without the service: tables of what was recorded, a dictionary of
+//! their columns, the entries themselves where they are wanted, and a manifest over all of it.
+//!
+//! The same position, day and program give the same bytes. Tables are folds of the log and hold references to
+//! sealed parts, never their content: no name of a human being is in an export. Who reads it needs no key.
+//!
+//! What a manifest alone shows is that the files belong together. Which log they come from is shown by the entries,
+//! from which the tables can be made again, and by a head that was kept elsewhere.
+
+mod cell;
+mod count;
+mod dictionary;
+mod format;
+mod manifest;
+mod run;
+mod table;
+mod tables;
+
+pub use cell::Cell;
+pub use cell::Type;
+pub use count::Rows;
+pub use count::RowsFault;
+pub use format::Format;
+pub use manifest::Digester;
+pub use manifest::Entries;
+pub use manifest::FileEntry;
+pub use manifest::MANIFEST_FILE;
+pub use manifest::Manifest;
+pub use manifest::ManifestFault;
+pub use manifest::TABLES_VERSION;
+pub use run::ENTRIES_FILE;
+pub use run::EntryRead;
+pub use run::ExportError;
+pub use run::Sink;
+pub use run::Source;
+pub use run::Wanted;
+pub use run::end_of_request;
+pub use run::file_names;
+pub use run::write;
+pub use table::Described;
+pub use table::DescribedColumn;
+pub use table::described;
+
+#[cfg(test)]
+mod tests;

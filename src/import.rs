@@ -11,6 +11,8 @@
 //!
 //! **Nothing is lost in silence.** `imported + skipped + rejected = rows read`, and every refused row stands in the
 //! rejects file with its reason.
+//!
+#![doc = include_str!("manual/import.md")]
 
 pub mod error;
 pub mod event;

@@ -16,6 +16,8 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 
@@ -55,6 +57,8 @@ pub struct Index {
     /// Told when a run was written.
     flushed: Condvar,
     flushed_lock: Mutex<()>,
+    /// The last run could not be written: memory would grow for ever.
+    failed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -109,6 +113,7 @@ impl Index {
             flushing: Mutex::default(),
             flushed: Condvar::new(),
             flushed_lock: Mutex::default(),
+            failed: AtomicBool::new(false),
         })
     }
 
@@ -152,16 +157,18 @@ impl Index {
         memory.active.entries >= ENTRIES_IN_MEMORY
     }
 
-    /// Waits while memory is full and a run is still being written: how slow folds reach the clients.
-    pub fn wait_for_room(&self) {
+    /// Waits while memory is full and a run is still being written: how slow folds reach the clients. Returns whether
+    /// there is room; there will be none in this run when runs cannot be written.
+    pub fn wait_for_room(&self) -> bool {
         let full = || {
             let memory = self.recent.read().unwrap_or_else(PoisonError::into_inner);
             memory.active.entries >= ENTRIES_IN_MEMORY_MAX
         };
         let mut guard = self.flushed_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        while full() {
+        while full() && !self.failed.load(Ordering::SeqCst) {
             guard = self.flushed.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
+        !full()
     }
 
     /// Writes the rows in memory as a run and merges runs that have become many. On one thread at a time.
@@ -170,6 +177,13 @@ impl Index {
     ///
     /// Its store failed. What answers queries is still whole; nothing is lost that the log does not have.
     pub fn flush(&self) -> Result<(), IndexError> {
+        let flushed = self.write_run();
+        self.failed.store(flushed.is_err(), Ordering::SeqCst);
+        self.wake();
+        flushed
+    }
+
+    fn write_run(&self) -> Result<(), IndexError> {
         let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let (frozen, position) = {
             let mut memory = self.recent.write().unwrap_or_else(PoisonError::into_inner);
@@ -178,7 +192,7 @@ impl Index {
             }
             memory.frozen.clone().expect("it was just set")
         };
-        self.wake();
+        self.wake(); // the rows in memory are few again
         let (_, table) = self.table();
         failpoint::hit("view-batch");
         quietly(|| table.add(&frozen.rows(), position))?;

@@ -58,4 +58,6 @@ pub use replay::content_of;
 pub use replay::replay;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ pub mod index;
 pub mod keys;
 pub mod ledger;
 pub mod log;
+pub mod manual;
 pub mod proto;
 pub mod sequencer;
 pub mod server;

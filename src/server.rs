@@ -1,12 +1,14 @@
 //! gRPC: one file per service; the only place that sees requests and domain together.
 
 pub mod admin_service;
+pub mod codec;
 pub mod convert;
 pub mod errors;
 pub mod ledger_service;
 pub mod read;
 pub mod record_service;
 mod run;
+pub mod services;
 mod subscribe;
 
 pub use run::Running;

@@ -1,5 +1,7 @@
 //! `probity verify`: whether a log is what it was.
 
+mod export;
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +38,9 @@ use crate::verify::verify;
 ///
 /// A chain alone does not show that a log was rewritten from some entry on with a correct chain: keep a head
 /// elsewhere (the last line of the report) and compare it with --head.
+///
+/// Of an export, every file is compared with the manifest, and where the entries are there, they are verified and the
+/// tables made again from them.
 ///
 /// Exit status: 0 everything that was asked is good, 1 the log is damaged, 2 it could not be verified.
 #[derive(Args, Clone, Debug)]
@@ -104,6 +109,9 @@ struct Verdict {
 pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
     let json = arguments.json;
     let head = arguments.head;
+    if let Some(folder) = arguments.export {
+        return Ok(tokio::task::spawn_blocking(move || export::run(&folder, head, json)).await??);
+    }
     let verdict = if let Some(url) = &arguments.from {
         let remote = RemoteEntries::connect(url).await?;
         tokio::task::spawn_blocking(move || of_entries(&remote, head, None)).await?

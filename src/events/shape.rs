@@ -48,6 +48,19 @@ pub fn check_proposed(event_type: EventType, bytes: &[u8]) -> Result<(), FieldFa
     walk::walk(table::shape_of(event_type), bytes, walk::Mode::Proposed, &mut names)
 }
 
+/// Checks a request of `probity.v1` as it came: nothing unknown, nothing undecodable. An event within it is bytes
+/// here, and is checked by itself.
+///
+/// # Errors
+///
+/// The first field at fault.
+pub fn check_request(full_name: &str, bytes: &[u8]) -> Result<(), FieldFault> {
+    match table::shape_of_request(full_name) {
+        Some(shape) => walk::walk(shape, bytes, walk::Mode::Request, &mut Names::default()),
+        None => Err(FieldFault::of(FieldRule::Undecodable { what: "no request of this server" })),
+    }
+}
+
 /// Reads stream and subjects from an open payload in its only spelling.
 ///
 /// # Errors

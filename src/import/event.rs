@@ -7,6 +7,7 @@ use prost_reflect::Value as Field;
 use prost_types::Any;
 use serde_json::Value;
 
+use crate::events::Event;
 use crate::events::EventType;
 use crate::events::POOL;
 use crate::import::error::Refusal;
@@ -44,7 +45,10 @@ pub fn message(name: &str, fields: Value) -> Result<Any, Refusal> {
     let descriptor = descriptor(name)?;
     let message = DynamicMessage::deserialize(descriptor, fields)
         .map_err(|error| Refusal::new("EVENT_INVALID", error.to_string()).at(name))?;
-    let value = message.encode_to_vec();
+    // Encoded anew by the generated type: one spelling, with numbers packed, whatever the dynamic one would write.
+    let event_type = EventType::of_message(name).expect("its descriptor was found, see above");
+    let event = Event::decode(event_type, &message.encode_to_vec());
+    let value = event.map_err(|error| Refusal::new("EVENT_INVALID", error.to_string()).at(name))?.encode();
     if value.len() > EVENT_LEN_MAX {
         let what = format!("{} bytes, where an event has at most {EVENT_LEN_MAX}", value.len());
         return Err(Refusal::new("EVENT_TOO_LARGE", what).at(name));

@@ -1,5 +1,8 @@
 //! What a template can do to a value: dates, codes, amounts, texts. A filter that is given nothing gives nothing.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::civil::Date;
 use jiff::fmt::strtime::BrokenDownTime;
 use serde_json::Value;
@@ -99,21 +102,21 @@ impl Filter {
                 Some(_) => value,
                 None => Value::String(text.clone()),
             },
-            Self::Count => json!(value.as_array().map_or(usize::from(!value.is_null()), Vec::len)),
+            Self::Count => json!(value.as_array().map_or_else(|| usize::from(!value.is_null()), Vec::len)),
             Self::Having(field) => having(value, field),
             Self::Iso => date_text(&value).map_or(Value::Null, Value::String),
             Self::Year => value.get("year").map_or(Value::Null, |year| json!({ "year": year })),
             Self::Lower => text().map_or(Value::Null, |text| Value::String(text.to_lowercase())),
             Self::Slug => text().and_then(|text| slug(&text)).map_or(Value::Null, Value::String),
-            Self::After(mark) => text()
-                .and_then(|text| text.split_once(mark.as_str()).map(|(_, rest)| rest.to_owned()))
-                .map_or(Value::Null, filled),
-            Self::Before(mark) => text()
-                .map(|text| text.split_once(mark.as_str()).map_or(text.clone(), |(head, _)| head.to_owned()))
-                .map_or(Value::Null, filled),
+            Self::After(mark) => text().map_or(Value::Null, |text| {
+                text.split_once(mark.as_str()).map_or(Value::Null, |(_, rest)| filled(rest))
+            }),
+            Self::Before(mark) => text().map_or(Value::Null, |text| {
+                filled(text.split_once(mark.as_str()).map_or(text.as_str(), |(head, _)| head))
+            }),
             Self::Without(word) => text()
                 .map(|text| text.split_whitespace().filter(|one| one != word).collect::<Vec<_>>().join(" "))
-                .map_or(Value::Null, filled),
+                .map_or(Value::Null, |text| filled(&text)),
             Self::Pad(width) => text().map_or(Value::Null, |text| Value::String(format!("{text:0>width$}"))),
             Self::Split(mark) => text().map_or(Value::Null, |text| {
                 text.split(mark.as_str()).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().into()
@@ -142,7 +145,10 @@ pub fn date(text: &str, formats: &[String]) -> Result<Value, Refusal> {
             let year = time.year()?;
             // A day or month that the format does not have is not known, and is not made up.
             let (month, day) = (time.month(), time.day());
-            let real = (1..=9999).contains(&year) && Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).is_ok();
+            // %Y takes fewer digits than four; "19" is no year of a register.
+            let written = !format.contains("%Y") || text.contains(&format!("{year:04}"));
+            let real =
+                written && (1..=9999).contains(&year) && Date::new(year, month.unwrap_or(1), day.unwrap_or(1)).is_ok();
             real.then(|| match (month, day) {
                 (Some(month), Some(day)) => json!({ "year": year, "month": month, "day": day }),
                 (Some(month), None) => json!({ "year": year, "month": month }),
@@ -167,7 +173,7 @@ pub fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-fn filled(text: String) -> Value {
+fn filled(text: &str) -> Value {
     let trimmed = text.trim();
     if trimmed.is_empty() { Value::Null } else { Value::String(trimmed.to_owned()) }
 }

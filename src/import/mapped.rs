@@ -64,6 +64,8 @@ struct Seen<'a> {
 enum Observation {
     First,
     Changed,
+    /// Gone, and here again: to the ledger first seen, once more; to the mapping a change, for its case is open.
+    Back,
     Gone,
 }
 
@@ -203,6 +205,7 @@ impl Mapped {
         let (observation, was) = match sight {
             Sight::First => (Observation::First, None),
             Sight::Changed { was } => (Observation::Changed, Some(was)),
+            Sight::Back { was } => (Observation::Back, Some(was)),
             Sight::Same => {
                 self.table.same_again(key);
                 return Ok(Plan::Skip("unchanged".to_owned()));
@@ -257,7 +260,7 @@ impl Mapped {
         for rule in &self.mapping.events {
             let given = match seen.observation {
                 Observation::First => rule.on_first,
-                Observation::Changed => rule.on_change,
+                Observation::Changed | Observation::Back => rule.on_change,
                 Observation::Gone => false,
             };
             if given {
@@ -313,7 +316,7 @@ impl Mapped {
             "release": release,
             "row": seen.place.row,
             "observation": match seen.observation {
-                Observation::First => "OBSERVATION_FIRST_SEEN",
+                Observation::First | Observation::Back => "OBSERVATION_FIRST_SEEN",
                 Observation::Changed => "OBSERVATION_CHANGED",
                 Observation::Gone => "OBSERVATION_GONE",
             },

@@ -21,19 +21,19 @@ pub enum Node {
     /// A number or truth value.
     Constant(Value),
     /// `[…]` – the elements that are not null; a loop among them gives all of its own.
-    List(Vec<Node>),
+    List(Vec<Self>),
     /// `{ … }` – a message.
-    Object(Vec<(String, Node)>),
+    Object(Vec<(String, Self)>),
     /// `{ each = list, as = name, when = …, number = field, value = … }`
     Each(Box<Each>),
     /// `{ when = …, value = … }`
-    When(Box<(Condition, Node)>),
+    When(Box<(Condition, Self)>),
     /// `{ first_of = […] }` – the first that is not null.
-    FirstOf(Vec<Node>),
+    FirstOf(Vec<Self>),
     /// `{ id = source, of = template }` – the id of what a system calls so; null where that is empty.
     Id(String, Template),
     /// `{ join = text, of = [ … ] }` – the texts of a list, with this between them.
-    Join(String, Box<Node>),
+    Join(String, Box<Self>),
 }
 
 /// A loop over a list.
@@ -63,11 +63,11 @@ pub enum Condition {
     /// `{ value = …, contains = … }`
     Contains(Template, String),
     /// `{ not = … }`
-    Not(Box<Condition>),
+    Not(Box<Self>),
     /// `{ all = […] }`
-    All(Vec<Condition>),
+    All(Vec<Self>),
     /// `{ any = […] }`
-    Any(Vec<Condition>),
+    Any(Vec<Self>),
     /// `{ changed = [columns] }` – one of them is not what it was, or the row is new.
     Changed(Vec<String>),
     /// `{ remembered = … }`
@@ -260,7 +260,9 @@ impl Condition {
             | Self::Remembered(template) => templates.push(template),
             Self::Not(condition) => condition.visit(templates, changed),
             Self::All(conditions) | Self::Any(conditions) => {
-                conditions.iter().for_each(|condition| condition.visit(templates, changed));
+                for condition in conditions {
+                    condition.visit(templates, changed);
+                }
             }
             Self::Changed(columns) => changed.extend(columns.iter().map(String::as_str)),
         }

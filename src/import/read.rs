@@ -71,7 +71,7 @@ impl Reader {
                 let row = self.told(row)?;
                 self.plan(row)?;
             }
-            self.end(Place { file, line: 0, row: 0 })?;
+            self.end(&Place { file, line: 0, row: 0 })?;
             self.read.files += 1;
         }
         Ok(())
@@ -105,8 +105,8 @@ impl Reader {
         self.unit(true, row.place, row.bytes, plan)
     }
 
-    fn end(&mut self, place: Place) -> Result<(), Stopped> {
-        match self.planner.end(&place) {
+    fn end(&mut self, place: &Place) -> Result<(), Stopped> {
+        match self.planner.end(place) {
             Gone::Unknown => self.read.gone_unknown.push(place.file.to_string()),
             Gone::Plans(plans) => {
                 for plan in plans {

@@ -59,26 +59,19 @@ impl<'a> Scope<'a> {
     ///
     /// Why the row is refused.
     pub fn name(&self, name: &str, path: Option<&str>) -> Result<Value, Refusal> {
-        let value = self.whole(name)?;
-        Ok(match path {
-            None => value,
-            Some(path) => value.get(path).or_else(|| inside(&value, path)).cloned().unwrap_or(Value::Null),
-        })
-    }
-
-    fn whole(&self, name: &str) -> Result<Value, Refusal> {
+        // A place inside is copied alone: an element of a loop may hold thousands.
         if let Some((_, value)) = self.locals.borrow().iter().rev().find(|(local, _)| local == name) {
-            return Ok(value.clone());
+            return Ok(place(value, path));
         }
         match name {
             "file" => return Ok(json!(*self.place.file)),
             "line" => return Ok(json!(self.place.line)),
             "row" => return Ok(json!(self.place.row)),
-            "was" => return Ok(self.was.cloned().unwrap_or(Value::Null)),
+            "was" => return Ok(self.was.map_or(Value::Null, |was| place(was, path))),
             _ => {}
         }
         if let Some(value) = self.named.borrow().get(name) {
-            return Ok(value.clone());
+            return Ok(place(value, path));
         }
         let value = if let Some(node) = self.mapping.lets.get(name) {
             node.value(self)?
@@ -88,8 +81,9 @@ impl<'a> Scope<'a> {
         } else {
             Value::Null
         };
-        self.named.borrow_mut().insert(name.to_owned(), value.clone());
-        Ok(value)
+        let inside = place(&value, path);
+        self.named.borrow_mut().insert(name.to_owned(), value);
+        Ok(inside)
     }
 
     /// The id of what `source` calls `native`; null where that is empty.
@@ -135,6 +129,13 @@ impl<'a> Scope<'a> {
         let done = act();
         self.locals.borrow_mut().pop();
         done
+    }
+}
+
+fn place(value: &Value, path: Option<&str>) -> Value {
+    match path {
+        None => value.clone(),
+        Some(path) => value.get(path).or_else(|| inside(value, path)).cloned().unwrap_or(Value::Null),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Keyed snapshots: what a register showed under each key when it was last seen, and what a new sight of it means.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -30,8 +33,13 @@ struct Seen {
 pub enum Sight {
     /// Never seen before.
     First,
-    /// Seen before, and other now; or gone in between, and back.
+    /// Seen before, and other now.
     Changed {
+        /// What it was.
+        was: Value,
+    },
+    /// Seen before, then gone, and here again, the same or other.
+    Back {
         /// What it was.
         was: Value,
     },
@@ -61,8 +69,9 @@ impl Table {
         match (seen.edition == self.edition && seen.live, same) {
             (true, true) => Sight::Repeated,
             (true, false) => Sight::Contradicting,
-            (false, true) if seen.live => Sight::Same,
-            (false, _) => Sight::Changed { was: seen.row() },
+            (false, _) if !seen.live => Sight::Back { was: seen.row() },
+            (false, true) => Sight::Same,
+            (false, false) => Sight::Changed { was: seen.row() },
         }
     }
 

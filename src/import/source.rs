@@ -248,9 +248,14 @@ fn read_record(reader: &mut csv::Reader<Tee>, drained: &mut u64, header: &[Strin
     }
     let line = record.position().map_or(0, csv::Position::line);
     let end = reader.position().byte();
-    let bytes = reader.get_mut().drain(end - *drained);
+    let taken = reader.get_mut().drain(end - *drained);
     *drained = end;
-    Ok(Some((line, bytes, columns(&record, header))))
+    // The reader leaves the rest of a line's end, and empty lines, to the record after them.
+    let is_end = |byte: &u8| [b'\r', b'\n'].contains(byte);
+    let empty = taken.iter().take_while(|byte| is_end(byte)).count();
+    let passed = taken[..empty].split(|byte| *byte == b'\n').count() - 1;
+    let len = taken.len() - taken[empty..].iter().rev().take_while(|byte| is_end(byte)).count();
+    Ok(Some((line + passed as u64, taken[empty..len].to_vec(), columns(&record, header))))
 }
 
 fn columns(record: &ByteRecord, header: &[String]) -> Result<Value, Refusal> {

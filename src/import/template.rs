@@ -110,7 +110,11 @@ impl Template {
     /// Why the row is refused.
     pub fn value(&self, scope: &Scope<'_>) -> Result<Value, Refusal> {
         if let [Piece::Hole(hole)] = self.pieces.as_slice() {
-            return hole.value(scope);
+            // The proto mapping reads a number that is written as a text, and no text that is written as a number.
+            return Ok(match hole.value(scope)? {
+                Value::Number(number) => Value::String(number.to_string()),
+                value => value,
+            });
         }
         let mut text = String::new();
         for piece in &self.pieces {

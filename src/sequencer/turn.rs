@@ -105,7 +105,11 @@ impl Writer {
     /// Turns until nobody can queue any more.
     pub(super) fn run(&mut self, jobs: &mpsc::Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
-            self.index.wait_for_room();
+            if !self.index.wait_for_room() {
+                let why = "the index cannot be written; a new start folds it again".to_owned();
+                tracing::error!(%why, "nothing more is written in this run");
+                self.health.send_replace(Health::Stopped { why });
+            }
             self.turn(first, jobs);
         }
     }

@@ -16,11 +16,11 @@ use crate::ledger::REQUEST_BYTES_MAX;
 use crate::ledger::Vault;
 use crate::log::EVENTS_PER_REQUEST_MAX;
 use crate::proto::v1;
-use crate::proto::v1::admin_service_server::AdminService;
 use crate::sequencer::Limits;
 use crate::server::convert;
 use crate::server::errors::of_index;
 use crate::server::read::MESSAGE_BYTES_MAX;
+use crate::server::services::admin_service_server::AdminService;
 use crate::service::Service;
 
 /// Said at every start and to everybody who asks, until there is access control.

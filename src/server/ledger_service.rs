@@ -17,7 +17,6 @@ use tonic::Streaming;
 use crate::ledger::prepare;
 use crate::proto::v1;
 use crate::proto::v1::append_stream_response::Result as StreamResult;
-use crate::proto::v1::ledger_service_server::LedgerService;
 use crate::sequencer::Answer;
 use crate::sequencer::AppendError;
 use crate::server::convert;
@@ -27,6 +26,7 @@ use crate::server::errors::of_append;
 use crate::server::errors::of_index;
 use crate::server::errors::of_refusal;
 use crate::server::read;
+use crate::server::services::ledger_service_server::LedgerService;
 use crate::server::subscribe;
 use crate::service::Service;
 

@@ -14,15 +14,15 @@ use tonic_health::server::HealthReporter;
 
 use crate::events::DESCRIPTORS;
 use crate::ledger::Head;
-use crate::proto::v1::admin_service_server::AdminServiceServer;
-use crate::proto::v1::ledger_service_server::LedgerServiceServer;
-use crate::proto::v1::record_service_server::RecordServiceServer;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::server::admin_service::Admin;
 use crate::server::ledger_service::Ledger;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::Records;
+use crate::server::services::admin_service_server::AdminServiceServer;
+use crate::server::services::ledger_service_server::LedgerServiceServer;
+use crate::server::services::record_service_server::RecordServiceServer;
 use crate::service::OpenError;
 use crate::service::Service;
 

@@ -1,6 +1,8 @@
 //! Events as a busy inspection would send them: decisions of two sanctions in recorded cases, each in a stream of its
 //! own. Only the ids differ, so a client fills them into bytes that it encoded once.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use probity::events::CaseOpened;
 use probity::events::Code;
@@ -17,8 +19,11 @@ use probity::events::SanctionItem;
 use probity::events::Term;
 use prost::Message;
 
-/// How many respondents, each with a case, are registered before a run.
+/// How many respondents, each with a case, are registered before a run of appends.
 pub(crate) const RESPONDENTS: u64 = 1_000;
+
+/// Respondents and cases of one request of registrations.
+const REGISTERED_AT_ONCE: u64 = 500;
 
 const DECISION: &str = "7DDDDDDDDDDDDDDDDDDDDDDDDD";
 const RESPONDENT: &str = "7RRRRRRRRRRRRRRRRRRRRRRRRR";
@@ -41,16 +46,24 @@ pub(crate) struct Source {
     decision_at: usize,
     respondent_at: usize,
     case_at: usize,
+    respondents: u64,
+    base: u64,
+    made: u64,
     random: u64,
 }
 
 impl Source {
-    /// The source of one writer.
+    /// The source of one writer, about the first [`RESPONDENTS`].
     pub(crate) fn new(kind: Kind) -> Self {
+        Self::about(kind, RESPONDENTS, rand::random())
+    }
+
+    /// A source about so many respondents, whose decisions are known by their `base`.
+    pub(crate) fn about(kind: Kind, respondents: u64, base: u64) -> Self {
         let template = decision(kind).encode_to_vec();
         let find = |id: &str| template.windows(id.len()).position(|bytes| bytes == id.as_bytes()).expect("it is in it");
         let (decision_at, respondent_at, case_at) = (find(DECISION), find(RESPONDENT), find(CASE));
-        Self { template, decision_at, respondent_at, case_at, random: rand::random() }
+        Self { template, decision_at, respondent_at, case_at, respondents, base, made: 0, random: rand::random() }
     }
 
     /// The type of its events.
@@ -59,10 +72,11 @@ impl Source {
     /// The next event's bytes.
     pub(crate) fn next(&mut self) -> Vec<u8> {
         let mut event = self.template.clone();
-        let (high, low) = (self.number(), self.number());
-        event[self.decision_at..][..26].copy_from_slice(&id(high, low));
-        event[self.respondent_at..][..26].copy_from_slice(&respondent(low % RESPONDENTS));
-        event[self.case_at..][..26].copy_from_slice(&case(low % RESPONDENTS));
+        let about = self.number() % self.respondents;
+        event[self.decision_at..][..26].copy_from_slice(&decision_id(self.base, self.made));
+        event[self.respondent_at..][..26].copy_from_slice(&respondent_id(about));
+        event[self.case_at..][..26].copy_from_slice(&case_id(about));
+        self.made += 1;
         event
     }
 
@@ -71,58 +85,90 @@ impl Source {
         (0..count).map(|_| self.next().into()).collect()
     }
 
+    /// How many events it has made.
+    pub(crate) const fn made(&self) -> u64 {
+        self.made
+    }
+
     /// An id of a request.
     pub(crate) fn request_id(&mut self) -> [u8; 16] {
         ((u128::from(self.number()) << 64) | u128::from(self.number())).to_be_bytes()
     }
 
     /// SplitMix64.
-    pub(crate) fn number(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+    pub(crate) const fn number(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(GOLDEN);
+        mix(self.random)
     }
 }
 
-/// What must be recorded before the events of any source: respondents and their cases, in requests of 1,000 events.
-pub(crate) fn registrations() -> Vec<Vec<Event>> {
-    let person = |number| {
-        let full_name = format!("Sample Official {number}");
-        let identity = Some(PersonIdentity { full_name, ..PersonIdentity::default() });
-        Event::from(PersonRegistered { entity_id: text(respondent(number)), identity, ..PersonRegistered::default() })
-    };
-    let case = |number| {
-        Event::from(CaseOpened {
-            case_id: text(case(number)),
-            regime: Some(code("sample.regime", "civil-service")),
-            respondent_ids: vec![text(respondent(number))],
-            ..CaseOpened::default()
-        })
-    };
-    vec![(0..RESPONDENTS).map(person).collect(), (0..RESPONDENTS).map(case).collect()]
+/// What must be recorded before events about some respondents: they and their cases, a request an item.
+pub(crate) fn registrations(numbers: Range<u64>) -> impl Iterator<Item = Vec<Event>> {
+    let end = numbers.end;
+    numbers.step_by(usize::try_from(REGISTERED_AT_ONCE).expect("it is small")).map(move |start| {
+        let some = start..end.min(start + REGISTERED_AT_ONCE);
+        some.flat_map(|number| [person(number), case(number)]).collect()
+    })
 }
 
-/// The id of a registered respondent.
-pub(crate) fn respondent(number: u64) -> [u8; 26] {
-    id(number.wrapping_mul(0xD6E8_FEB8_6659_FD93), !number)
+fn person(number: u64) -> Event {
+    let full_name = format!("Sample Official {number}");
+    let identity = Some(PersonIdentity { full_name, ..PersonIdentity::default() });
+    PersonRegistered { entity_id: text(respondent_id(number)), identity, ..PersonRegistered::default() }.into()
 }
 
-fn case(number: u64) -> [u8; 26] {
-    id(number.wrapping_mul(0xA076_1D64_78BD_642F), number)
+fn case(number: u64) -> Event {
+    CaseOpened {
+        case_id: text(case_id(number)),
+        regime: Some(code("sample.regime", "civil-service")),
+        respondent_ids: vec![text(respondent_id(number))],
+        ..CaseOpened::default()
+    }
+    .into()
+}
+
+/// How many respondents a log grown to so many entries has.
+pub(crate) const fn respondents(entries: u64) -> u64 {
+    if entries / 10 > RESPONDENTS { entries / 10 } else { RESPONDENTS }
+}
+
+/// The id of a respondent.
+pub(crate) const fn respondent_id(number: u64) -> [u8; 26] {
+    id(mix(number), !number)
+}
+
+const fn case_id(number: u64) -> [u8; 26] {
+    id(mix(!number), number)
+}
+
+/// The id of a decision that a source of this base has made.
+pub(crate) const fn decision_id(base: u64, number: u64) -> [u8; 26] {
+    id(mix(base.wrapping_add(number.wrapping_mul(GOLDEN))), mix(base ^ mix(number)))
+}
+
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The end of SplitMix64: numbers near one another become numbers far from one another.
+const fn mix(number: u64) -> u64 {
+    let mixed = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 /// 128 bits in Crockford's base 32.
-fn id(high: u64, low: u64) -> [u8; 26] {
-    let mut rest = (u128::from(high) << 64) | u128::from(low);
+const fn id(high: u64, low: u64) -> [u8; 26] {
     let mut text = [0; 26];
-    for letter in text.iter_mut().rev() {
-        *letter = BASE_32[usize::try_from(rest % 32).expect("less than 32")];
-        rest /= 32;
+    let (mut high, mut low, mut place) = (high, low, 26);
+    while place > 0 {
+        place -= 1;
+        text[place] = BASE_32[(low & 31) as usize];
+        low = (low >> 5) | (high << 59);
+        high >>= 5;
     }
     text
 }
 
+/// An id as text.
 pub(crate) fn text(id: [u8; 26]) -> String {
     id.iter().copied().map(char::from).collect()
 }

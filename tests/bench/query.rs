@@ -5,8 +5,11 @@ use std::time::Duration;
 use std::time::Instant;
 
 use probity::proto::v1::EntryView;
+use probity::proto::v1::GetDecisionRequest;
 use probity::proto::v1::GetEntryRequest;
+use probity::proto::v1::GetRecordRequest;
 use probity::proto::v1::ledger_service_client::LedgerServiceClient;
+use probity::proto::v1::record_service_client::RecordServiceClient;
 use tokio::runtime::Runtime;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -15,6 +18,10 @@ use crate::Failure;
 use crate::Plan;
 use crate::events::Kind;
 use crate::events::Source;
+use crate::events::decision_id;
+use crate::events::respondent_id;
+use crate::events::respondents;
+use crate::events::text;
 use crate::file_rpc;
 use crate::file_rpc::ThinClient;
 use crate::harness::Contender;
@@ -41,58 +48,101 @@ impl Asker for ThinClient {
     }
 }
 
-/// Asks for entries by position.
-#[derive(Clone)]
-pub(crate) struct EntryAsker {
-    client: LedgerServiceClient<Channel>,
-    /// The first positions, of which one is asked for.
-    among: u64,
+/// What to ask of the real service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// An entry by its position.
+    Entry,
+    /// A decision with its sanctions.
+    Decision,
+    /// The record of a person: about eight decisions.
+    Record,
 }
 
-impl EntryAsker {
-    pub(crate) fn new(channel: Channel, among: u64) -> Self {
-        Self { client: LedgerServiceClient::new(channel), among }
+/// What there is to ask for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filled {
+    pub(crate) entries: u64,
+    /// Decisions of the base that is the number of entries.
+    pub(crate) decisions: u64,
+}
+
+/// A client of the real service.
+#[derive(Clone)]
+pub(crate) struct RealAsker {
+    ledger: LedgerServiceClient<Channel>,
+    records: RecordServiceClient<Channel>,
+    ask: Ask,
+    filled: Filled,
+}
+
+impl RealAsker {
+    pub(crate) fn new(channel: Channel, ask: Ask, filled: Filled) -> Self {
+        let ledger = LedgerServiceClient::new(channel.clone());
+        Self { ledger, records: RecordServiceClient::new(channel), ask, filled }
     }
 }
 
-impl Asker for EntryAsker {
+impl Asker for RealAsker {
     async fn ask(&mut self, random: u64) -> Result<(), Status> {
-        let request = GetEntryRequest { position: random % self.among, view: EntryView::Full.into() };
-        self.client.get_entry(request).await.map(drop)
+        let Filled { entries, decisions } = self.filled;
+        match self.ask {
+            Ask::Entry => {
+                let request = GetEntryRequest { position: random % entries, view: EntryView::Full.into() };
+                self.ledger.get_entry(request).await.map(drop)
+            }
+            Ask::Decision => {
+                let name = format!("decision/{}", text(decision_id(entries, random % decisions)));
+                let request = GetDecisionRequest { name, ..GetDecisionRequest::default() };
+                self.records.get_decision(request).await.map(drop)
+            }
+            Ask::Record => {
+                let name = format!("entity/{}", text(respondent_id(random % respondents(entries))));
+                let request = GetRecordRequest { name, ..GetRecordRequest::default() };
+                self.records.get_record(request).await.map(drop)
+            }
+        }
     }
 }
 
 pub(crate) fn points(plan: &Plan) -> Group {
-    let (empty, own) = (plan.clone(), plan.clone());
-    Group::new(
-        "One entry by its position, 16 clients",
-        "queries/s",
-        vec![
-            Contender::new("no-op RPC", move || {
-                let server = Server::start(&mut file_rpc::command(Path::new("-"))?)?;
-                run(&server, &empty, ThinClient::connect)
-            }),
-            Contender::new("GetEntry", move || {
-                let folder = folder(&own.data)?;
-                let entries = fill(folder.path(), own.entries)?;
-                let server = real::serve(folder.path())?;
-                run(&server, &own, |channel| EntryAsker::new(channel, entries))
-            })
-            .against("no-op RPC", 0.8),
-        ],
-    )
+    let empty = plan.clone();
+    let nothing = Contender::new("no-op RPC", move || {
+        let server = Server::start(&mut file_rpc::command(Path::new("-"))?)?;
+        run(&server, &empty, ThinClient::connect)
+    });
+    let real = |name, ask| {
+        let (plan, mut filled) = (plan.clone(), FilledFolder::default());
+        Contender::new(name, move || {
+            let (folder, filled) = filled.get(&plan)?;
+            let server = real::serve(folder)?;
+            let sample = run(&server, &plan, |channel| RealAsker::new(channel, ask, filled))?;
+            server.stop()?;
+            Ok(sample)
+        })
+        .against("no-op RPC", 0.8)
+    };
+    let title = format!("One thing of {} entries, 16 clients", plan.entries);
+    let contenders =
+        vec![nothing, real("GetEntry", Ask::Entry), real("GetDecision", Ask::Decision), real("GetRecord", Ask::Record)];
+    Group::new(&title, "queries/s", contenders)
 }
 
-/// Appends until the log of a folder has so many entries, closes it, and says how many it has.
-pub(crate) fn fill(folder: &Path, entries: u64) -> Result<u64, Failure> {
-    let mut log = Log::open(folder)?;
-    while log.service().reader().size() < entries {
-        log.append(256, 7)?;
+/// A log that several runs ask; it is made at the first.
+#[derive(Default)]
+struct FilledFolder(Option<(tempfile::TempDir, Filled)>);
+
+impl FilledFolder {
+    fn get(&mut self, plan: &Plan) -> Result<(&Path, Filled), Failure> {
+        if self.0.is_none() {
+            let folder = folder(&plan.data)?;
+            let mut log = Log::open(folder.path())?;
+            let decisions = log.grow(0, plan.entries)?;
+            log.close()?;
+            self.0 = Some((folder, Filled { entries: plan.entries, decisions }));
+        }
+        self.0.as_ref().map(|(folder, filled)| (folder.path(), *filled)).ok_or_else(|| "no log".into())
     }
-    log.finish()?;
-    let size = log.service().reader().size();
-    log.close()?;
-    Ok(size)
 }
 
 /// Asks until the time is over.

@@ -1,8 +1,10 @@
 //! The real thing: `probity serve` in a process of its own and its clients, and the same log without gRPC.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use probity::clock;
@@ -27,11 +29,21 @@ use uuid::Uuid;
 
 use crate::Failure;
 use crate::events::Kind;
+use crate::events::RESPONDENTS;
 use crate::events::Source;
 use crate::events::registrations;
+use crate::events::respondents;
+use crate::harness::grouped;
+use crate::harness::progress;
 use crate::load::Answers;
 use crate::load::Client;
 use crate::process::Server;
+
+/// Batches that are not durable while the next are made.
+pub(crate) const IN_FLIGHT: usize = 7;
+
+/// Enough decisions to ask for.
+const DECISIONS_MIN: u64 = 10_000;
 
 /// Starts the service on a folder.
 pub(crate) fn serve(folder: &Path) -> Result<Server, Failure> {
@@ -40,9 +52,9 @@ pub(crate) fn serve(folder: &Path) -> Result<Server, Failure> {
     Server::start(&mut command)
 }
 
-/// A log in a folder, ready for the events of a [`Source`], and the service on it.
+/// A new log in a folder, ready for the events of any [`Source::new`], and the service on it.
 pub(crate) fn serve_new(folder: &Path) -> Result<Server, Failure> {
-    Log::open(folder)?.close()?;
+    Log::create(folder)?.close()?;
     serve(folder)
 }
 
@@ -93,17 +105,47 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens the log of a folder; a new one gets what the events of a [`Source`] need.
+    /// Opens the log of a folder, or makes one.
     pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
         let service = service::open(&Options::new(folder.to_owned()), clock::machine(), |_| {})?;
-        let mut log = Self { service, source: Source::new(Kind::Open), waiting: VecDeque::new() };
-        if log.service.reader().size() == 1 {
-            for events in registrations() {
-                log.submit(events.iter().map(proposed).collect())?;
-                log.finish()?;
+        Ok(Self { service, source: Source::new(Kind::Open), waiting: VecDeque::new() })
+    }
+
+    /// A new log, ready for the events of any [`Source::new`].
+    pub(crate) fn create(folder: &Path) -> Result<Self, Failure> {
+        let mut log = Self::open(folder)?;
+        log.register(0..RESPONDENTS)?;
+        log.finish()?;
+        Ok(log)
+    }
+
+    /// Registers respondents and their cases.
+    pub(crate) fn register(&mut self, numbers: Range<u64>) -> Result<(), Failure> {
+        for events in registrations(numbers) {
+            self.submit(events.iter().map(proposed).collect(), IN_FLIGHT)?;
+        }
+        self.finish()
+    }
+
+    /// Appends in batches until the log has `size` entries and at least [`DECISIONS_MIN`] new decisions;
+    /// `registered` respondents are there already. Gives the number of decisions; they are of the base `size`.
+    pub(crate) fn grow(&mut self, registered: u64, size: u64) -> Result<u64, Failure> {
+        self.register(registered..respondents(size))?;
+        self.source = Source::about(Kind::Open, respondents(size), size);
+        let mut told = Instant::now();
+        while self.size() < size || self.source.made() < DECISIONS_MIN {
+            self.append(256, IN_FLIGHT)?;
+            if told.elapsed().as_secs() >= 10 {
+                progress(&format!("{} of {} entries", grouped(self.size() as f64), grouped(size as f64)));
+                told = Instant::now();
             }
         }
-        Ok(log)
+        self.finish()?;
+        Ok(self.source.made())
+    }
+
+    fn size(&self) -> u64 {
+        self.service.reader().size()
     }
 
     pub(crate) const fn service(&self) -> &Service {
@@ -120,11 +162,7 @@ impl Log {
     pub(crate) fn append(&mut self, batch: usize, in_flight: usize) -> Result<(), Failure> {
         let event = |bytes| Proposed { event_type: Source::EVENT_TYPE, bytes };
         let events = self.source.batch(batch).into_iter().map(event).collect();
-        self.submit(events)?;
-        while self.waiting.len() > in_flight {
-            self.wait_for_oldest()?;
-        }
-        Ok(())
+        self.submit(events, in_flight)
     }
 
     /// Waits until everything is durable.
@@ -140,11 +178,14 @@ impl Log {
         Ok(self.service.stop()?)
     }
 
-    fn submit(&mut self, events: Vec<Proposed>) -> Result<(), Failure> {
+    fn submit(&mut self, events: Vec<Proposed>, in_flight: usize) -> Result<(), Failure> {
         let request_id = self.source.request_id();
         let request = Request { principal: "local".to_owned(), request_id, events, conditions: Vec::new() };
         let prepared = prepare(request, self.service.vault())?;
         self.waiting.push_back(self.service.queue().try_submit(prepared, None)?);
+        while self.waiting.len() > in_flight {
+            self.wait_for_oldest()?;
+        }
         Ok(())
     }
 

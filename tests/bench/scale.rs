@@ -9,9 +9,9 @@ use crate::Failure;
 use crate::Plan;
 use crate::append::written;
 use crate::events::Kind;
+use crate::events::respondents;
 use crate::harness::grouped;
 use crate::harness::median;
-use crate::harness::progress;
 use crate::harness::say;
 use crate::load;
 use crate::load::Load;
@@ -19,7 +19,9 @@ use crate::process::Server;
 use crate::process::folder;
 use crate::process::resident_mib;
 use crate::query;
-use crate::query::EntryAsker;
+use crate::query::Ask;
+use crate::query::Filled;
+use crate::query::RealAsker;
 use crate::real;
 use crate::real::Log;
 use crate::real::ProbityClient;
@@ -33,8 +35,9 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     let folder = folder(&plan.data)?;
     let mut columns: Vec<(u64, Figures)> = Vec::new();
     for size in &plan.sizes {
-        let mut figures = grow(folder.path(), *size)?;
-        figures.extend(measure(folder.path(), *size, plan)?);
+        let registered = columns.last().map_or(0, |(size, _)| respondents(*size));
+        let (mut figures, decisions) = grow(folder.path(), registered, *size)?;
+        figures.extend(measure(folder.path(), Filled { entries: *size, decisions }, plan)?);
         columns.push((*size, figures));
     }
     say(&format!("\nHow cost grows\n\n{}\n", table(&columns)));
@@ -52,44 +55,37 @@ fn table(columns: &[(u64, Figures)]) -> String {
     head.push("last of first".to_owned());
     let mut table = row(head) + "|---|" + &"--:|".repeat(columns.len() + 1) + "\n";
     for (place, (name, first)) in columns[0].1.iter().enumerate() {
-        let values = columns.iter().map(|(_, figures)| figures[place].1);
+        let mut values = columns.iter().map(|(_, figures)| figures[place].1);
         let mut cells = vec![(*name).to_owned()];
         cells.extend(values.clone().map(|value| if value < 100.0 { format!("{value:.2}") } else { grouped(value) }));
-        cells.push(format!("{:.2}", values.last().unwrap_or(*first) / first));
+        cells.push(format!("{:.2}", values.next_back().unwrap_or(*first) / first));
         table += &row(cells);
     }
     table
 }
 
-/// Appends in process until the log has `size` entries.
-fn grow(folder: &Path, size: u64) -> Result<Figures, Failure> {
+/// Appends in process until the log has `size` entries; gives the decisions appended, too.
+fn grow(folder: &Path, registered: u64, size: u64) -> Result<(Figures, u64), Failure> {
     let mut log = Log::open(folder)?;
     let before = written(&log);
     let began = Instant::now();
-    let mut told = Instant::now();
-    while log.service().reader().size() < size {
-        log.append(256, 7)?;
-        if told.elapsed().as_secs() >= 10 {
-            progress(&format!("{} of {}", grouped(log.service().reader().size() as f64), grouped(size as f64)));
-            told = Instant::now();
-        }
-    }
-    log.finish()?;
+    let decisions = log.grow(registered, size)?;
     let seconds = began.elapsed().as_secs_f64();
     log.service().index().flush()?;
     let after = written(&log);
     let events = (after[0] - before[0]) as f64;
     log.close()?;
-    Ok(vec![
+    let figures = vec![
         ("appended in process, events/s", events / seconds),
         ("keys written an event", (after[1] - before[1]) as f64 / events),
         ("ledger, B an entry", bytes_below(&folder.join("ledger"))? as f64 / after[0] as f64),
         ("views, B an entry", bytes_below(&folder.join("views"))? as f64 / after[0] as f64),
-    ])
+    ];
+    Ok((figures, decisions))
 }
 
 /// Start, memory, appends and queries of the service on the log.
-fn measure(folder: &Path, size: u64, plan: &Plan) -> Result<Figures, Failure> {
+fn measure(folder: &Path, filled: Filled, plan: &Plan) -> Result<Figures, Failure> {
     let start = || {
         let began = Instant::now();
         let server = real::serve(folder)?;
@@ -101,10 +97,9 @@ fn measure(folder: &Path, size: u64, plan: &Plan) -> Result<Figures, Failure> {
         let rates: Result<Vec<f64>, Failure> = (0..plan.runs).map(|_| measure()).collect();
         rates.map(median)
     };
-    let query = several(&|| {
-        let asker = |channel| EntryAsker::new(channel, size);
-        Ok(query::run(&server, plan, asker)?.rate)
-    })?;
+    let queries =
+        |ask| several(&|| Ok(query::run(&server, plan, |channel| RealAsker::new(channel, ask, filled))?.rate));
+    let (entry, decision, record) = (queries(Ask::Entry)?, queries(Ask::Decision)?, queries(Ask::Record)?);
     let unary = several(&|| appended(&server, Load::unary(16, 1), plan))?;
     let batches = several(&|| appended(&server, Load::unary(8, 100), plan))?;
     let rss = resident_mib(server.id());
@@ -114,7 +109,9 @@ fn measure(folder: &Path, size: u64, plan: &Plan) -> Result<Figures, Failure> {
     let (server, after_a_kill) = start()?;
     server.stop()?;
     Ok(vec![
-        ("GetEntry, 16 clients, queries/s", query),
+        ("GetEntry, 16 clients, queries/s", entry),
+        ("GetDecision, 16 clients, queries/s", decision),
+        ("GetRecord, 16 clients, queries/s", record),
         ("Append, 16 clients x 1, events/s", unary),
         ("Append, 8 clients x 100, events/s", batches),
         ("resident at start, MiB", rss_at_start),

@@ -13,7 +13,6 @@ use crate::harness::Contender;
 use crate::harness::Group;
 use crate::harness::Sample;
 use crate::process::folder;
-use crate::query::fill;
 use crate::real::Log;
 
 /// A log that several runs read; it is made at the first.
@@ -30,8 +29,9 @@ impl Filled {
     fn log(&mut self) -> Result<&Log, Failure> {
         if self.log.is_none() {
             let folder = folder(&self.plan.data)?;
-            fill(folder.path(), self.plan.entries)?;
-            self.log = Some((Log::open(folder.path())?, folder));
+            let mut log = Log::open(folder.path())?;
+            log.grow(0, self.plan.entries)?;
+            self.log = Some((log, folder));
         }
         self.log.as_ref().map(|(log, _)| log).ok_or_else(|| "no log".into())
     }

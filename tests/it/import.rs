@@ -4,6 +4,7 @@ mod accounting;
 mod exactly_once;
 mod fake;
 mod input;
+mod shipped;
 
 use std::fs;
 use std::path::Path;
@@ -64,6 +65,10 @@ impl Bench {
     /// Gives up at the first broken connection: what a kill leaves behind, but for what is in no file yet.
     async fn run_once(&self, to: &Fake) -> Result<Outcome, ImportError> {
         self.with(to, Some(self.path("register.toml")), 1).await
+    }
+
+    async fn run_shipped(&self, to: &Fake, name: &str) -> Result<Outcome, ImportError> {
+        self.with(to, Some(PathBuf::from(name)), 5).await
     }
 
     async fn run_native(&self, to: &Fake) -> Result<Outcome, ImportError> {

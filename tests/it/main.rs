@@ -3,7 +3,11 @@
 
 mod bad_input;
 mod crash;
+mod demo;
+mod doctor;
+mod export;
 mod import;
+mod manual;
 mod power;
 mod proto_breaking;
 mod proto_lint;

@@ -67,6 +67,8 @@ struct Table {
     shapes: Vec<Shape>,
     /// By the number of the event type.
     of_event: Vec<usize>,
+    /// Requests of the services, by full name.
+    of_request: HashMap<String, usize>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(build);
@@ -74,6 +76,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(build);
 pub(super) fn shape_of(event_type: EventType) -> &'static Shape {
     let table = &*TABLE;
     &table.shapes[table.of_event[event_type as usize]]
+}
+
+pub(super) fn shape_of_request(full_name: &str) -> Option<&'static Shape> {
+    TABLE.of_request.get(full_name).map(|index| &TABLE.shapes[*index])
 }
 
 pub(super) fn shape(index: usize) -> &'static Shape {
@@ -90,7 +96,10 @@ fn build() -> Table {
             builder.add(&message)
         })
         .collect();
-    Table { shapes: builder.shapes, of_event }
+    let methods = POOL.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    let of_request =
+        methods.map(|method| (method.input().full_name().to_owned(), builder.add(&method.input()))).collect();
+    Table { shapes: builder.shapes, of_event, of_request }
 }
 
 struct Builder {

@@ -21,6 +21,8 @@ use crate::events::shape::wire::undecodable;
 pub(super) enum Mode {
     /// What a client proposed: any order of fields, personal fields present, all rules checked.
     Proposed,
+    /// A request of a service: nothing unknown; what its values may be is said by who takes it.
+    Request,
     /// An open payload of the log: one spelling, no personal fields; rules of values were checked at admission.
     Open,
 }
@@ -131,7 +133,7 @@ impl<'a> Walker<'_, 'a> {
     fn value(&mut self, field: &'static Field, at: usize, wire: u8, reader: &mut Reader<'a>) -> Result<(), FieldFault> {
         self.order(field, at)?;
         match (is_numeric(field), wire) {
-            (true, VARINT) if self.mode == Mode::Proposed || !field.repeated => {
+            (true, VARINT) if self.mode != Mode::Open || !field.repeated => {
                 let (value, minimal) = reader.varint()?;
                 self.count(field, at)?;
                 self.number(field, value, minimal)
@@ -212,7 +214,8 @@ impl<'a> Walker<'_, 'a> {
             Kind::Uint32 => u32::try_from(value).is_ok(),
             Kind::Int32 => i32::try_from(signed).is_ok(),
             Kind::Enum(values) => {
-                if !i32::try_from(signed).is_ok_and(|number| values.contains(&number)) {
+                let defined = i32::try_from(signed).is_ok_and(|number| values.contains(&number));
+                if !defined && self.mode != Mode::Request {
                     return Err(FieldFault::of(FieldRule::UndefinedEnum { found: signed }));
                 }
                 true

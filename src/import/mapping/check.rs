@@ -43,7 +43,7 @@ pub(super) fn check(mapping: &Mapping) -> Result<(), ImportError> {
     for rule in mapping.ensures.iter().chain(&mapping.events) {
         checker.rule(rule)?;
     }
-    for name in mapping.lets.keys() {
+    for name in mapping.lets.keys().chain(mapping.ids.keys()) {
         checker.acyclic(name, &mut Vec::new())?;
     }
     Ok(())
@@ -208,7 +208,8 @@ impl Checker<'_> {
     fn acyclic<'n>(&'n self, name: &'n str, above: &mut Vec<&'n str>) -> Result<(), ImportError> {
         if above.contains(&name) {
             let what = format!("needs itself: {} → {name}", above.join(" → "));
-            return Err(self.wrong(&format!("let.{name}"), name, what));
+            let table = if self.mapping.lets.contains_key(name) { "let" } else { "ids" };
+            return Err(self.wrong(&format!("{table}.{name}"), name, what));
         }
         above.push(name);
         let (mut templates, mut changed) = (Vec::new(), Vec::new());

@@ -15,7 +15,7 @@ use crate::import::fake::Fake;
 enum Line {
     Good { complaint: u8, finding: bool, penalty: u8 },
     Malformed,
-    WrongDate { complaint: u8 },
+    WrongFinding { complaint: u8 },
     NoKey,
     RefusedByService,
 }
@@ -34,7 +34,7 @@ fn line() -> impl Strategy<Value = Line> {
         8 => (0_u8..6, any::<bool>(), 0_u8..3)
             .prop_map(|(complaint, finding, penalty)| Line::Good { complaint, finding, penalty }),
         1 => Just(Line::Malformed),
-        1 => (0_u8..6).prop_map(|complaint| Line::WrongDate { complaint }),
+        1 => (0_u8..6).prop_map(|complaint| Line::WrongFinding { complaint }),
         1 => Just(Line::NoKey),
         1 => Just(Line::RefusedByService),
     ]
@@ -49,7 +49,9 @@ fn text(lines: &[Line]) -> String {
                 writeln!(text, "c{complaint},o{},2020,{finding},{penalty}", complaint % 2).unwrap();
             }
             Line::Malformed => text.push_str("c1,o1\n"),
-            Line::WrongDate { complaint } => writeln!(text, "c{complaint},o{},soon,,", complaint % 2).unwrap(),
+            Line::WrongFinding { complaint } => {
+                writeln!(text, "c{complaint},o{},2020,perhaps,", complaint % 2).unwrap()
+            }
             Line::NoKey => text.push_str(",o1,2020,,\n"),
             Line::RefusedByService => text.push_str("refused,o1,2020,,\n"),
         }
@@ -71,8 +73,8 @@ fn count(files: &[Vec<Line>]) -> Counts {
                     counts.rejected += 1;
                     unreadable = true;
                 }
-                Line::WrongDate { complaint } => {
-                    // A row whose date is wrong is there all the same; the same row twice is a repetition of nothing.
+                Line::WrongFinding { complaint } => {
+                    // A row whose finding is wrong is there all the same; twice, it is a repetition of nothing.
                     counts.rejected += 1;
                     here.entry(*complaint).or_insert(None);
                 }

@@ -11,10 +11,10 @@ use probity::events::EventType;
 use probity::events::Observation;
 use probity::proto::v1 as pb;
 use probity::proto::v1::append_stream_response::Result as Answer;
-use probity::proto::v1::ledger_service_server::LedgerService;
-use probity::proto::v1::ledger_service_server::LedgerServiceServer;
 use probity::proto::v1::precondition::Condition;
 use probity::proto::v1::revision_condition::Expected;
+use probity::server::services::ledger_service_server::LedgerService;
+use probity::server::services::ledger_service_server::LedgerServiceServer;
 use prost::Message as _;
 use sha2::Digest as _;
 use sha2::Sha256;
@@ -33,7 +33,7 @@ use tonic::transport::Server;
 use tonic_types::pb as rpc;
 
 /// A service in this process.
-pub struct Fake {
+pub(super) struct Fake {
     shared: Arc<Mutex<Ledger>>,
     port: u16,
     serving: JoinHandle<()>,
@@ -41,7 +41,7 @@ pub struct Fake {
 
 /// When a connection breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Break {
+pub(super) enum Break {
     /// The request is not recorded.
     BeforeRecording,
     /// It is recorded, and its answer is lost.
@@ -72,7 +72,7 @@ impl Drop for Fake {
 }
 
 impl Fake {
-    pub async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let shared = Arc::new(Mutex::new(Ledger::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -84,30 +84,30 @@ impl Fake {
         Self { shared, port, serving }
     }
 
-    pub fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// The connection breaks at this request from now, counted from 0, once.
-    pub fn break_at(&self, request: u64, how: Break) {
+    pub(super) fn break_at(&self, request: u64, how: Break) {
         let mut ledger = self.shared.lock().unwrap();
         let seen = ledger.seen;
         ledger.breaks = Some((seen + request, how));
     }
 
     /// Every recorded request, in order, and its events' bytes.
-    pub fn log(&self) -> Vec<(String, Vec<u8>)> {
+    pub(super) fn log(&self) -> Vec<(String, Vec<u8>)> {
         let ledger = self.shared.lock().unwrap();
         ledger.order.iter().map(|id| (id.clone(), ledger.requests[id].content.clone())).collect()
     }
 
     /// Every recorded event, as one word or two.
-    pub fn story(&self) -> Vec<String> {
+    pub(super) fn story(&self) -> Vec<String> {
         self.shared.lock().unwrap().events.iter().map(word).collect()
     }
 
     /// Every recorded event.
-    pub fn events(&self) -> Vec<Event> {
+    pub(super) fn events(&self) -> Vec<Event> {
         self.shared.lock().unwrap().events.clone()
     }
 }
@@ -186,6 +186,12 @@ fn stream(event: &Event) -> String {
         Event::CaseOpened(case) => format!("case/{}", case.case_id),
         Event::AllegationFound(found) => format!("case/{}", found.case_id),
         Event::LegacyRecordImported(record) => format!("record/{}", record.record_id),
+        Event::OrganisationRegistered(organisation) => format!("entity/{}", organisation.entity_id),
+        Event::AllegationRecorded(allegation) => format!("case/{}", allegation.case_id),
+        Event::DecisionIssued(decision) => format!("decision/{}", decision.decision_id),
+        Event::DecisionModified(decision) => format!("decision/{}", decision.decision_id),
+        Event::DeclarationSubmitted(declaration) => format!("declaration/{}", declaration.declaration_id),
+        Event::DeclarationAmended(declaration) => format!("declaration/{}", declaration.declaration_id),
         other => panic!("the tests use no {other:?}"),
     }
 }

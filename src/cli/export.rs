@@ -1,0 +1,298 @@
+//! `probity export`: current state as files that can be checked without the service.
+
+mod entries_file;
+mod source;
+mod staging;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::ValueEnum;
+use comfy_table::CellAlignment;
+use comfy_table::Table;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::cli::progress;
+use crate::cli::remote::RemoteEntries;
+use crate::domain::dates::Day;
+use crate::export;
+use crate::export::ExportError;
+use crate::export::Format;
+use crate::export::Manifest;
+use crate::export::Wanted;
+use crate::log::EntryFault;
+use crate::service::LogEntries;
+use crate::store;
+use crate::store::OpenOptions;
+use crate::store::StoreError;
+use crate::verify::Entries;
+use crate::verify::Unreadable;
+
+pub(crate) use entries_file::EntriesFile;
+pub(crate) use source::LogSource;
+use staging::Staging;
+
+/// Writes current state as tables: persons, organisations, cases, allegations, decisions, sanctions, appeals,
+/// declarations and what they came from, without a single name of a human being.
+///
+/// The same position, day and program give the same bytes. With --entries the export verifies up to the log's head
+/// without the service: see `probity verify --export`. What is written is whole or not there: an export that was
+/// interrupted leaves the one before it as it was.
+///
+/// Exit status: 0 written, 1 the log is damaged, 2 it could not be exported.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  probity export --data probity-data --to export-2026-06 --entries\n  \
+                        probity export --from http://127.0.0.1:7411 --to export-2026-06 --format csv --as-of 2026-06-30")]
+pub struct ExportArgs {
+    /// A data folder that no service uses now.
+    #[arg(long, value_name = "DIR", required_unless_present = "from", conflicts_with = "from")]
+    pub data: Option<PathBuf>,
+    /// A service.
+    #[arg(long, value_name = "URL")]
+    pub from: Option<String>,
+    /// The folder to write; the folder above it exists.
+    #[arg(long, value_name = "OUT")]
+    pub to: PathBuf,
+    /// How tables are written.
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', default_value = "jsonl,csv")]
+    pub format: Vec<TableFormat>,
+    /// The last entry that counts: the state as it was known then; by default the last of the log.
+    #[arg(long, value_name = "N")]
+    pub position: Option<u64>,
+    /// The day for which "in force" is meant; by default the day, in UTC, of the last entry that counts.
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub as_of: Option<Day>,
+    /// Write the entries too, so that the export verifies by itself.
+    #[arg(long)]
+    pub entries: bool,
+    /// Take the place of the export that is there.
+    #[arg(long)]
+    pub replace: bool,
+    /// Print what was written as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How tables are written.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// JSON Lines.
+    Jsonl,
+    /// Comma-separated values that no spreadsheet runs.
+    Csv,
+}
+
+impl From<TableFormat> for Format {
+    fn from(format: TableFormat) -> Self {
+        match format {
+            TableFormat::Jsonl => Self::Jsonl,
+            TableFormat::Csv => Self::Csv,
+        }
+    }
+}
+
+fn day(text: &str) -> Result<Day, &'static str> {
+    Day::parse(text).ok_or("a day such as 2026-06-30")
+}
+
+/// Why there is no export. What was there before is as it was.
+#[derive(Debug, Error)]
+pub enum Failed {
+    /// The data folder does not open.
+    #[error("{error}; {advice}", error = .0, advice = .0.advice())]
+    Store(#[from] StoreError),
+    /// Entries cannot be had.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// An entry is not what was recorded.
+    #[error("entry {index} is damaged: {fault}")]
+    Damaged {
+        /// Which.
+        index: u64,
+        /// What is wrong.
+        fault: EntryFault,
+    },
+    /// An entry stands in another place than its own.
+    #[error("in the place of entry {index} stands another one")]
+    Misplaced {
+        /// The place.
+        index: u64,
+    },
+    /// The position is none to export at, or an entry cannot be folded.
+    #[error("{0}")]
+    Refused(String),
+    /// Something is there already.
+    #[error("{path} is there already; name another folder, or give --replace where it is an export")]
+    Exists {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// Only an export is replaced.
+    #[error("{path} is there and is no export: it has no {manifest}; nothing was touched", manifest = export::MANIFEST_FILE)]
+    NotAnExport {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// Somebody else writes there now.
+    #[error("another export to {path} is under way")]
+    UnderWay {
+        /// Its target.
+        path: PathBuf,
+    },
+    /// The disk refused.
+    #[error("{path}: cannot {doing}: {error}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// A thread of ours stopped.
+    #[error("the export stopped: {0}")]
+    Stopped(#[from] tokio::task::JoinError),
+}
+
+impl Failed {
+    /// Whether the log is damaged, and not only out of reach.
+    const fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Misplaced { .. } => true,
+            Self::Unreadable(unreadable) => unreadable.damaged,
+            Self::Store(error) => matches!(
+                error,
+                StoreError::Damaged { .. }
+                    | StoreError::MissingVolume { .. }
+                    | StoreError::BehindGuard { .. }
+                    | StoreError::ForkedFromGuard { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    fn io(path: &Path, doing: &'static str, error: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), doing, error }
+    }
+}
+
+impl From<ExportError<Self>> for Failed {
+    fn from(error: ExportError<Self>) -> Self {
+        match error {
+            ExportError::Failed(failed) => failed,
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+/// Runs `probity export`.
+///
+/// # Errors
+///
+/// It could not be exported.
+pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
+    let (to, json) = (arguments.to.clone(), arguments.json);
+    let exported = match arguments.from.clone() {
+        Some(url) => {
+            let remote = RemoteEntries::connect(&url).await?;
+            tokio::task::spawn_blocking(move || from_service(&remote, &arguments)).await?
+        }
+        None => tokio::task::spawn_blocking(move || from_folder(&arguments)).await?,
+    };
+    match exported {
+        Ok(manifest) => {
+            print(&manifest, &to, json);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(failed) if failed.is_damage() => {
+            say(&failed);
+            Ok(ExitCode::from(1))
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+/// Exports from a data folder that nobody else uses.
+///
+/// # Errors
+///
+/// It could not be exported.
+pub(crate) fn from_folder(arguments: &ExportArgs) -> Result<Manifest, Failed> {
+    let data = arguments.data.clone().unwrap_or_default();
+    let store = store::open(&data, &OpenOptions { reserve_bytes: 0, ..OpenOptions::default() })?;
+    let staging = Staging::begin(&arguments.to, arguments.replace)?;
+    export(&LogEntries(&store), arguments, staging)
+}
+
+/// Exports from a service: its entries are read once, into a file that has no name.
+fn from_service(remote: &RemoteEntries, arguments: &ExportArgs) -> Result<Manifest, Failed> {
+    let staging = Staging::begin(&arguments.to, arguments.replace)?;
+    let bar = progress::bar(remote.size(), "reading", "entries");
+    let entries = EntriesFile::copy(remote, staging.unnamed_file()?, |done| bar.set_position(done))?;
+    bar.finish_and_clear();
+    export(&entries, arguments, staging)
+}
+
+fn export(entries: &dyn Entries, arguments: &ExportArgs, mut staging: Staging) -> Result<Manifest, Failed> {
+    let last = entries.size().checked_sub(1).ok_or_else(|| Failed::Refused("the log is empty".to_owned()))?;
+    let wanted = Wanted {
+        position: arguments.position.unwrap_or(last),
+        as_of: arguments.as_of,
+        formats: arguments.format.iter().map(|format| Format::from(*format)).collect::<BTreeSet<_>>(),
+        entries: arguments.entries,
+    };
+    let bar = progress::bar(0, "exporting", "entries");
+    let source = LogSource::read(entries, wanted.position)?;
+    staging.open(&export::file_names(&wanted))?;
+    let mut manifest = export::write(&source, &wanted, &mut staging, |done, goal| {
+        if done % 1024 == 0 {
+            bar.set_length(goal);
+            bar.set_position(done);
+        }
+    })?;
+    bar.finish_and_clear();
+    staging.finish(&manifest.encode())?;
+    Ok(manifest)
+}
+
+#[expect(clippy::print_stderr, reason = "people must see why there is no export")]
+fn say(failed: &Failed) {
+    eprintln!("probity: {failed}");
+}
+
+#[expect(clippy::print_stdout, reason = "what was written is what this subcommand is asked for")]
+fn print(manifest: &Manifest, to: &Path, json: bool) {
+    if json {
+        let mut value = serde_json::to_value(manifest).expect("a manifest becomes JSON");
+        value["out"] = Value::String(to.display().to_string());
+        println!("{value}");
+        return;
+    }
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["file", "rows", "bytes"]);
+    for file in &manifest.files {
+        let rows = file.rows.map_or_else(String::new, |rows| rows.to_string());
+        table.add_row([file.name.clone(), rows, file.bytes.to_string()]);
+    }
+    for column in 1..3 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    println!("{table}");
+    println!("log       {}", manifest.origin);
+    println!(
+        "true of   entry {}, recorded {}; in force on {}",
+        manifest.position, manifest.recorded_at, manifest.as_of
+    );
+    if manifest.entries == export::Entries::NotIncluded {
+        println!("note      without --entries the export does not show by itself that it follows from the log");
+    }
+    println!("head      {}:{}", manifest.position, manifest.head);
+    println!("written   {}", to.display());
+}

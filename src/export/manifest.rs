@@ -1,0 +1,192 @@
+//! The manifest: what an export is true of, and the digest of every file. Written last: an export without a whole
+//! manifest is none.
+
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+use serde::Serialize;
+use sha2::Digest;
+use sha2::Sha256;
+use thiserror::Error;
+
+use crate::domain::dates::Day;
+use crate::log::LeafHash;
+
+/// Name of the manifest's file.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// Which manifests these are.
+const FORMAT: &str = "probity export 1";
+
+/// Which tables these are: another number, and other columns or other rules made them.
+pub const TABLES_VERSION: u32 = 1;
+
+/// What an export is true of, and its files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Which manifests these are.
+    pub format: String,
+    /// The program that wrote it.
+    pub program: String,
+    /// Which tables these are.
+    pub tables_version: u32,
+    /// Of the log.
+    pub origin: String,
+    /// The last entry that counts.
+    pub position: u64,
+    /// Its leaf hash, 64 hexadecimal digits.
+    pub head: String,
+    /// When it was recorded, UTC.
+    pub recorded_at: String,
+    /// The day for which "in force" is meant.
+    pub as_of: String,
+    /// Erasures are carried out up to this entry: the position, or later where a later one took something away.
+    pub erasures_upto: u64,
+    /// Whether the entries are there: with them the tables can be made again, up to the head.
+    pub entries: Entries,
+    /// Every other file, by name.
+    pub files: Vec<FileEntry>,
+    /// SHA-256 of this file with this field empty. It shows damage; who wrote the manifest can write it too.
+    pub manifest_sha256: String,
+}
+
+/// Whether the entries are in an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entries {
+    /// In `entries.prb`, up to [`Manifest::erasures_upto`].
+    Included,
+    /// No: that the tables follow from the log cannot be shown from the export alone.
+    NotIncluded,
+}
+
+/// A file of an export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Its name.
+    pub name: String,
+    /// Rows, without a header; null of a file that has none.
+    pub rows: Option<u64>,
+    /// Its length.
+    pub bytes: u64,
+    /// Of its content, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Why bytes are no manifest. Says nothing of what stands in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ManifestFault {
+    /// Not JSON, or other fields.
+    #[error("it is not JSON with exactly the fields of a manifest")]
+    Fields,
+    /// Of another format.
+    #[error("it is of another format than this program's")]
+    Format,
+    /// Written by hand, or damaged.
+    #[error("it is not written as an export writes it, or its own SHA-256 is another")]
+    Spelling,
+    /// A value that no export writes.
+    #[error("its field {field} holds nothing that an export writes")]
+    Value {
+        /// Which.
+        field: &'static str,
+    },
+}
+
+impl Manifest {
+    /// A manifest without files.
+    pub(super) fn new(origin: String, position: u64, head: &LeafHash, recorded_at: String, as_of: Day) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            program: concat!("probity ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tables_version: TABLES_VERSION,
+            origin,
+            position,
+            head: head.to_string(),
+            recorded_at,
+            as_of: as_of.to_string(),
+            erasures_upto: position,
+            entries: Entries::NotIncluded,
+            files: Vec::new(),
+            manifest_sha256: String::new(),
+        }
+    }
+
+    /// Sets its own digest, and gives the bytes of the file.
+    pub fn encode(&mut self) -> Vec<u8> {
+        self.manifest_sha256.clear();
+        self.manifest_sha256 = sha256(&self.bytes());
+        self.bytes()
+    }
+
+    /// Reads the bytes of the file, in their only spelling.
+    ///
+    /// # Errors
+    ///
+    /// They are none that an export writes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ManifestFault> {
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|_| ManifestFault::Fields)?;
+        if manifest.format != FORMAT {
+            return Err(ManifestFault::Format);
+        }
+        if manifest.clone().encode() != bytes {
+            return Err(ManifestFault::Spelling);
+        }
+        let value = |good: bool, field| if good { Ok(()) } else { Err(ManifestFault::Value { field }) };
+        value(manifest.head().is_some(), "head")?;
+        value(manifest.as_of().is_some(), "as_of")?;
+        value(manifest.erasures_upto >= manifest.position, "erasures_upto")?;
+        value(manifest.files.is_sorted_by(|one, next| one.name < next.name), "files")?;
+        let plain =
+            |file: &FileEntry| !file.name.contains(['/', '\\', '\0']) && !matches!(&*file.name, "" | "." | "..");
+        value(manifest.files.iter().all(plain), "files")?;
+        Ok(manifest)
+    }
+
+    /// The leaf hash of the last entry that counts; `None` where no such hash is written.
+    pub fn head(&self) -> Option<LeafHash> {
+        LeafHash::parse(&self.head)
+    }
+
+    /// The day for which "in force" is meant; `None` where no day is written.
+    pub fn as_of(&self) -> Option<Day> {
+        Day::parse(&self.as_of)
+    }
+
+    /// The file of this name.
+    pub fn file(&self, name: &str) -> Option<&FileEntry> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("texts and numbers become JSON");
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// Length and digest of a file while it is written or read.
+#[derive(Clone, Debug, Default)]
+pub struct Digester {
+    bytes: u64,
+    hasher: Sha256,
+}
+
+impl Digester {
+    /// The next bytes.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        self.hasher.update(bytes);
+    }
+
+    /// What the manifest says of the file.
+    pub fn end(self, name: &str, rows: Option<u64>) -> FileEntry {
+        let sha256 = HEXLOWER.encode(&self.hasher.finalize());
+        FileEntry { name: name.to_owned(), rows, bytes: self.bytes, sha256 }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(bytes))
+}

@@ -1,0 +1,138 @@
+//! Tables and columns: each column is defined once, with its meaning and with how its cell is made.
+
+use crate::export::cell;
+use crate::export::cell::Cell;
+use crate::export::cell::Type;
+use crate::export::tables;
+use crate::views::Recorded;
+
+/// A table of rows made from `T`.
+pub(super) struct Table<T: 'static> {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) columns: &'static [Column<T>],
+}
+
+/// A column: its name, type and meaning, and the cell of a row.
+pub(super) struct Column<T>(
+    pub(super) &'static str,
+    pub(super) Type,
+    pub(super) &'static str,
+    pub(super) fn(&T) -> Cell,
+);
+
+/// A thing that has a stream of its own, with what its entries say.
+#[derive(Debug)]
+pub(super) struct Line<T> {
+    pub(super) what: T,
+    first: u64,
+    recorded_at_ms: u64,
+    erased_by: Option<u64>,
+    last: u64,
+    erased: usize,
+}
+
+impl<T> Line<T> {
+    /// From all entries of the stream; there is at least one.
+    pub(super) fn new(what: T, entries: &[Recorded]) -> Option<Self> {
+        let first = entries.first()?;
+        Some(Self {
+            what,
+            first: first.index,
+            recorded_at_ms: first.recorded_at_ms,
+            erased_by: first.erased_by(),
+            last: entries.last().map_or(first.index, |last| last.index),
+            erased: entries.iter().filter(|entry| entry.erased_by().is_some()).count(),
+        })
+    }
+
+    /// What every table of such things ends with.
+    const COMMON: [Column<Self>; 5] = [
+        Column("position", Type::Whole, "position of the first entry about it", |line| Cell::Whole(line.first)),
+        Column("recorded_at", Type::Time, "when that entry was recorded, UTC", |line| {
+            Cell::Text(cell::written(line.recorded_at_ms))
+        }),
+        Column("last_position", Type::Whole, "position of the last entry that changed it", |line| {
+            Cell::Whole(line.last)
+        }),
+        Column(
+            "erased_by",
+            Type::Whole,
+            "position of the entry that erased the first entry; what that one said is gone, and cells are empty",
+            |line| cell::optional(line.erased_by),
+        ),
+        Column(
+            "erased_entries",
+            Type::Whole,
+            "how many of its entries were erased as a whole; where there are any, cells may be empty or older",
+            |line| cell::count(line.erased),
+        ),
+    ];
+}
+
+/// A table as its readers see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its name, and that of its files.
+    pub name: &'static str,
+    /// What a row is.
+    pub about: &'static str,
+    /// In order.
+    pub columns: Vec<DescribedColumn>,
+}
+
+/// A column as its readers see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DescribedColumn {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub of: Type,
+    /// What that means.
+    pub meaning: &'static str,
+}
+
+/// A row for one of the tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Name of the table.
+    pub(super) table: &'static str,
+    /// One for each column.
+    pub(super) cells: Vec<Cell>,
+}
+
+impl<T> Table<T> {
+    pub(super) fn described(&self) -> Described {
+        Described { name: self.name, about: self.about, columns: describe(self.columns) }
+    }
+
+    pub(super) fn row(&self, what: &T) -> Row {
+        Row { table: self.name, cells: self.columns.iter().map(|column| (column.3)(what)).collect() }
+    }
+}
+
+/// A table of things that have streams of their own.
+pub(super) struct Lines<T: 'static>(pub(super) Table<Line<T>>);
+
+impl<T> Lines<T> {
+    pub(super) fn described(&self) -> Described {
+        let mut described = self.0.described();
+        described.columns.extend(describe(&Line::<T>::COMMON));
+        described
+    }
+
+    pub(super) fn row(&self, line: &Line<T>) -> Row {
+        let mut row = self.0.row(line);
+        row.cells.extend(Line::<T>::COMMON.iter().map(|column| (column.3)(line)));
+        row
+    }
+}
+
+fn describe<T>(columns: &[Column<T>]) -> Vec<DescribedColumn> {
+    columns.iter().map(|Column(name, of, meaning, _)| DescribedColumn { name, of: *of, meaning }).collect()
+}
+
+/// Every table, in the order of the manifest.
+pub fn described() -> Vec<Described> {
+    tables::described()
+}
