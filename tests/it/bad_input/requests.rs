@@ -342,3 +342,35 @@ async fn a_message_longer_than_the_server_reads_ends_its_call_alone() {
     served.stop();
     service::verify(&data);
 }
+
+/// A request of a client that is newer than this server: it wants something that nobody here knows.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Newer {
+    #[prost(string, tag = "1")]
+    request_id: String,
+    #[prost(message, repeated, tag = "2")]
+    events: Vec<v1::ProposedEvent>,
+    /// For example: only look whether it would be recorded.
+    #[prost(bool, tag = "15")]
+    rehearsal: bool,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_client_asks_for_is_refused_and_not_overlooked() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let served = Served::start(&data);
+    let mut ledger = served.ledger().await;
+    let before = head(&mut ledger).await;
+    let channel = tonic::transport::Endpoint::from_shared(served.url.clone()).unwrap().connect().await.unwrap();
+    let mut grpc = tonic::client::Grpc::new(channel);
+    grpc.ready().await.unwrap();
+    let request = Newer { request_id: story::request_id(7), events: good().events, rehearsal: true };
+    let codec = tonic_prost::ProstCodec::<Newer, v1::AppendResponse>::default();
+    let path = tonic::codegen::http::uri::PathAndQuery::from_static("/probity.v1.LedgerService/Append");
+    let refused = grpc.unary(tonic::Request::new(request), path, codec).await.unwrap_err();
+    refusal::check("a field that nobody knows", &refused, Reason::UnknownField, "", "");
+    assert_eq!(head(&mut ledger).await, before);
+    served.stop();
+    service::verify(&data);
+}

@@ -147,7 +147,7 @@ pub(crate) fn declaration(declaration_id: &str, person_id: &str, descriptions: &
     let item = |(item_number, len): (u32, &usize)| DeclarationItem {
         item_number,
         asset_class: code("asset", "real"),
-        description: MARKER.chars().cycle().take(*len).collect(),
+        description: MARKER.repeat(len / MARKER.len() + 1)[..*len].to_owned(),
         ..DeclarationItem::default()
     };
     let items: Vec<DeclarationItem> = (1..).zip(descriptions).map(item).collect();
