@@ -18,6 +18,7 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -98,8 +99,7 @@ impl Index {
     ///
     /// Its store failed: throw the folder away and open it again.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
-        let config = sled::Config::new().path(folder).cache_capacity(128 << 20);
-        let db = quietly(move || config.open())?;
+        let db = open_database(folder)?;
         let generation = match db.get("generation").map_err(RunsError::from)? {
             Some(bytes) => bytes.as_ref().try_into().map(u64::from_be_bytes).unwrap_or_default(),
             None => 0,
@@ -204,6 +204,26 @@ impl Index {
     fn wake(&self) {
         drop(self.flushed_lock.lock());
         self.flushed.notify_all();
+    }
+}
+
+/// How long a database that was just closed may still be held: sled's own threads let go of its lock a moment later.
+/// Nobody else opens it, since the data folder has a lock of its own.
+const HELD_FOR_AT_MOST: Duration = Duration::from_secs(5);
+
+fn open_database(folder: &Path) -> Result<sled::Db, RunsError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let config = sled::Config::new().path(folder).cache_capacity(128 << 20);
+        match quietly(move || config.open()) {
+            Err(RunsError::Sled(sled::Error::Io(error)))
+                if waited < HELD_FOR_AT_MOST && error.to_string().contains("could not acquire lock") =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+                waited += Duration::from_millis(20);
+            }
+            opened => return opened,
+        }
     }
 }
 

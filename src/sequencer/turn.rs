@@ -129,7 +129,8 @@ impl Writer {
                 Ok(time) => head = self.plan(job, head, *time),
                 Err(error) => answer(job.answer, Err(error.clone())),
             }
-            let room = self.batch.entries.len() < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX;
+            // A clock that was wrong is asked again for whoever comes next.
+            let room = time.is_ok() && self.batch.entries.len() < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX;
             next = if room { jobs.try_recv().ok() } else { None };
         }
         if !self.batch.entries.is_empty() {
