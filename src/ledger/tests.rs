@@ -121,17 +121,19 @@ fn a_refused_event_takes_its_whole_request_with_it_and_nothing_else() {
 fn a_later_request_of_a_batch_sees_the_earlier_one() {
     let ledger = TinyLedger::new();
     let mut overlay = Overlay::default();
-    let first = ledger.planned(&ledger.prepared(1, &[person(1)], &[]).unwrap(), &overlay).unwrap();
-    first.changes.iter().for_each(|change| overlay.apply(change));
-    let at = |request: u8, events: &[Event], overlay: &Overlay| {
+    let first = ledger.planned(&ledger.prepared(1, &[person(1)], &[]).unwrap(), &mut overlay).unwrap();
+    let at = |request: u8, events: &[Event], overlay: &mut Overlay| {
         let prepared = ledger.prepared(request, events, &[]).unwrap();
         plan(&prepared, first.head, NOW_MS + 2, overlay, &ledger.rows)
     };
-    let second = at(2, &[case(10, &[1])], &overlay).unwrap();
+    let second = at(2, &[case(10, &[1])], &mut overlay).unwrap();
     assert_eq!((second.receipt.first_index, second.receipt.revisions), (2, vec![0]));
-    assert!(matches!(at(2, &[case(10, &[1])], &Overlay::default()), Err(PlanError::Refused(_))), "without the overlay");
-    assert_eq!(at(1, &[person(1)], &overlay).unwrap_err(), PlanError::Repeated { first_index: 1 });
-    let again = at(3, &[person(1)], &overlay).unwrap_err();
+    assert!(
+        matches!(at(2, &[case(10, &[1])], &mut Overlay::default()), Err(PlanError::Refused(_))),
+        "without the overlay"
+    );
+    assert_eq!(at(1, &[person(1)], &mut overlay).unwrap_err(), PlanError::Repeated { first_index: 1 });
+    let again = at(3, &[person(1)], &mut overlay).unwrap_err();
     assert!(matches!(again, PlanError::Refused(Refusal::Rule { .. })), "registered twice");
 }
 
@@ -186,7 +188,7 @@ fn all_conditions_that_do_not_hold_are_told_at_once() {
     };
     let planned = |conditions: &[Condition]| {
         let prepared = ledger.prepared(9, &[person(9)], conditions).unwrap();
-        ledger.planned(&prepared, &Overlay::default())
+        ledger.planned(&prepared, &mut Overlay::default())
     };
     let holds = [
         revision(stream(case_name()), Expected::Revision(2)),
@@ -265,7 +267,7 @@ proptest! {
                 _ => vec![person(one), case(100 + two, &[one]), allegation(100 + two, number, one, "text")],
             };
             let prepared = ledger.prepared(request, &events, &[]).unwrap();
-            if let Ok(planned) = ledger.planned(&prepared, &Overlay::default()) {
+            if let Ok(planned) = ledger.planned(&prepared, &mut Overlay::default()) {
                 prop_assert_eq!(planned.receipt.first_index, ledger.head.size);
                 planned.changes.iter().for_each(|change| ledger.rows.apply(change));
                 ledger.entries.extend(planned.entries);

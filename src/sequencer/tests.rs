@@ -80,7 +80,7 @@ fn bench<S: LogStore + 'static>(wrap: impl FnOnce(MemoryStore) -> S, limits: Lim
     memory.append(&ledger.entries).unwrap();
     let store: Arc<dyn LogStore> = Arc::new(wrap(memory));
     let index = Arc::new(Index::open(&folder.path().join("views")).unwrap());
-    index.apply(&[], Position { size: 1, leaf_hash: ledger.head.leaf_hash.0 });
+    index.apply(Vec::new(), Position { size: 1, leaf_hash: ledger.head.leaf_hash.0 });
     let clock = Settable::at(NOW_MS);
     let parts = Parts {
         store: Arc::clone(&store),

@@ -146,11 +146,8 @@ impl Writer {
             answer(job.answer, Err(AppendError::DeadlineBeforeCommit));
             return head;
         }
-        match plan(&job.request, head, time_ms, &self.batch.overlay, &*self.index) {
+        match plan(&job.request, head, time_ms, &mut self.batch.overlay, &*self.index) {
             Ok(planned) => {
-                for change in &planned.changes {
-                    self.batch.overlay.apply(change);
-                }
                 self.batch.entries.extend(planned.entries);
                 self.batch.changes.extend(planned.changes);
                 let recorded = Recorded { receipt: planned.receipt, replayed: None };
@@ -186,7 +183,7 @@ impl Writer {
         match stored {
             Ok(()) => {
                 let position = Position { size: head.size, leaf_hash: head.leaf_hash.0 };
-                self.index.apply(&self.batch.changes, position);
+                self.index.apply(self.batch.changes.drain(..), position);
                 self.head = head;
                 self.published.send_replace(head);
             }
