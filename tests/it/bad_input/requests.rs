@@ -355,6 +355,13 @@ struct Newer {
     rehearsal: bool,
 }
 
+/// The same in a stream.
+#[derive(Clone, PartialEq, prost::Message)]
+struct NewerMessage {
+    #[prost(message, optional, tag = "1")]
+    append: Option<Newer>,
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_newer_client_asks_for_is_refused_and_not_overlooked() {
     let folder = TempDir::new().unwrap();
@@ -371,6 +378,22 @@ async fn what_a_newer_client_asks_for_is_refused_and_not_overlooked() {
     let refused = grpc.unary(tonic::Request::new(request), path, codec).await.unwrap_err();
     refusal::check("a field that nobody knows", &refused, Reason::UnknownField, "", "");
     assert_eq!(head(&mut ledger).await, before);
+    // In a stream it is one refused message among others.
+    let newer = |number| Newer { request_id: story::request_id(number), events: good().events, rehearsal: true };
+    let known = |number| {
+        let request = story::request(number);
+        Newer { request_id: request.request_id, events: request.events, rehearsal: false }
+    };
+    let messages = [known(1), newer(2), known(3)].map(|append| NewerMessage { append: Some(append) });
+    let codec = tonic_prost::ProstCodec::<NewerMessage, v1::AppendStreamResponse>::default();
+    let path = tonic::codegen::http::uri::PathAndQuery::from_static("/probity.v1.LedgerService/AppendStream");
+    grpc.ready().await.unwrap();
+    let streamed = grpc.streaming(tonic::Request::new(tokio_stream::iter(messages)), path, codec).await;
+    let mut answers = streamed.unwrap().into_inner();
+    let mut next = async || service::result(answers.message().await.unwrap().unwrap());
+    assert_eq!(next().await.unwrap().count, 4);
+    refusal::check("the second of three", &next().await.unwrap_err(), Reason::UnknownField, "append", "");
+    assert_eq!(next().await.unwrap().count, 5);
     served.stop();
     service::verify(&data);
 }
