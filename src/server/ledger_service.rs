@@ -19,6 +19,7 @@ use crate::proto::v1;
 use crate::proto::v1::append_stream_response::Result as StreamResult;
 use crate::sequencer::Answer;
 use crate::sequencer::AppendError;
+use crate::server::codec::Streamed;
 use crate::server::convert;
 use crate::server::errors::Reason;
 use crate::server::errors::field_invalid;
@@ -80,7 +81,7 @@ impl LedgerService for Ledger {
 
     async fn append_stream(
         &self,
-        request: Request<Streaming<v1::AppendStreamRequest>>,
+        request: Request<Streaming<Streamed>>,
     ) -> Result<Response<Self::AppendStreamStream>, Status> {
         let mut requests = request.into_inner();
         let (sender, receiver) = mpsc::channel::<Result<Result<Answer, Status>, Status>>(IN_FLIGHT_MAX);
@@ -185,8 +186,8 @@ impl LedgerService for Ledger {
 }
 
 impl Ledger {
-    async fn queue(&self, message: v1::AppendStreamRequest) -> Result<Answer, Status> {
-        let append = message.append.ok_or_else(|| field_invalid("append", "REQUIRED", "must be set"))?;
+    async fn queue(&self, Streamed(message): Streamed) -> Result<Answer, Status> {
+        let append = message?.append.ok_or_else(|| field_invalid("append", "REQUIRED", "must be set"))?;
         let prepared = self.prepare(append)?;
         self.service.queue().submit(prepared).await.map_err(|error| of_append(&error))
     }
