@@ -73,6 +73,8 @@ reasons! {
     EventTooLarge, InvalidArgument, "EVENT_TOO_LARGE", ["field", "found", "max"], "split the event";
     /// The events of a request are longer than 4 MiB.
     RequestTooLarge, InvalidArgument, "REQUEST_TOO_LARGE", ["found", "max"], "split the request";
+    /// A message is longer than 8 MiB. Nothing of it was read, so that a stream of requests ends with it.
+    MessageTooLarge, InvalidArgument, "MESSAGE_TOO_LARGE", ["max"], "split the request; a stream ends here: open another and send again what had no answer";
     /// An event is about more than 64 subjects.
     TooManySubjects, InvalidArgument, "TOO_MANY_SUBJECTS", ["field", "found", "max"], "write several events in one request";
     /// A page token is of another query, was changed, or is too old.

@@ -29,6 +29,7 @@ use crate::server::errors::of_refusal;
 use crate::server::read;
 use crate::server::services::ledger_service_server::LedgerService;
 use crate::server::subscribe;
+use crate::server::unread;
 use crate::service::Service;
 
 /// Appends of one stream that wait for their commit.
@@ -89,7 +90,7 @@ impl LedgerService for Ledger {
         tokio::spawn(async move {
             loop {
                 let next = tokio::select! {
-                    next = requests.message() => next,
+                    next = requests.message() => next.map_err(unread::of_stream),
                     () = ledger.stop.cancelled() => Err(of_append(&AppendError::Ending)),
                 };
                 let step = match next {

@@ -8,7 +8,8 @@ use tonic::Code;
 use crate::bad_input::table;
 
 /// Reasons that need more than a request to a service in order, and where they are seen.
-const SEEN_ELSEWHERE: [(Reason, &str); 16] = [
+const SEEN_ELSEWHERE: [(Reason, &str); 17] = [
+    (Reason::MessageTooLarge, "requests::a_message_longer_than_the_server_reads_ends_its_call_alone"),
     (Reason::WriteQueueFull, "failing::a_full_queue_refuses_at_once_and_loses_nothing"),
     (Reason::DiskNearlyFull, "command::a_nearly_full_disk_stops_appends_and_nothing_else"),
     (Reason::ClockBehind, "clock::a_clock_behind_is_clamped_up_to_ten_seconds"),
