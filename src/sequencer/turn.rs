@@ -21,6 +21,7 @@ use crate::ledger::Refusal;
 use crate::ledger::compare;
 use crate::ledger::content_of;
 use crate::ledger::plan;
+use crate::ledger::request_token;
 use crate::log::Checked;
 use crate::log::Entry;
 use crate::sequencer::AppendError;
@@ -127,7 +128,7 @@ impl Writer {
             bytes += job.request.len_bytes;
             match &time {
                 Ok(time) => head = self.plan(job, head, *time),
-                Err(error) => answer(job.answer, Err(error.clone())),
+                Err(error) => self.refuse_new(job, error.clone()),
             }
             // A clock that was wrong is asked again for whoever comes next.
             let room = time.is_ok() && self.batch.entries.len() < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX;
@@ -143,7 +144,7 @@ impl Writer {
     /// on nothing that a failure could undo; all others wait for the commit.
     fn plan(&mut self, job: Job, head: Head, time_ms: u64) -> Head {
         if job.deadline_ms.is_some_and(|deadline| deadline <= self.times.monotonic_ms()) {
-            answer(job.answer, Err(AppendError::DeadlineBeforeCommit));
+            self.refuse_new(job, AppendError::DeadlineBeforeCommit);
             return head;
         }
         match plan(&job.request, head, time_ms, &self.batch.overlay, &*self.index) {
@@ -171,6 +172,24 @@ impl Writer {
                 tracing::error!(%error, "the index cannot be read; nothing can be admitted");
                 answer(job.answer, Err(AppendError::IndexUnreadable));
                 head
+            }
+        }
+    }
+
+    /// Nothing new is recorded; what was recorded before, or is planned in this batch, gets its answer all the same.
+    fn refuse_new(&mut self, job: Job, refusal: AppendError) {
+        let token = request_token(&job.request.principal, &job.request.request_id);
+        let planned = self.batch.changes.iter().find(|change| change.request == Some(token));
+        let found = planned.map_or_else(|| self.index.request(&token), |change| Ok(Some(change.index)));
+        match found {
+            Ok(Some(first_index)) => {
+                let outcome = self.repeat(&job.request, first_index);
+                self.batch.waiting.push((job.answer, outcome));
+            }
+            Ok(None) => answer(job.answer, Err(refusal)),
+            Err(error) => {
+                tracing::error!(%error, "the index cannot be read");
+                answer(job.answer, Err(AppendError::IndexUnreadable));
             }
         }
     }

@@ -101,10 +101,12 @@ reasons! {
     ClockJumped, Unavailable, "CLOCK_JUMPED", ["by_ms"], "tell the operator; retry later";
     /// The deadline passed before the request had a place; surely not written.
     DeadlineBeforeCommit, DeadlineExceeded, "DEADLINE_BEFORE_COMMIT", [], "retry";
-    /// The store failed in the middle of the commit.
-    CommitOutcomeUnknown, Unknown, "COMMIT_OUTCOME_UNKNOWN", [], "ask again with the same request id";
-    /// An earlier failure stopped all writing.
-    WritingStopped, Unavailable, "WRITING_STOPPED", [], "tell the operator; reads go on";
+    /// The store failed in the middle of the commit: the request is recorded whole or not at all, and which of the two
+    /// the next start tells. Until then it is answered with WRITING_STOPPED.
+    CommitOutcomeUnknown, Unknown, "COMMIT_OUTCOME_UNKNOWN", [], "ask again with the same request id, after the server's next start";
+    /// An earlier failure stopped all writing until the next start: of the store, or of the index. This attempt wrote
+    /// nothing. What became of an earlier attempt of the same request id is not known before the next start.
+    WritingStopped, Unavailable, "WRITING_STOPPED", [], "tell the operator; ask again with the same request id, after the server's next start; reads go on";
     /// The server is ending.
     ServerShuttingDown, Unavailable, "SERVER_SHUTTING_DOWN", [], "retry elsewhere or later, with the same request id";
     /// No entry has this position.
@@ -113,7 +115,7 @@ reasons! {
     RecordNotFound, NotFound, "RECORD_NOT_FOUND", [], "check the name; it may be recorded later";
     /// The views did not reach the position in time.
     ReadPositionTimeout, Unavailable, "READ_POSITION_TIMEOUT", ["applied", "wanted"], "retry";
-    /// A client reads a subscription too slowly for the server to end it gracefully.
+    /// The answer about a record fits into no message, or is folded from more entries than are read for one answer.
     ResponseTooLarge, ResourceExhausted, "RESPONSE_TOO_LARGE", ["found", "max"], "ask for less";
     /// What is stored is not what was recorded.
     EntryDamaged, DataLoss, "ENTRY_DAMAGED", ["position"], "tell the operator: run probity verify";

@@ -124,6 +124,10 @@ async fn a_failed_write_stops_writing_for_ever() {
     refusal::check("a failed write", &failed, Reason::CommitOutcomeUnknown, "", "");
     let stopped = ledger.append(story::request(2)).await.unwrap_err();
     refusal::check("after a failed write", &stopped, Reason::WritingStopped, "", "");
+    // The same again: whether it is in the log nobody knows in this run, and the answer says that.
+    let unknown = ledger.append(story::request(number)).await.unwrap_err();
+    refusal::check("the failed write again", &unknown, Reason::WritingStopped, "", "");
+    assert!(unknown.message().contains("an earlier one of its id may have"), "{unknown:?}");
     // What was acknowledged, and nothing after it, is the log. sled reads no page again that it meant to write in the
     // failed commit, so that a read of its neighbours may find nothing; it never finds something else.
     let last = acknowledged.last().unwrap();
@@ -155,7 +159,9 @@ async fn a_failed_write_stops_writing_for_ever() {
         let again = ledger.append(story::request(number)).await.unwrap().into_inner();
         assert_eq!(v1::AppendResponse { replayed: false, content_checked: 0, ..again }, *receipt);
     }
+    // And now it is known what became of the one that failed: it is there once.
     ledger.append(story::request(number)).await.unwrap();
+    assert!(ledger.append(story::request(number)).await.unwrap().into_inner().replayed);
     served.stop();
     service::verify(&data);
 }
