@@ -75,8 +75,6 @@ reasons! {
     RequestTooLarge, InvalidArgument, "REQUEST_TOO_LARGE", ["found", "max"], "split the request";
     /// A message is longer than 8 MiB. Nothing of it was read, so that a stream of requests ends with it.
     MessageTooLarge, InvalidArgument, "MESSAGE_TOO_LARGE", ["max"], "split the request; a stream ends here: open another and send again what had no answer";
-    /// An event is about more than 64 subjects.
-    TooManySubjects, InvalidArgument, "TOO_MANY_SUBJECTS", ["field", "found", "max"], "write several events in one request";
     /// A page token is of another query, was changed, or is too old.
     PageTokenInvalid, InvalidArgument, "PAGE_TOKEN_INVALID", [], "ask for the first page again";
     /// `known_at` lies in the future.
@@ -111,8 +109,8 @@ reasons! {
     ServerShuttingDown, Unavailable, "SERVER_SHUTTING_DOWN", [], "retry elsewhere or later, with the same request id";
     /// No entry has this position.
     EntryNotFound, NotFound, "ENTRY_NOT_FOUND", ["position", "head"], "ask at or before the head";
-    /// Nothing is recorded under this name.
-    RecordNotFound, NotFound, "RECORD_NOT_FOUND", [], "check the name; it may be recorded later";
+    /// Nothing is recorded under this name up to the position of which the answer would be true.
+    RecordNotFound, NotFound, "RECORD_NOT_FOUND", ["position"], "check the name; it may be recorded later";
     /// The views did not reach the position in time.
     ReadPositionTimeout, Unavailable, "READ_POSITION_TIMEOUT", ["applied", "wanted"], "retry";
     /// The answer about a record fits into no message, or is folded from more entries than are read for one answer.
@@ -198,10 +196,6 @@ pub fn of_refusal(refusal: &Refusal) -> Status {
         Refusal::EventTooLarge { number, found } => {
             let [found, max] = sizes(found, crate::ledger::EVENT_BYTES_MAX);
             Reason::EventTooLarge.status(message, &[event(number), found, max])
-        }
-        Refusal::TooManySubjects { number, found } => {
-            let [found, max] = sizes(found, 64);
-            Reason::TooManySubjects.status(message, &[event(number), found, max])
         }
         Refusal::Field { number, fault, .. } => {
             let field = field_path(*number, &fault.path);
