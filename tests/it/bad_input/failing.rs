@@ -179,16 +179,7 @@ async fn an_entry_that_was_changed_is_never_served() {
         ledger.append(story::request(number)).await.unwrap();
     }
     here.stop().await;
-    let volume = sled::open(data.join("ledger").join(format!("{:020}", 0))).unwrap();
-    let tree = volume.open_tree("log").unwrap();
-    let key = [told.first_position.to_be_bytes().as_slice(), &[0, 0]].concat();
-    let mut frame = tree.get(&key).unwrap().unwrap().to_vec();
-    // Into the end of the first entry of the frame: what its leaf commits to.
-    let end = 4 + u32::from_be_bytes(frame[..4].try_into().unwrap()) as usize;
-    frame[end - 5] ^= 1;
-    tree.insert(&key, frame).unwrap();
-    tree.flush().unwrap();
-    drop((tree, volume));
+    service::damage(&data, told.first_position);
     let here = Here::open(&data, &clock, |options| options.verify_newest = 1).await;
     let mut ledger = here.ledger().await;
     let read = ledger.get_entry(v1::GetEntryRequest { position: told.first_position, view: 0 }).await.unwrap_err();
