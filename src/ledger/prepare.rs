@@ -206,9 +206,7 @@ fn prepare_event(
     let (open, event) = if groups.is_empty() { (encoded.clone(), whole) } else { cut(event_type, &encoded, &groups) };
     let names = Names::of(&proposal.names).map_err(at)?;
     debug_assert_eq!(shape::read_open(event_type, &open).and_then(|open| Names::of(&open)).as_ref(), Ok(&names));
-    if names.subjects.len() > SUBJECTS_MAX {
-        return Err(Refusal::TooManySubjects { number, found: names.subjects.len() });
-    }
+    debug_assert!(names.subjects.len() <= SUBJECTS_MAX, "the fields of every event are bounded so");
     let mut parts = Vec::with_capacity(groups.len());
     let mut contents = Vec::with_capacity(groups.len());
     let mut named = Vec::with_capacity(groups.len());
