@@ -42,7 +42,7 @@ pub use rebuild::Rebuilt;
 pub use rebuild::compare_with_log;
 
 /// Entries in memory before they are written as a run.
-const ENTRIES_IN_MEMORY: u64 = 32_768;
+const ENTRIES_IN_MEMORY: u64 = 65_536;
 
 /// The writer waits when there are this many, and the run before is still being written.
 const ENTRIES_IN_MEMORY_MAX: u64 = 4 * ENTRIES_IN_MEMORY;

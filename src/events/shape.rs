@@ -24,13 +24,15 @@ pub struct Names<'a> {
     pub subjects: Vec<(&'static str, &'a str)>,
 }
 
-/// What a proposed event says of itself outside its personal fields.
+/// What a walk over an event learns of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proposal<'a> {
-    /// What its open payload will name.
+    /// What it names outside its personal fields.
     pub names: Names<'a>,
     /// Whether it has personal fields.
     pub personal: bool,
+    /// Whether it is spelled otherwise than [`crate::events::Event::encode`] would.
+    pub respelled: bool,
 }
 
 /// A personal field group of an event.

@@ -198,7 +198,8 @@ fn prepare_event(
     let whole = Event::decode(event_type, &proposed.bytes).expect("the walk refused what cannot be decoded");
     domain::check(&whole).map_err(|rejection| Refusal::Rule { number, event_type, rejection })?;
     let identities = native_ids(&whole).map(|(scheme, value)| vault.lookup_token(scheme, value)).collect();
-    let encoded = Bytes::from(whole.encode());
+    let encoded = if proposal.respelled { Bytes::from(whole.encode()) } else { proposed.bytes.clone() };
+    debug_assert_eq!(encoded, whole.encode());
     let groups = if proposal.personal { shape::personal_groups(event_type, &encoded).map_err(at)? } else { Vec::new() };
     if groups.len() > PARTS_MAX {
         return Err(Refusal::EventTooLarge { number, found: encoded.len() });

@@ -130,7 +130,10 @@ impl<'a> Walker<'_, 'a> {
     fn value(&mut self, field: &'static Field, at: usize, wire: u8, reader: &mut Reader<'a>) -> Result<(), FieldFault> {
         self.order(field, at)?;
         match (is_numeric(field), wire) {
-            (true, VARINT) if self.mode != Mode::Open || !field.repeated => {
+            (true, VARINT) => {
+                if field.repeated {
+                    self.respelled("a repeated number that is not packed")?;
+                }
                 let (value, minimal) = reader.varint()?;
                 self.count(field, at)?;
                 self.number(field, value, minimal)
@@ -152,12 +155,10 @@ impl<'a> Walker<'_, 'a> {
         if self.seen[at] > 0 && !field.repeated {
             return Err(undecodable("a field that may stand once stands twice"));
         }
-        if self.mode == Mode::Open {
-            if field.number < self.last || (field.number == self.last && is_numeric(field)) {
-                return Err(not_canonical("fields do not ascend"));
-            }
-            self.last = field.number;
+        if field.number < self.last || (field.number == self.last && is_numeric(field)) {
+            self.respelled("fields do not ascend")?;
         }
+        self.last = field.number;
         if let Some(oneof) = field.oneof {
             let bit = 1 << oneof;
             if self.oneofs & bit != 0 {
@@ -178,19 +179,22 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// A value that is the default says nothing: it is refused where there is one spelling, and is not "set".
-    fn default(&self, field: &Field) -> Result<(), FieldFault> {
+    fn default(&mut self, field: &Field) -> Result<(), FieldFault> {
         if self.mode == Mode::Proposed && field.required {
             return Err(FieldFault::of(FieldRule::Required));
         }
-        if self.mode == Mode::Open && !field.presence && !field.repeated {
-            return Err(not_canonical("a default is written out"));
-        }
-        Ok(())
+        if field.presence || field.repeated { Ok(()) } else { self.respelled("a default is written out") }
+    }
+
+    /// What is in the log has one spelling.
+    fn respelled(&mut self, what: &'static str) -> Result<(), FieldFault> {
+        self.found.respelled = true;
+        if self.mode == Mode::Open { Err(FieldFault::of(FieldRule::NotCanonical { what })) } else { Ok(()) }
     }
 
     fn packed(&mut self, field: &Field, at: usize, mut packed: Reader<'_>) -> Result<(), FieldFault> {
-        if packed.is_at_end() && self.mode == Mode::Open {
-            return Err(not_canonical("an empty packed field"));
+        if packed.is_at_end() {
+            self.respelled("an empty packed field")?;
         }
         while !packed.is_at_end() {
             let (value, minimal) = packed.varint()?;
@@ -200,9 +204,9 @@ impl<'a> Walker<'_, 'a> {
         Ok(())
     }
 
-    fn number(&self, field: &Field, value: u64, minimal: bool) -> Result<(), FieldFault> {
-        if !minimal && self.mode == Mode::Open {
-            return Err(not_canonical("a number longer than need be"));
+    fn number(&mut self, field: &Field, value: u64, minimal: bool) -> Result<(), FieldFault> {
+        if !minimal {
+            self.respelled("a number longer than need be")?;
         }
         #[expect(clippy::cast_possible_wrap, reason = "protobuf writes signed numbers as their two's complement")]
         let signed = value as i64;
@@ -247,7 +251,10 @@ impl<'a> Walker<'_, 'a> {
         }
         self.found.personal = true;
         let Kind::Message(inner) = field.kind else { return Err(undecodable("a personal field that is no message")) };
-        message(shape(inner), bytes, self.mode, &mut Proposal::default(), self.depth + 1)
+        let mut within = Proposal::default();
+        message(shape(inner), bytes, self.mode, &mut within, self.depth + 1)?;
+        self.found.respelled |= within.respelled;
+        Ok(())
     }
 
     fn text(&mut self, field: &'static Field, text: &'a str) -> Result<(), FieldFault> {
@@ -282,8 +289,4 @@ impl<'a> Walker<'_, 'a> {
 
 const fn is_numeric(field: &Field) -> bool {
     !matches!(field.kind, Kind::String | Kind::Bytes | Kind::Message(_))
-}
-
-fn not_canonical(what: &'static str) -> FieldFault {
-    FieldFault::of(FieldRule::NotCanonical { what })
 }
