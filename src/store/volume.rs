@@ -129,14 +129,21 @@ impl Volume {
     pub(super) fn append(&self, first: u64, entries: &[EntryBytes]) -> Result<Written, String> {
         let mut batch = sled::Batch::default();
         let mut written = Written::default();
+        let mut only = None;
         frame::pack(first, entries, |key, value| {
             written.keys += 1;
             written.bytes += value.len() as u64;
+            let value = sled::IVec::from(value);
+            only = (written.keys == 1).then(|| (key, value.clone()));
             batch.insert(&key, value);
         });
         let sled = self.sled();
         failpoint::hit("before-write");
-        shield::call(|| sled.tree.apply_batch(batch))?;
+        // One value is all or nothing without a batch, which sled would write and sync by itself.
+        match only {
+            Some((key, value)) => shield::call(|| sled.tree.insert(key, value).map(drop))?,
+            None => shield::call(|| sled.tree.apply_batch(batch))?,
+        }
         // A crash here: sled's own thread may have written all of the batch, or none of it counts at the next start.
         failpoint::hit("after-write-before-sync");
         shield::call(|| sled.db.flush())?;
