@@ -245,8 +245,10 @@ fn export(entries: &dyn Entries, arguments: &ExportArgs, mut staging: Staging) -
         formats: arguments.format.iter().map(|format| Format::from(*format)).collect::<BTreeSet<_>>(),
         entries: arguments.entries,
     };
+    let bar = progress::bar(entries.size(), "reading leaves", "entries");
+    let source = LogSource::read(entries, wanted.position, |done| bar.set_position(done))?;
+    bar.finish_and_clear();
     let bar = progress::bar(0, "exporting", "entries");
-    let source = LogSource::read(entries, wanted.position)?;
     staging.open(&export::file_names(&wanted))?;
     let mut manifest = export::write(&source, &wanted, &mut staging, |done, goal| {
         if done % 1024 == 0 {
