@@ -34,11 +34,7 @@ impl<'a> LogSource<'a> {
     /// # Errors
     ///
     /// The log cannot be read, or an entry is damaged.
-    pub(crate) fn read(
-        entries: &'a dyn Entries,
-        position: u64,
-        mut progress: impl FnMut(u64),
-    ) -> Result<Self, Failed> {
+    pub(crate) fn read(entries: &'a dyn Entries, position: u64, mut progress: impl FnMut(u64)) -> Result<Self, Failed> {
         let mut source = Self { entries, places: Vec::new(), erasures: BTreeMap::new() };
         let (mut next, size) = (0, entries.size());
         while next < size {
