@@ -54,6 +54,7 @@ pub enum Progress {
 /// The store, the keys, the newest entries or the index are not as they should be. Nothing was appended but, to a new
 /// log, its GENESIS.
 pub fn open(options: &Options, clock: Clock, mut progress: impl FnMut(Progress)) -> Result<Service, OpenError> {
+    let panics = store::background_panics();
     let store = Arc::new(store::open_or_create(&options.data, &options.store)?);
     let keys = Arc::new(Keyring::open(&options.data.join("keys"), store.size() == 0)?);
     if store.size() == 0 {
@@ -81,9 +82,9 @@ pub fn open(options: &Options, clock: Clock, mut progress: impl FnMut(Progress))
         accept_gap: options.accept_gap,
     };
     let sequencer = Sequencer::start(parts, options.limits)?;
-    let tending = tend::Tending::start(&store, &index)?;
+    let tending = tend::Tending::start(&store, &index, sequencer.stopper.clone(), panics)?;
     let reader = Reader::new(Arc::clone(&store) as Arc<dyn LogStore>, Arc::clone(&index), vault.clone());
-    Ok(Service { reader, vault, sequencer, store, index, tending, clock })
+    Ok(Service { reader, vault, sequencer, store, index, tending, clock, panics })
 }
 
 /// The first entry of a new log.

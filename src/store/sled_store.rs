@@ -132,6 +132,12 @@ impl SledStore {
         Ok(closed)
     }
 
+    /// Lets this store write nothing more, as after a failed write, when the one that is under way may never end. What
+    /// is under way may still become durable.
+    pub fn stop_writing(&self, why: &str) {
+        self.stop(StoreError::SyncFailed { what: why.to_owned() });
+    }
+
     /// Ends cleanly. The newest volume is opened and closed once more: sled writes the snapshot that makes the next
     /// start short at open only. The guard is the caller's to write, before.
     ///

@@ -165,6 +165,53 @@ async fn a_failed_write_stops_writing_for_ever() {
     service::verify(&data);
 }
 
+/// sled waits for ever for a thread of its own that died.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_thread_of_sled_stops_writing_and_keeps_nobody_waiting() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let said = service::said(&data);
+    Served::start(&data).stop();
+    let mut command = service::serve(&data);
+    command.env("PROBITY_THREAD_DIES_AT", "after-write-before-sync:3");
+    let served = Served::try_start(&mut command, &said).unwrap();
+    let mut ledger = served.ledger().await;
+    let first = tell(&mut ledger).await;
+    let second = ledger.append(story::request(2)).await.unwrap().into_inner();
+    let (sender, receiver) = mpsc::channel(2);
+    for number in [3, 4] {
+        sender.send(v1::AppendStreamRequest { append: Some(story::request(number)) }).await.unwrap();
+    }
+    let mut answers = ledger.append_stream(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    for number in [3, 4] {
+        let lost = service::result(answers.message().await.unwrap().unwrap()).unwrap_err();
+        refusal::check(&format!("request {number} waits"), &lost, Reason::CommitOutcomeUnknown, "", "");
+    }
+    let stopped = ledger.append(story::request(5)).await.unwrap_err();
+    refusal::check("after a thread died", &stopped, Reason::WritingStopped, "", "");
+    let end = second.first_position + u64::from(second.count) - 1;
+    assert_eq!(head(&mut ledger).await, (end, second.leaf_hash.to_vec()));
+    for position in 0..=end {
+        ledger.get_entry(v1::GetEntryRequest { position, view: 0 }).await.unwrap();
+    }
+    served.terminate();
+    assert!(served.wait().success(), "it ends, though what it waited for never does");
+    let (status, _, words) = service::run(&mut service::serve(&data));
+    assert_eq!(status, Some(2), "{words}");
+    assert!(words.contains("--accept-after-sync-error"), "{words}");
+    let served = Served::try_start(service::serve(&data).arg("--accept-after-sync-error"), &said).unwrap();
+    let mut ledger = served.ledger().await;
+    for (number, receipt) in [(1, first), (2, second)] {
+        let again = ledger.append(story::request(number)).await.unwrap().into_inner();
+        assert_eq!(v1::AppendResponse { replayed: false, content_checked: 0, ..again }, receipt);
+    }
+    for number in 3..6 {
+        ledger.append(story::request(number)).await.unwrap();
+    }
+    served.stop();
+    service::verify(&data);
+}
+
 /// The disk gives other bytes than were written, under the running service.
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_that_sled_finds_is_told_as_damage() {
