@@ -38,13 +38,13 @@ pub(super) struct Tending {
 impl Tending {
     /// `panics` is the number of sled's threads that had died before the log was opened.
     pub(super) fn start(
-        store: &Arc<SledStore>,
+        store: Option<&Arc<SledStore>>,
         index: &Arc<Index>,
         stopper: Stopper,
         panics: u64,
     ) -> std::io::Result<Self> {
         let mut tending = Self { stop: Vec::new(), threads: Vec::new() };
-        let (watched, mut looks) = (Arc::clone(store), 0);
+        let (watched, mut looks) = (store.cloned(), 0);
         // It calls nothing of sled's: that could wait for the same thread.
         tending.spawn("watch", WATCH_EVERY, move || {
             if background_panics() == panics {
@@ -54,11 +54,20 @@ impl Tending {
             if looks == 1 {
                 tracing::error!(why = THREAD_DIED, "nothing more is written in this run");
                 stopper.stop(THREAD_DIED);
-                watched.stop_writing(THREAD_DIED);
+                watched.iter().for_each(|store| store.stop_writing(THREAD_DIED));
             } else if looks == LOOKS_UNTIL_LOST {
                 stopper.give_up(THREAD_DIED);
             }
         })?;
+        let flushed = Arc::clone(index);
+        tending.spawn("index", TEND_EVERY, move || {
+            if flushed.wants_flush()
+                && let Err(error) = flushed.flush()
+            {
+                tracing::error!(%error, "the index could not be written; it is folded again at the next start");
+            }
+        })?;
+        let Some(store) = store else { return Ok(tending) };
         let (guarded, indexed) = (Arc::clone(store), Arc::clone(index));
         tending.spawn("guard", GUARD_EVERY, move || {
             if guarded.guard().state().size < guarded.size()
@@ -67,14 +76,7 @@ impl Tending {
                 tracing::error!(%error, "the guard could not be written");
             }
         })?;
-        let (closed, flushed) = (Arc::clone(store), Arc::clone(index));
-        tending.spawn("index", TEND_EVERY, move || {
-            if flushed.wants_flush()
-                && let Err(error) = flushed.flush()
-            {
-                tracing::error!(%error, "the index could not be written; it is folded again at the next start");
-            }
-        })?;
+        let closed = Arc::clone(store);
         tending.spawn("volumes", GUARD_EVERY, move || {
             if let Err(error) = closed.close_finished_volumes() {
                 tracing::error!(%error, "a full volume could not be rewritten; it stays as it is");

@@ -316,6 +316,17 @@ impl LogStore for SledStore {
         read.map(Some).map_err(|error| self.located(index, error))
     }
 
+    fn get_with_next(&self, index: u64) -> Result<Option<(EntryBytes, Option<EntryBytes>)>, StoreError> {
+        let size = self.size();
+        if index >= size {
+            return Ok(None);
+        }
+        let read = self.volume_of(index, size).and_then(|(volume, _)| volume.get_with_next(index));
+        let (entry, beside) = read.map_err(|error| self.located(index, error))?;
+        let next = if index + 1 < size { beside.or_else(|| self.get(index + 1).ok().flatten()) } else { None };
+        Ok(Some((entry, next)))
+    }
+
     fn read(&self, from: u64, max_bytes: usize) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
         let size = self.size();
         if from >= size {

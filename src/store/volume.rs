@@ -147,16 +147,23 @@ impl Volume {
 
     /// Entry `index`, which is below the end of the volume.
     pub(super) fn get(&self, index: u64) -> Result<EntryBytes, StoreError> {
+        self.get_with_next(index).map(|(entry, _)| entry)
+    }
+
+    /// Entry `index`, which is below the end of the volume, and the next where it lies in the same value.
+    pub(super) fn get_with_next(&self, index: u64) -> Result<(EntryBytes, Option<EntryBytes>), StoreError> {
         let missing = || self.damaged(index, "the entry is missing");
         let (first, part, value) = self.last_at_or_before(index)?.ok_or_else(missing)?;
         if part > 0 {
-            return if first == index { self.join(first) } else { Err(missing()) };
+            return if first == index { Ok((self.join(first)?, None)) } else { Err(missing()) };
         }
         match frame::parse(&value) {
             Ok(Frame::Whole(ranges)) => {
                 let place = usize::try_from(index - first).map_err(|_| missing())?;
                 let range = ranges.get(place).cloned().ok_or_else(missing)?;
-                Ok(Bytes::from_owner(value).slice(range))
+                let value = Bytes::from_owner(value);
+                let next = ranges.get(place + 1).cloned().map(|range| value.slice(range));
+                Ok((value.slice(range), next))
             }
             Ok(Frame::Begun(_)) => Err(self.damaged(first, "the last parts of an entry are missing")),
             Err(what) => Err(self.damaged(first, what)),
