@@ -191,7 +191,9 @@ impl Service {
     /// Something of that failed; everything that was acknowledged is durable all the same.
     pub fn stop(self) -> Result<(), OpenError> {
         if self.is_lost() {
-            self.sled.iter().for_each(|sled| sled.stop_writing(tend::THREAD_DIED));
+            if let Some(sled) = &self.sled {
+                sled.stop_writing(tend::THREAD_DIED);
+            }
             tracing::warn!("the log is left as after a crash, which loses nothing that was acknowledged");
             // Neither the threads nor what sled has open would come to an end before the process does.
             std::mem::forget(self);

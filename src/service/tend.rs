@@ -54,7 +54,9 @@ impl Tending {
             if looks == 1 {
                 tracing::error!(why = THREAD_DIED, "nothing more is written in this run");
                 stopper.stop(THREAD_DIED);
-                watched.iter().for_each(|store| store.stop_writing(THREAD_DIED));
+                if let Some(store) = &watched {
+                    store.stop_writing(THREAD_DIED);
+                }
             } else if looks == LOOKS_UNTIL_LOST {
                 stopper.give_up(THREAD_DIED);
             }
