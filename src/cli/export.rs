@@ -29,6 +29,7 @@ use crate::service::LogEntries;
 use crate::store;
 use crate::store::OpenOptions;
 use crate::store::StoreError;
+use crate::store::failpoint;
 use crate::verify::Entries;
 use crate::verify::Unreadable;
 
@@ -248,6 +249,7 @@ fn export(entries: &dyn Entries, arguments: &ExportArgs, mut staging: Staging) -
     let bar = progress::bar(entries.size(), "reading leaves", "entries");
     let source = LogSource::read(entries, wanted.position, |done| bar.set_position(done))?;
     bar.finish_and_clear();
+    failpoint::hit("export-leaves-read");
     let bar = progress::bar(0, "exporting", "entries");
     staging.open(&export::file_names(&wanted))?;
     let mut manifest = export::write(&source, &wanted, &mut staging, |done, goal| {
