@@ -66,7 +66,7 @@ fn compile_protos(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
         .extern_path(".google.rpc", "::tonic_types::pb")
         .compile_fds_with_config(files.clone(), named)?;
     // And once more for the services, whose codec refuses fields that it does not know; clients take answers as they
-    // come.
+    // come. A stream's requests arrive with what is wrong with them, so that one of them does not end it.
     let server = out.join("server");
     fs::create_dir_all(&server)?;
     tonic_prost_build::configure()
@@ -76,6 +76,7 @@ fn compile_protos(out: &Path) -> Result<(), Box<dyn std::error::Error>> {
         .out_dir(server)
         .extern_path(".probity.events.v1", "crate::events")
         .extern_path(".probity.v1", "crate::proto::v1")
+        .extern_path(".probity.v1.AppendStreamRequest", "crate::server::codec::Streamed")
         .extern_path(".google.rpc", "::tonic_types::pb")
         .compile_fds(files)?;
     Ok(())

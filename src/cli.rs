@@ -6,6 +6,7 @@
 pub mod demo;
 pub mod doctor;
 pub mod export;
+mod folder;
 pub mod import;
 mod progress;
 mod remote;

@@ -21,7 +21,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -57,7 +57,7 @@ pub enum State {
 /// What admission may ask of the ledger, as of the event's place.
 pub trait World {
     /// State of the stream `kind/id`, or none where nothing is recorded.
-    fn state(&self, kind: &str, id: &str) -> Option<Cow<'_, State>>;
+    fn state(&self, kind: &str, id: &str) -> Option<Arc<State>>;
 
     /// Whether the same request registers this entity, before or after this event: `record.imported` comes before
     /// the registrations of its row.

@@ -4,6 +4,7 @@
 //!
 //! Only what is durable is in it: the writer adds an entry after its sync and before its answer.
 
+mod cache;
 mod fold;
 mod memory;
 mod read;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::index::cache::Cache;
 use crate::ledger::Change;
 use crate::ledger::ReplayError;
 use crate::log::EntryFault;
@@ -40,7 +42,7 @@ pub use rebuild::Rebuilt;
 pub use rebuild::compare_with_log;
 
 /// Entries in memory before they are written as a run.
-const ENTRIES_IN_MEMORY: u64 = 32_768;
+const ENTRIES_IN_MEMORY: u64 = 65_536;
 
 /// The writer waits when there are this many, and the run before is still being written.
 const ENTRIES_IN_MEMORY_MAX: u64 = 4 * ENTRIES_IN_MEMORY;
@@ -53,6 +55,10 @@ pub struct Index {
     live: RwLock<(u64, Arc<Table>)>,
     /// Guards the rows in memory and the position that they reach.
     recent: RwLock<Memory>,
+    /// Guards objects that were read from runs.
+    cache: Mutex<Cache>,
+    /// Guards the room of rows that were written, for those to come.
+    spare: Mutex<Option<Recent>>,
     /// Held while a run is written or tables are exchanged.
     flushing: Mutex<()>,
     /// Told when a run was written.
@@ -110,6 +116,8 @@ impl Index {
             db,
             live: RwLock::new((generation, Arc::new(table))),
             recent: RwLock::new(Memory { active: Recent::default(), frozen: None, position }),
+            cache: Mutex::default(),
+            spare: Mutex::default(),
             flushing: Mutex::default(),
             flushed: Condvar::new(),
             flushed_lock: Mutex::default(),
@@ -143,7 +151,7 @@ impl Index {
     }
 
     /// Adds entries that are durable, and moves the position.
-    pub fn apply(&self, changes: &[Change], position: Position) {
+    pub fn apply(&self, changes: impl IntoIterator<Item = Change>, position: Position) {
         let mut memory = self.recent.write().unwrap_or_else(PoisonError::into_inner);
         for change in changes {
             memory.active.apply(change);
@@ -185,20 +193,30 @@ impl Index {
 
     fn write_run(&self) -> Result<(), IndexError> {
         let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (frozen, position) = {
-            let mut memory = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-            if memory.frozen.is_none() {
-                memory.frozen = Some((Arc::new(std::mem::take(&mut memory.active)), memory.position));
-            }
-            memory.frozen.clone().expect("it was just set")
-        };
+        let (frozen, position) = self.freeze();
         self.wake(); // the rows in memory are few again
         let (_, table) = self.table();
         failpoint::hit("view-batch");
-        quietly(|| table.add(&frozen.rows(), position))?;
+        quietly(|| table.add(frozen.prefixes(), position, |put| frozen.put_rows(put)))?;
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).renew(frozen.objects());
         self.recent.write().unwrap_or_else(PoisonError::into_inner).frozen = None;
+        if let Some(mut spare) = Arc::into_inner(frozen) {
+            spare.clear();
+            *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(spare);
+        }
         while quietly(|| table.merge_some())? {}
         Ok(())
+    }
+
+    /// Sets the rows in memory aside, to be written; those of before, when they could not be.
+    fn freeze(&self) -> (Arc<Recent>, Position) {
+        let room = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut memory = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        if memory.frozen.is_none() {
+            let active = std::mem::replace(&mut memory.active, room.unwrap_or_default());
+            memory.frozen = Some((Arc::new(active), memory.position));
+        }
+        memory.frozen.clone().expect("it was just set")
     }
 
     fn wake(&self) {

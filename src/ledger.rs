@@ -10,6 +10,7 @@
 //! What indexes learn of an entry is the same whether it was just planned or is read from the log.
 
 mod change;
+mod digests;
 mod overlay;
 mod plan;
 mod precondition;
@@ -24,6 +25,9 @@ pub use change::HistoryKey;
 pub use change::ObjectRow;
 pub use change::Opened;
 pub use change::request_token;
+pub use digests::ByDigest;
+pub use digests::FirstBytes;
+pub use overlay::Layered;
 pub use overlay::Overlay;
 pub use overlay::Rows;
 pub use plan::CLOCK_BEHIND_MAX_MS;

@@ -57,14 +57,16 @@ pub enum AppendError {
         /// How far.
         by_ms: u64,
     },
-    /// The caller's time was over before the request had a place. Nothing was written.
+    /// The caller's time was over before the request had a place. Nothing was written, now or earlier.
     #[error("the deadline passed before the commit")]
     DeadlineBeforeCommit,
-    /// The store failed in the middle: it may be in the log. Ask again with the same request id.
+    /// The store failed in the middle: it may be in the log. Ask again with the same request id, after the next start:
+    /// in this run nothing more is written, and nobody can know.
     #[error("the outcome of the commit is unknown")]
     OutcomeUnknown,
-    /// An earlier failure stopped all writing. Nothing was written.
-    #[error("writing has stopped after a failure of the store")]
+    /// An earlier failure stopped all writing until the next start. This attempt wrote nothing; whether an earlier one
+    /// of the same request id did, is not known before.
+    #[error("writing has stopped after a failure; this attempt wrote nothing, an earlier one of its id may have")]
     Stopped,
     /// The service is ending. Nothing was written.
     #[error("the service is ending")]

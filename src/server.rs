@@ -10,6 +10,7 @@ pub mod record_service;
 mod run;
 pub mod services;
 mod subscribe;
+mod unread;
 
 pub use run::Running;
 pub use run::ServeError;

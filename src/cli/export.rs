@@ -16,6 +16,7 @@ use comfy_table::Table;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::cli::folder;
 use crate::cli::progress;
 use crate::cli::remote::RemoteEntries;
 use crate::domain::dates::Day;
@@ -26,8 +27,6 @@ use crate::export::Manifest;
 use crate::export::Wanted;
 use crate::log::EntryFault;
 use crate::service::LogEntries;
-use crate::store;
-use crate::store::OpenOptions;
 use crate::store::StoreError;
 use crate::store::failpoint;
 use crate::verify::Entries;
@@ -224,9 +223,10 @@ pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
 /// It could not be exported.
 pub(crate) fn from_folder(arguments: &ExportArgs) -> Result<Manifest, Failed> {
     let data = arguments.data.clone().unwrap_or_default();
-    let store = store::open(&data, &OpenOptions { reserve_bytes: 0, ..OpenOptions::default() })?;
-    let staging = Staging::begin(&arguments.to, arguments.replace)?;
-    export(&LogEntries(&store), arguments, staging)
+    folder::read(&data, |store| {
+        let staging = Staging::begin(&arguments.to, arguments.replace)?;
+        export(&LogEntries(store), arguments, staging)
+    })?
 }
 
 /// Exports from a service: its entries are read once, into a file that has no name.

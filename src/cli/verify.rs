@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::cli::folder;
 use crate::cli::progress;
 use crate::cli::remote::RemoteEntries;
 use crate::index;
@@ -21,9 +22,7 @@ use crate::log::Entry;
 use crate::log::LeafHash;
 use crate::service::KeyVault;
 use crate::service::LogEntries;
-use crate::store;
 use crate::store::LogStore;
-use crate::store::OpenOptions;
 use crate::store::SledStore;
 use crate::store::StoreError;
 use crate::verify::Entries;
@@ -142,17 +141,17 @@ fn of_entries(entries: &dyn Entries, head: Option<Head>, opener: Option<&dyn Ope
 }
 
 fn of_folder(data: &Path, arguments: &VerifyArgs) -> Result<Verdict, Unreadable> {
-    let store = match store::open(data, &OpenOptions { reserve_bytes: 0, ..OpenOptions::default() }) {
-        Ok(store) => store,
-        Err(error) => return refused(&error),
-    };
-    let vault = if arguments.open_parts || arguments.views { Some(vault(data, &store)?) } else { None };
+    folder::read(data, |store| of_store(data, store, arguments)).unwrap_or_else(|error| refused(&error))
+}
+
+fn of_store(data: &Path, store: &SledStore, arguments: &VerifyArgs) -> Result<Verdict, Unreadable> {
+    let vault = if arguments.open_parts || arguments.views { Some(vault(data, store)?) } else { None };
     let keys = vault.clone().map(Keys);
     let opener = keys.as_ref().filter(|_| arguments.open_parts).map(|keys| keys as &dyn Opener);
-    let mut verdict = of_entries(&LogEntries(&store), arguments.head, opener);
+    let mut verdict = of_entries(&LogEntries(store), arguments.head, opener);
     if let Some(vault) = vault.filter(|_| arguments.views && verdict.report.is_good()) {
         let bar = progress::bar(store.size(), "folding", "entries");
-        let compared = index::compare_with_log(&data.join("views"), &store, &vault, |done, goal| {
+        let compared = index::compare_with_log(&data.join("views"), store, &vault, |done, goal| {
             bar.set_length(goal);
             bar.set_position(done);
         });

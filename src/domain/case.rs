@@ -23,6 +23,9 @@ const OPENING: &[EventType] = &[EventType::CaseOpened];
 const OF_AN_OPEN_CASE: &[EventType] =
     &[EventType::AllegationRecorded, EventType::AllegationFound, EventType::CaseClosed];
 
+/// The most respondents of a case: as many outcomes fit into the event that closes it, and every case can be closed.
+pub const RESPONDENTS_MAX: usize = 64;
+
 /// A case. Findings are not kept: a later one takes the place of an earlier, so each is allowed while it is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -123,13 +126,17 @@ impl Fact for AllegationRecorded {
     }
 
     fn admit(&self, world: &dyn World) -> Result<(), Rejection> {
-        open(&self.case_id, world, |case| match case.allegation(self.allegation_number) {
-            Ok(_) => Err(Rejection::new(
-                Rule::AllegationNumberUsed,
-                "allegation_number",
-                Detail::Number(self.allegation_number.into()),
-            )),
-            Err(_) => Ok(()),
+        open(&self.case_id, world, |case| {
+            if case.allegation(self.allegation_number).is_ok() {
+                let number = Detail::Number(self.allegation_number.into());
+                return Err(Rejection::new(Rule::AllegationNumberUsed, "allegation_number", number));
+            }
+            let found = case.respondents.len() + 1;
+            if found > RESPONDENTS_MAX && !case.has_respondent(Id::of(&self.respondent_id)) {
+                let count = Detail::Count { expected: RESPONDENTS_MAX, found };
+                return Err(Rejection::new(Rule::TooManyRespondents, "respondent_id", count));
+            }
+            Ok(())
         })?;
         entity::registered("respondent_id", &self.respondent_id, world)?;
         let occurred = self.occurred.as_ref();

@@ -99,6 +99,7 @@ rules! {
     AllegationNumberUsed, "ALLEGATION_NUMBER_USED", State, "the number of an allegation is used once";
     AllegationUnknown, "ALLEGATION_UNKNOWN", State, "the allegation is recorded in the case";
     AllegationOfAnother, "ALLEGATION_OF_ANOTHER", State, "the allegation is against this respondent";
+    TooManyRespondents, "TOO_MANY_RESPONDENTS", State, "a case has at most 64 respondents";
     OutcomeMissing, "OUTCOME_MISSING", State, "every respondent has an outcome";
     // Decisions and appeals.
     AlreadyIssued, "ALREADY_ISSUED", State, "a decision is issued once";

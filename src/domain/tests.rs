@@ -2,9 +2,9 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "fields of messages are optional, and the tables read better so")]
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -104,9 +104,9 @@ impl Book {
 }
 
 impl World for Book {
-    fn state(&self, kind: &str, id: &str) -> Option<Cow<'_, State>> {
+    fn state(&self, kind: &str, id: &str) -> Option<Arc<State>> {
         let mut all = self.states.iter();
-        all.find(|((of, at), _)| *of == kind && at == id).map(|(_, state)| Cow::Borrowed(state))
+        all.find(|((of, at), _)| *of == kind && at == id).map(|(_, state)| Arc::new(state.clone()))
     }
 
     fn registers(&self, entity_id: &str) -> bool {

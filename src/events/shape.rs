@@ -24,6 +24,17 @@ pub struct Names<'a> {
     pub subjects: Vec<(&'static str, &'a str)>,
 }
 
+/// What a walk over an event learns of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proposal<'a> {
+    /// What it names outside its personal fields.
+    pub names: Names<'a>,
+    /// Whether it has personal fields.
+    pub personal: bool,
+    /// Whether it is spelled otherwise than [`crate::events::Event::encode`] would.
+    pub respelled: bool,
+}
+
 /// A personal field group of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
@@ -38,14 +49,13 @@ pub struct Group {
 }
 
 /// Checks an event as a client proposed it, personal fields and all: nothing unknown, nothing undecodable, every
-/// value within the rules of its field.
+/// value within the rules of its field. Gives what [`read_open`] will give for its open payload.
 ///
 /// # Errors
 ///
 /// The first field at fault, with the rule.
-pub fn check_proposed(event_type: EventType, bytes: &[u8]) -> Result<(), FieldFault> {
-    let mut names = Names::default();
-    walk::walk(table::shape_of(event_type), bytes, walk::Mode::Proposed, &mut names)
+pub fn check_proposed(event_type: EventType, bytes: &[u8]) -> Result<Proposal<'_>, FieldFault> {
+    walk::walk(table::shape_of(event_type), bytes, walk::Mode::Proposed)
 }
 
 /// Checks a request of `probity.v1` as it came: nothing unknown, nothing undecodable. An event within it is bytes
@@ -56,7 +66,7 @@ pub fn check_proposed(event_type: EventType, bytes: &[u8]) -> Result<(), FieldFa
 /// The first field at fault.
 pub fn check_request(full_name: &str, bytes: &[u8]) -> Result<(), FieldFault> {
     match table::shape_of_request(full_name) {
-        Some(shape) => walk::walk(shape, bytes, walk::Mode::Request, &mut Names::default()),
+        Some(shape) => walk::walk(shape, bytes, walk::Mode::Request).map(drop),
         None => Err(FieldFault::of(FieldRule::Undecodable { what: "no request of this server" })),
     }
 }
@@ -68,9 +78,7 @@ pub fn check_request(full_name: &str, bytes: &[u8]) -> Result<(), FieldFault> {
 /// It has an unknown or personal field, or a second spelling: fields that do not ascend, a default written out,
 /// a number longer than need be.
 pub fn read_open(event_type: EventType, bytes: &[u8]) -> Result<Names<'_>, FieldFault> {
-    let mut names = Names::default();
-    walk::walk(table::shape_of(event_type), bytes, walk::Mode::Open, &mut names)?;
-    Ok(names)
+    walk::walk(table::shape_of(event_type), bytes, walk::Mode::Open).map(|open| open.names)
 }
 
 /// The personal field groups of an event in its only spelling (as [`crate::events::Event::encode`] writes it), in

@@ -24,6 +24,7 @@ use crate::import::plan::Plan;
 use crate::import::plan::Step;
 use crate::import::scope::Scope;
 use crate::import::snapshots;
+use crate::import::snapshots::Keep;
 use crate::import::snapshots::Sight;
 use crate::import::snapshots::Table;
 use crate::import::source::Format;
@@ -80,10 +81,12 @@ struct Draft {
 impl Mapped {
     /// A planner that has seen nothing.
     pub const fn new(mapping: Mapping, key: ImportKey) -> Self {
+        let one_edition = mapping.snapshots.is_none() && mapping.changes.is_none();
+        let table = Table::new(if one_edition { Keep::Digests } else { Keep::Rows });
         Self {
             mapping,
             key,
-            table: Table::new(),
+            table,
             remembered: BTreeMap::new(),
             ensured: BTreeSet::new(),
             tells_changes: false,

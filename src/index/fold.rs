@@ -6,6 +6,7 @@ use crate::index::Index;
 use crate::index::IndexError;
 use crate::ledger::Change;
 use crate::ledger::HistoryKey;
+use crate::ledger::Layered;
 use crate::ledger::ObjectRow;
 use crate::ledger::Overlay;
 use crate::ledger::Rows;
@@ -39,7 +40,7 @@ pub fn fold_log(
 ) -> Result<(), IndexError> {
     while index.position().size < store.size() {
         let (changes, position) = fold_chunk(index, store, identities, index.position().size, store.size())?;
-        index.apply(&changes, position);
+        index.apply(changes, position);
         if index.wants_flush() {
             index.flush()?;
         }
@@ -66,7 +67,7 @@ pub(super) fn fold_chunk<R: Rows<Error = IndexError>>(
             break;
         }
         let entry = Entry::check(&bytes).map_err(|fault| IndexError::Entry { index, fault })?;
-        let above = Above { overlay: &overlay, below: rows };
+        let above = Layered { overlay: &overlay, below: rows };
         let change =
             replay(&entry, &above, identities.tokens(&entry)).map_err(|error| IndexError::Replay(Box::new(error)))?;
         if let Some(change) = change {
@@ -76,35 +77,6 @@ pub(super) fn fold_chunk<R: Rows<Error = IndexError>>(
         position = Position { size: index + 1, leaf_hash: entry.leaf_hash.0 };
     }
     Ok((changes, position))
-}
-
-/// Rows of an overlay, then those below; replay asks for objects alone.
-struct Above<'a, R> {
-    overlay: &'a Overlay,
-    below: &'a R,
-}
-
-impl<R: Rows> Rows for Above<'_, R> {
-    type Error = R::Error;
-
-    fn object(&self, key: &Key) -> Result<Option<ObjectRow>, R::Error> {
-        match self.overlay.object(key) {
-            Some(row) => Ok(Some(row.clone())),
-            None => self.below.object(key),
-        }
-    }
-
-    fn request(&self, token: &[u8; 16]) -> Result<Option<u64>, R::Error> {
-        self.below.request(token)
-    }
-
-    fn identity(&self, token: &[u8; 16]) -> Result<Option<u128>, R::Error> {
-        self.below.identity(token)
-    }
-
-    fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, String)>, R::Error> {
-        self.below.history(key, after)
-    }
 }
 
 impl Rows for Index {
@@ -122,9 +94,9 @@ impl Rows for Index {
         Ok(Self::identity(self, token)?.map(|(id, _)| id))
     }
 
-    fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, String)>, IndexError> {
+    fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, &'static str)>, IndexError> {
         let places = Self::history(self, &HistoryKey::Leaf(*key), after, u64::MAX, usize::MAX)?;
         let name = |event_type: Option<crate::events::EventType>| event_type.map_or("", |event_type| event_type.name());
-        Ok(places.into_iter().map(|placed| (placed.index, name(placed.event_type).to_owned())).collect())
+        Ok(places.into_iter().map(|placed| (placed.index, name(placed.event_type))).collect())
     }
 }

@@ -38,11 +38,16 @@ impl Index {
     /// The index is damaged.
     pub fn object(&self, key: &Key) -> Result<Option<ObjectRow>, IndexError> {
         let token = row::half(key);
-        if let Some(object) = self.in_memory(|recent| recent.objects.get(&token).cloned()) {
+        if let Some(object) = self.in_memory(|recent| recent.object(&token).cloned()) {
             return Ok(Some(object));
         }
+        let runs = match self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&token) {
+            Ok(object) => return Ok(Some(object)),
+            Err(runs) => runs,
+        };
         let Some(bytes) = self.get(&row::prefixed(b'o', &token))? else { return Ok(None) };
-        let object = postcard::from_bytes(&bytes).map_err(|_| damaged("an object's row cannot be read"))?;
+        let object: ObjectRow = postcard::from_bytes(&bytes).map_err(|_| damaged("an object's row cannot be read"))?;
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(token, object.clone(), runs);
         Ok(Some(object))
     }
 
@@ -52,7 +57,7 @@ impl Index {
     ///
     /// The index is damaged.
     pub fn request(&self, token: &[u8; 16]) -> Result<Option<u64>, IndexError> {
-        if let Some(first) = self.in_memory(|recent| recent.requests.get(token).copied()) {
+        if let Some(first) = self.in_memory(|recent| recent.request(token)) {
             return Ok(Some(first));
         }
         Ok(self.get(&row::prefixed(b'r', token))?.map(|bytes| row::index_of(&bytes)))
@@ -65,7 +70,7 @@ impl Index {
     /// The index is damaged.
     pub fn identity(&self, token: &[u8; 16]) -> Result<Option<(u128, u64)>, IndexError> {
         let key = row::prefixed(b'i', token);
-        let found = match self.in_memory(|recent| recent.others.get(&key).cloned()) {
+        let found = match self.in_memory(|recent| recent.identity(&key).map(<[u8]>::to_vec)) {
             Some(value) => Some(value),
             None => self.get(&key)?.map(|bytes| bytes.to_vec()),
         };
@@ -154,7 +159,7 @@ impl Index {
         let mut collect = || -> Result<(), RunsError> {
             let mut rows = table.rows_with_prefix(from)?;
             while let Some((key, value)) = rows.next_row()? {
-                let index = row::index_of(&key);
+                let index = row::index_of(key);
                 if found.len() >= limit || key.get(..prefix) != from.get(..prefix) || index > upto {
                     break;
                 }
@@ -170,23 +175,6 @@ impl Index {
         found.extend(newer);
         found.truncate(limit);
         Ok(found)
-    }
-}
-
-impl Recent {
-    /// Rows of memory from a key on that share its prefix, ascending by index.
-    fn rows_from(&self, from: &[u8], prefix: usize) -> Vec<(u64, Vec<u8>)> {
-        if from.first() == Some(&b'h') {
-            let token: [u8; 16] = from[1..row::PREFIX_BYTES].try_into().expect("a prefix holds a token");
-            let first = row::index_of(from);
-            let places = self.histories.get(&token).into_iter().flatten();
-            return places.filter(|(index, _)| *index >= first).map(|(index, kind)| (*index, vec![*kind])).collect();
-        }
-        self.others
-            .range(from.to_vec()..)
-            .take_while(|(key, _)| key.get(..prefix) == from.get(..prefix))
-            .map(|(key, value)| (row::index_of(key), value.clone()))
-            .collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rebuilding the index beside the live one, comparing both row by row, and promoting the new one.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -7,6 +8,7 @@ use std::sync::PoisonError;
 use crate::index::Identities;
 use crate::index::Index;
 use crate::index::IndexError;
+use crate::index::cache::Cache;
 use crate::index::fold::fold_chunk;
 use crate::index::memory::Recent;
 use crate::index::quietly;
@@ -52,7 +54,8 @@ impl Index {
         let generation = self.generation() + 1;
         let fresh = quietly(|| Table::open(&self.db, slot(generation), row::PREFIX_BYTES, row::version()))?;
         quietly(|| fresh.clear())?;
-        let mut side = Side { table: fresh, recent: Recent::default(), position: Position::START };
+        let mut side =
+            Side { table: fresh, recent: Recent::default(), cache: RefCell::default(), position: Position::START };
         let goal = self.synced_position().size;
         side.fold(store, identities, goal, |done| progress(done, goal))?;
         // From here on the live table stands still: no run is written until the new one has taken its place.
@@ -89,7 +92,8 @@ pub fn compare_with_log(
     let (generation, live) = index.table();
     let beside = quietly(|| sled::Config::new().temporary(true).open())?;
     let fresh = quietly(|| Table::open(&beside, slot(generation), row::PREFIX_BYTES, row::version()))?;
-    let mut side = Side { table: fresh, recent: Recent::default(), position: Position::START };
+    let mut side =
+        Side { table: fresh, recent: Recent::default(), cache: RefCell::default(), position: Position::START };
     let position = live.position();
     side.fold(store, identities, position.size, |done| progress(done, position.size))?;
     side.flush()?;
@@ -101,6 +105,7 @@ pub fn compare_with_log(
 struct Side {
     table: Table,
     recent: Recent,
+    cache: RefCell<Cache>,
     position: Position,
 }
 
@@ -114,7 +119,7 @@ impl Side {
     ) -> Result<(), IndexError> {
         while self.position.size < goal {
             let (changes, position) = fold_chunk(self, store, identities, self.position.size, goal)?;
-            for change in &changes {
+            for change in changes {
                 self.recent.apply(change);
             }
             self.position = position;
@@ -127,8 +132,10 @@ impl Side {
     }
 
     fn flush(&mut self) -> Result<(), IndexError> {
-        let recent = std::mem::take(&mut self.recent);
-        quietly(|| self.table.add(&recent.rows(), self.position))?;
+        let (recent, table) = (&self.recent, &self.table);
+        quietly(|| table.add(recent.prefixes(), self.position, |put| recent.put_rows(put)))?;
+        self.cache.get_mut().renew(recent.objects());
+        self.recent.clear();
         while quietly(|| self.table.merge_some())? {}
         Ok(())
     }
@@ -139,12 +146,18 @@ impl Rows for Side {
 
     fn object(&self, key: &Key) -> Result<Option<ObjectRow>, IndexError> {
         let token = row::half(key);
-        if let Some(object) = self.recent.objects.get(&token) {
+        if let Some(object) = self.recent.object(&token) {
             return Ok(Some(object.clone()));
         }
+        let runs = match self.cache.borrow_mut().get(&token) {
+            Ok(object) => return Ok(Some(object)),
+            Err(runs) => runs,
+        };
         let Some(bytes) = quietly(|| self.table.get(&row::prefixed(b'o', &token)))? else { return Ok(None) };
         let damaged = RunsError::Damaged { what: "an object's row cannot be read" };
-        postcard::from_bytes(&bytes).map(Some).map_err(|_| IndexError::Runs(damaged))
+        let object: ObjectRow = postcard::from_bytes(&bytes).map_err(|_| IndexError::Runs(damaged))?;
+        self.cache.borrow_mut().keep(token, object.clone(), runs);
+        Ok(Some(object))
     }
 
     fn request(&self, _token: &[u8; 16]) -> Result<Option<u64>, IndexError> {
@@ -155,7 +168,7 @@ impl Rows for Side {
         Ok(None)
     }
 
-    fn history(&self, _key: &Key, _after: Option<u64>) -> Result<Vec<(u64, String)>, IndexError> {
+    fn history(&self, _key: &Key, _after: Option<u64>) -> Result<Vec<(u64, &'static str)>, IndexError> {
         Ok(Vec::new())
     }
 }

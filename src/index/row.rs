@@ -12,15 +12,17 @@
 //!
 //! Half a key is enough: a hit is confirmed in the entry, and 128 bits of SHA-256 do not collide by chance.
 
+use std::ops::Deref;
+
 use crate::events::EventType;
 use crate::ledger::HistoryKey;
-use crate::log::Key;
+use crate::log;
 
 /// How many bytes of a key lookups know.
 pub(super) const PREFIX_BYTES: usize = 17;
 
 /// Rules by which rows are made; another number, or another list of events, and the index is folded anew.
-const RULES: &str = "rows 1";
+const RULES: &str = "rows 2";
 
 pub(super) fn version() -> u32 {
     let mut hasher = crc32fast::Hasher::new();
@@ -32,24 +34,54 @@ pub(super) fn version() -> u32 {
     hasher.finalize()
 }
 
-pub(super) fn half(key: &Key) -> [u8; 16] {
+pub(super) fn half(key: &log::Key) -> [u8; 16] {
     *key.as_bytes().first_chunk().expect("32 bytes have a first 16")
 }
 
-pub(super) fn prefixed(tag: u8, token: &[u8; 16]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(PREFIX_BYTES + 8);
-    key.push(tag);
-    key.extend_from_slice(token);
+/// The key of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    bytes: [u8; PREFIX_BYTES + 8],
+    len: u8,
+}
+
+impl Key {
+    /// At most as many bytes as the longest key has. What lies behind a shorter one is zeros, so that keys compare as
+    /// their bytes do.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut key = Self { bytes: [0; PREFIX_BYTES + 8], len: 0 };
+        key.push(bytes);
+        key
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let start = usize::from(self.len);
+        self.bytes[start..start + bytes.len()].copy_from_slice(bytes);
+        self.len += u8::try_from(bytes.len()).expect("keys are short");
+    }
+}
+
+impl Deref for Key {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+pub(super) fn prefixed(tag: u8, token: &[u8; 16]) -> Key {
+    let mut key = Key::of(&[tag]);
+    key.push(token);
     key
 }
 
-pub(super) fn with_index(tag: u8, token: &[u8; 16], index: u64) -> Vec<u8> {
+pub(super) fn with_index(tag: u8, token: &[u8; 16], index: u64) -> Key {
     let mut key = prefixed(tag, token);
-    key.extend_from_slice(&index.to_be_bytes());
+    key.push(&index.to_be_bytes());
     key
 }
 
-pub(super) fn history(key: &HistoryKey, index: u64) -> Vec<u8> {
+pub(super) fn history(key: &HistoryKey, index: u64) -> Key {
     match key {
         HistoryKey::Leaf(key) => with_index(b'h', &half(key), index),
         HistoryKey::Link(key) => with_index(b'l', &half(key), index),
@@ -62,10 +94,10 @@ pub(super) fn kind(kind: &str) -> [u8; 16] {
     padded
 }
 
-pub(super) fn erasure(target: u64, index: u64) -> Vec<u8> {
-    let mut key = vec![b'x'];
-    key.extend_from_slice(&target.to_be_bytes());
-    key.extend_from_slice(&index.to_be_bytes());
+pub(super) fn erasure(target: u64, index: u64) -> Key {
+    let mut key = Key::of(b"x");
+    key.push(&target.to_be_bytes());
+    key.push(&index.to_be_bytes());
     key
 }
 

@@ -169,7 +169,7 @@ fn an_index_that_says_something_else_than_the_log_is_found_out() {
         let index = Index::open(folder.path()).unwrap();
         let mut changes = ledger.changes.clone();
         changes[3].objects[0].1.count += 1;
-        index.apply(&changes, Position { size: ledger.head.size, leaf_hash: ledger.head.leaf_hash.0 });
+        index.apply(changes, Position { size: ledger.head.size, leaf_hash: ledger.head.leaf_hash.0 });
         index.flush().unwrap();
     }
     let compared = compare_with_log(folder.path(), &store, &Numbers, |_, _| {}).unwrap();

@@ -1,5 +1,7 @@
 //! What indexes learn of one entry. Derived; never hashed.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest;
@@ -27,7 +29,7 @@ pub struct ObjectRow {
     /// Index of the last of them.
     pub last: u64,
     /// Of a stream: its state.
-    pub state: Option<State>,
+    pub state: Option<Arc<State>>,
 }
 
 /// A stream begins.
@@ -55,9 +57,9 @@ pub struct Change {
     pub index: u64,
     /// Its event's type; `None` where this program does not know it.
     pub event_type: Option<EventType>,
-    /// Histories in which it stands; the stream's first.
-    pub histories: Vec<HistoryKey>,
-    /// Rows that take the place of earlier ones: the stream's first.
+    /// Stream keys of what it points to in other streams.
+    pub links: Vec<Key>,
+    /// Histories in which it stands, with the rows that take the place of earlier ones: the stream's first.
     pub objects: Vec<(Key, ObjectRow)>,
     /// Set by the first entry of a stream.
     pub opened: Option<Opened>,

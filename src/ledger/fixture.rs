@@ -140,14 +140,14 @@ pub(crate) struct TinyRows {
     pub(crate) objects: HashMap<Key, ObjectRow>,
     pub(crate) requests: HashMap<[u8; 16], u64>,
     pub(crate) identities: HashMap<[u8; 16], u128>,
-    pub(crate) histories: HashMap<Key, Vec<(u64, String)>>,
+    pub(crate) histories: HashMap<Key, Vec<(u64, &'static str)>>,
 }
 
 impl TinyRows {
     pub(crate) fn apply(&mut self, change: &Change) {
         for (key, row) in &change.objects {
             self.objects.insert(*key, row.clone());
-            let name = change.event_type.map_or("", |event_type| event_type.name()).to_owned();
+            let name = change.event_type.map_or("", |event_type| event_type.name());
             self.histories.entry(*key).or_default().push((change.index, name));
         }
         if let Some(token) = change.request {
@@ -174,9 +174,9 @@ impl Rows for TinyRows {
         Ok(self.identities.get(token).copied())
     }
 
-    fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, String)>, Self::Error> {
+    fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, &'static str)>, Self::Error> {
         let all = self.histories.get(key).into_iter().flatten();
-        Ok(all.filter(|(index, _)| after.is_none_or(|after| *index > after)).cloned().collect())
+        Ok(all.filter(|(index, _)| after.is_none_or(|after| *index > after)).copied().collect())
     }
 }
 
@@ -230,7 +230,7 @@ impl TinyLedger {
     pub(crate) fn planned(
         &self,
         request: &Prepared,
-        overlay: &Overlay,
+        overlay: &mut Overlay,
     ) -> Result<Planned, PlanError<std::convert::Infallible>> {
         plan(request, self.head, self.head.recorded_at_ms + 1, overlay, &self.rows)
     }
@@ -239,7 +239,7 @@ impl TinyLedger {
     #[expect(clippy::panic_in_result_fn, reason = "a test that cannot go on should stop")]
     pub(crate) fn append(&mut self, request: u8, events: &[Event]) -> Result<Planned, Refusal> {
         let prepared = self.prepared(request, events, &[])?;
-        match self.planned(&prepared, &Overlay::default()) {
+        match self.planned(&prepared, &mut Overlay::default()) {
             Ok(planned) => {
                 planned.changes.iter().for_each(|change| self.rows.apply(change));
                 self.entries.extend(planned.entries.iter().cloned());

@@ -1,9 +1,8 @@
 //! Rows as they will be when what is planned is durable: later requests of a batch see earlier ones.
 
-use std::collections::HashMap;
-
 use crate::ledger::change::Change;
 use crate::ledger::change::ObjectRow;
+use crate::ledger::digests::ByDigest;
 use crate::log::Key;
 
 /// What the writer asks of its index.
@@ -37,32 +36,69 @@ pub trait Rows {
     /// # Errors
     ///
     /// The index or the log cannot be read.
-    fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, String)>, Self::Error>;
+    fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, &'static str)>, Self::Error>;
 }
 
 /// Rows that were changed by what is planned, above those of the index.
 #[derive(Debug, Default)]
 pub struct Overlay {
-    objects: HashMap<Key, ObjectRow>,
-    requests: HashMap<[u8; 16], u64>,
-    identities: HashMap<[u8; 16], u128>,
-    histories: HashMap<Key, Vec<(u64, String)>>,
+    objects: ByDigest<Key, ObjectRow>,
+    requests: ByDigest<[u8; 16], u64>,
+    identities: ByDigest<[u8; 16], u128>,
+    /// Histories, index and event type of what is planned, in order. Looked through from end to end, since few
+    /// requests ask.
+    placed: Vec<(Key, u64, &'static str)>,
+    /// How to take back what was added since [`Overlay::begin`], and how much was placed before.
+    journal: Vec<Undo>,
+    placed_before: usize,
+}
+
+#[derive(Debug)]
+enum Undo {
+    Object(Key, Option<ObjectRow>),
+    Request([u8; 16]),
+    Identity([u8; 16], Option<u128>),
 }
 
 impl Overlay {
     /// Adds what one entry changes.
     pub fn apply(&mut self, change: &Change) {
+        let event_type = change.event_type.map_or("", |event_type| event_type.name());
         for (key, row) in &change.objects {
-            self.objects.insert(*key, row.clone());
-            let event_type = change.event_type.map(|event_type| event_type.name().to_owned()).unwrap_or_default();
-            self.histories.entry(*key).or_default().push((change.index, event_type));
+            let before = self.objects.insert(*key, row.clone());
+            self.journal.push(Undo::Object(*key, before));
+            self.placed.push((*key, change.index, event_type));
         }
         if let Some(token) = change.request {
             self.requests.insert(token, change.index);
+            self.journal.push(Undo::Request(token));
         }
         if let Some(opened) = change.opened {
-            self.identities.extend(change.identities.iter().map(|token| (*token, opened.id)));
+            for token in &change.identities {
+                let before = self.identities.insert(*token, opened.id);
+                self.journal.push(Undo::Identity(*token, before));
+            }
         }
+    }
+
+    /// From here on [`Overlay::undo`] takes back.
+    pub(super) fn begin(&mut self) {
+        self.journal.clear();
+        self.placed_before = self.placed.len();
+    }
+
+    /// Is as it was at [`Overlay::begin`].
+    pub(super) fn undo(&mut self) {
+        while let Some(last) = self.journal.pop() {
+            match last {
+                Undo::Object(key, Some(before)) => drop(self.objects.insert(key, before)),
+                Undo::Object(key, None) => drop(self.objects.remove(&key)),
+                Undo::Request(token) => drop(self.requests.remove(&token)),
+                Undo::Identity(token, Some(before)) => drop(self.identities.insert(token, before)),
+                Undo::Identity(token, None) => drop(self.identities.remove(&token)),
+            }
+        }
+        self.placed.truncate(self.placed_before);
     }
 
     /// Forgets everything: it is in the index now.
@@ -70,20 +106,18 @@ impl Overlay {
         self.objects.clear();
         self.requests.clear();
         self.identities.clear();
-        self.histories.clear();
-    }
-
-    /// The row of a stream or subject, where one was planned.
-    pub fn object(&self, key: &Key) -> Option<&ObjectRow> {
-        self.objects.get(key)
+        self.placed.clear();
+        self.begin();
     }
 }
 
 /// An overlay with the rows below it.
 #[derive(Debug)]
-pub(super) struct Layered<'a, R> {
-    pub(super) overlay: &'a Overlay,
-    pub(super) below: &'a R,
+pub struct Layered<'a, R> {
+    /// What is planned.
+    pub overlay: &'a Overlay,
+    /// What is recorded.
+    pub below: &'a R,
 }
 
 impl<R: Rows> Rows for Layered<'_, R> {
@@ -110,10 +144,10 @@ impl<R: Rows> Rows for Layered<'_, R> {
         }
     }
 
-    fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, String)>, R::Error> {
+    fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, &'static str)>, R::Error> {
         let mut all = self.below.history(key, after)?;
-        let newer = self.overlay.histories.get(key).into_iter().flatten();
-        all.extend(newer.filter(|(index, _)| after.is_none_or(|after| *index > after)).cloned());
+        let newer = self.overlay.placed.iter().filter(|(of, index, _)| of == key && after.is_none_or(|a| *index > a));
+        all.extend(newer.map(|(_, index, event_type)| (*index, *event_type)));
         Ok(all)
     }
 }

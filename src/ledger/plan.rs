@@ -1,7 +1,7 @@
 //! A prepared request gets its places, times and hashes. Nothing has happened yet.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -12,7 +12,6 @@ use crate::domain::World;
 use crate::domain::dates::Day;
 use crate::events::EventType;
 use crate::ledger::change::Change;
-use crate::ledger::change::HistoryKey;
 use crate::ledger::change::ObjectRow;
 use crate::ledger::change::request_token;
 use crate::ledger::overlay::Layered;
@@ -31,7 +30,6 @@ use crate::log::Id;
 use crate::log::Key;
 use crate::log::Leaf;
 use crate::log::LeafHash;
-use crate::log::Name;
 use crate::log::Place;
 
 /// A clock may be this far behind the last entry; the entry then gets the last one's time.
@@ -116,32 +114,43 @@ pub const fn recorded_at(head: &Head, now_ms: u64) -> Clamped {
     }
 }
 
-/// Plans a request at the end of the log. `batch` holds what was planned since the index was last written; it is not
-/// changed. The request id is looked at before anything else, the conditions before the rules.
+/// Plans a request at the end of the log. `batch` holds what was planned since the index was last written, and
+/// afterwards this request too, unless it is refused. The request id is looked at before anything else, the conditions
+/// before the rules.
 ///
 /// # Errors
 ///
-/// The request is refused or was recorded before, or the index cannot be read.
+/// The request is refused or was recorded before, or the index cannot be read; `batch` is as it was.
 pub fn plan<R: Rows>(
     request: &Prepared,
     head: Head,
     recorded_at_ms: u64,
-    batch: &Overlay,
+    batch: &mut Overlay,
     rows: &R,
 ) -> Result<Planned, PlanError<R::Error>> {
-    let rows = Layered { overlay: batch, below: rows };
+    batch.begin();
+    let planned = plan_above(request, head, recorded_at_ms, batch, rows);
+    if planned.is_err() {
+        batch.undo();
+    }
+    planned
+}
+
+fn plan_above<R: Rows>(
+    request: &Prepared,
+    head: Head,
+    recorded_at_ms: u64,
+    overlay: &mut Overlay,
+    below: &R,
+) -> Result<Planned, PlanError<R::Error>> {
+    let rows = Layered { overlay, below };
     let token = request_token(&request.principal, &request.request_id);
     if let Some(first_index) = rows.request(&token).map_err(PlanError::Rows)? {
         return Err(PlanError::Repeated { first_index });
     }
     conditions(request, &rows)?;
-    let mut planner = Planner {
-        rows: &rows,
-        overlay: Overlay::default(),
-        registers: registers(request),
-        today: Day::from_unix_ms(recorded_at_ms),
-        failed: RefCell::new(None),
-    };
+    let registers = registers(request);
+    let today = Day::from_unix_ms(recorded_at_ms);
     let first_index = head.size;
     let mut planned = Planned {
         entries: Vec::with_capacity(request.events.len()),
@@ -156,12 +165,25 @@ pub fn plan<R: Rows>(
         },
     };
     for (number, event) in (0_u16..).zip(&request.events) {
-        planner.admit(number, event, planned.head.size)?;
-        let (entry, leaf_hash, mut change) = planner.place(event, &planned.head).map_err(PlanError::Rows)?;
+        let rows = Layered { overlay, below };
+        let stream = rows.object(&event.stream_key).map_err(PlanError::Rows)?;
+        let next_index = planned.head.size;
+        let asked = Asked {
+            rows: &rows,
+            event,
+            stream: stream.as_ref(),
+            registers: &registers,
+            today,
+            next_index,
+            number,
+            failed: RefCell::new(None),
+        };
+        asked.admit()?;
+        let (entry, leaf_hash, mut change) = place(event, stream, &planned.head, &rows).map_err(PlanError::Rows)?;
         change.request = (number == 0).then_some(token);
         planned.receipt.revisions.push(change.objects[0].1.count - 1);
-        planned.head = Head { size: planned.head.size + 1, leaf_hash, recorded_at_ms };
-        planner.overlay.apply(&change);
+        planned.head = Head { size: next_index + 1, leaf_hash, recorded_at_ms };
+        overlay.apply(&change);
         planned.entries.push(entry);
         planned.changes.push(change);
     }
@@ -196,7 +218,8 @@ fn conditions<R: Rows>(request: &Prepared, rows: &R) -> Result<(), PlanError<R::
             }
             Condition::NoMatchingEvents(wanted) => {
                 let history = rows.history(&wanted.history.key, wanted.after).map_err(PlanError::Rows)?;
-                let matching = history.iter().find(|(_, event_type)| wanted.event_types.contains(event_type));
+                let asked = |(_, found): &&(u64, &str)| wanted.event_types.iter().any(|event_type| event_type == found);
+                let matching = history.iter().find(asked);
                 if let Some((position, _)) = matching {
                     let name = wanted.history.name.clone();
                     violations.push(Violation::Matching { condition, name, position: *position });
@@ -207,112 +230,103 @@ fn conditions<R: Rows>(request: &Prepared, rows: &R) -> Result<(), PlanError<R::
     if violations.is_empty() { Ok(()) } else { Err(PlanError::Refused(Refusal::Conditions(violations))) }
 }
 
-struct Planner<'a, R: Rows> {
-    rows: &'a Layered<'a, R>,
-    /// What the earlier events of this request change.
-    overlay: Overlay,
-    registers: Vec<u128>,
+/// Gives an event its place after the head. `stream` is the row of its stream.
+fn place<R: Rows>(
+    event: &PreparedEvent,
+    stream: Option<ObjectRow>,
+    head: &Head,
+    rows: &R,
+) -> Result<(Bytes, LeafHash, Change), R::Error> {
+    let index = head.size;
+    let sequence = stream.as_ref().map_or(0, |row| row.count);
+    let before = stream.and_then(|row| row.state).map(Arc::unwrap_or_clone);
+    let state = Arc::new(domain::evolve(before, &event.event));
+    let mut objects = Vec::with_capacity(1 + event.subject_keys.len());
+    objects.push((event.stream_key, ObjectRow { count: sequence + 1, last: index, state: Some(state) }));
+    let mut subjects = Vec::with_capacity(event.subject_keys.len());
+    for key in &event.subject_keys {
+        let sequence = rows.object(key)?.map_or(0, |row| row.count);
+        subjects.push(Place { key: *key, sequence });
+        objects.push((*key, ObjectRow { count: sequence + 1, last: index, state: None }));
+    }
+    let leaf = Leaf {
+        index,
+        recorded_at_ms: head.recorded_at_ms,
+        previous: head.leaf_hash,
+        body: Body::Event(EventBody {
+            stream: Place { key: event.stream_key, sequence },
+            subjects,
+            payload: event.payload,
+        }),
+    };
+    let (entry, leaf_hash) = Entry::assemble(&leaf, &event.manifest, &event.open, &event.parts);
+    let change = Change {
+        index,
+        event_type: Some(event.event.event_type()),
+        links: event.links.clone(),
+        objects,
+        opened: (sequence == 0).then_some(event.stream),
+        request: None,
+        identities: event.identities.clone(),
+        erased: None,
+    };
+    Ok((entry.into(), leaf_hash, change))
+}
+
+/// The world that one event sees.
+struct Asked<'a, R: Rows> {
+    rows: &'a R,
+    event: &'a PreparedEvent,
+    /// The row of its stream.
+    stream: Option<&'a ObjectRow>,
+    /// Ids of the entities that the request registers.
+    registers: &'a [u128],
     today: Day,
+    next_index: u64,
+    number: u16,
     /// The first failure to read a row while the domain asked.
     failed: RefCell<Option<R::Error>>,
 }
 
-impl<R: Rows> Planner<'_, R> {
-    fn admit(&self, number: u16, event: &PreparedEvent, next_index: u64) -> Result<(), PlanError<R::Error>> {
-        let event_type = event.event.event_type();
-        let verdict = domain::admit(&event.event, &Asked { planner: self, next_index, number });
+impl<R: Rows> Asked<'_, R> {
+    fn admit(&self) -> Result<(), PlanError<R::Error>> {
+        let (number, event_type) = (self.number, self.event.event.event_type());
+        let verdict = domain::admit(&self.event.event, self);
         if let Some(error) = self.failed.take() {
             return Err(PlanError::Rows(error));
         }
         verdict.map_err(|rejection| PlanError::Refused(Refusal::Rule { number, event_type, rejection }))?;
-        let layered = Layered { overlay: &self.overlay, below: self.rows };
-        for token in &event.identities {
-            if let Some(id) = layered.identity(token).map_err(PlanError::Rows)? {
+        for token in &self.event.identities {
+            if let Some(id) = self.rows.identity(token).map_err(PlanError::Rows)? {
                 let entity_id = Id(id).to_string();
                 return Err(PlanError::Refused(Refusal::AlreadyRegistered { number, event_type, entity_id }));
             }
         }
         Ok(())
     }
-
-    fn place(&self, event: &PreparedEvent, head: &Head) -> Result<(Bytes, LeafHash, Change), R::Error> {
-        let layered = Layered { overlay: &self.overlay, below: self.rows };
-        let index = head.size;
-        let before = layered.object(&event.stream_key)?;
-        let sequence = before.as_ref().map_or(0, |row| row.count);
-        let state = domain::evolve(before.and_then(|row| row.state), &event.event);
-        let stream_row = ObjectRow { count: sequence + 1, last: index, state: Some(state) };
-        let mut objects = Vec::with_capacity(1 + event.subject_keys.len());
-        objects.push((event.stream_key, stream_row));
-        let mut subjects = Vec::with_capacity(event.subject_keys.len());
-        for key in &event.subject_keys {
-            let sequence = layered.object(key)?.map_or(0, |row| row.count);
-            subjects.push(Place { key: *key, sequence });
-            objects.push((*key, ObjectRow { count: sequence + 1, last: index, state: None }));
-        }
-        let leaf = Leaf {
-            index,
-            recorded_at_ms: head.recorded_at_ms,
-            previous: head.leaf_hash,
-            body: Body::Event(EventBody {
-                stream: Place { key: event.stream_key, sequence },
-                subjects,
-                payload: event.payload,
-            }),
-        }
-        .encode();
-        let leaf_hash = LeafHash::of(&leaf);
-        let entry = Entry {
-            leaf: leaf.into(),
-            manifest: event.manifest.clone(),
-            open: Some(event.open.clone()),
-            parts: event.parts.iter().cloned().map(Some).collect(),
-        };
-        let histories =
-            objects.iter().map(|(key, _)| HistoryKey::Leaf(*key)).chain(event.links.iter().copied()).collect();
-        let change = Change {
-            index,
-            event_type: Some(event.event.event_type()),
-            histories,
-            objects,
-            opened: (sequence == 0).then_some(event.stream),
-            request: None,
-            identities: event.identities.clone(),
-            erased: None,
-        };
-        Ok((entry.encode().into(), leaf_hash, change))
-    }
-}
-
-/// The world that one event sees.
-struct Asked<'a, R: Rows> {
-    planner: &'a Planner<'a, R>,
-    next_index: u64,
-    number: u16,
 }
 
 impl<R: Rows> World for Asked<'_, R> {
-    fn state(&self, kind: &str, id: &str) -> Option<Cow<'_, State>> {
-        let key = Key::of_stream(&Name::of(kind, id).ok()?);
-        let planned = self.planner.overlay.object(&key).or_else(|| self.planner.rows.overlay.object(&key));
-        if let Some(row) = planned {
-            return row.state.as_ref().map(Cow::Borrowed);
+    fn state(&self, kind: &str, id: &str) -> Option<Arc<State>> {
+        let key = Key::of_stream_id(kind, id).ok()?;
+        if key == self.event.stream_key {
+            return self.stream.and_then(|row| row.state.clone());
         }
-        match self.planner.rows.below.object(&key) {
-            Ok(row) => row.and_then(|row| row.state).map(Cow::Owned),
+        match self.rows.object(&key) {
+            Ok(row) => row.and_then(|row| row.state),
             Err(error) => {
-                self.planner.failed.replace(Some(error));
+                self.failed.borrow_mut().get_or_insert(error);
                 None
             }
         }
     }
 
     fn registers(&self, entity_id: &str) -> bool {
-        Id::parse(entity_id).is_ok_and(|id| self.planner.registers.contains(&id.0))
+        Id::parse(entity_id).is_ok_and(|id| self.registers.contains(&id.0))
     }
 
     fn today(&self) -> Day {
-        self.planner.today
+        self.today
     }
 
     fn next_index(&self) -> u64 {

@@ -1,8 +1,6 @@
 //! A request as a client made it becomes one that the writer can place: checked, sealed, its manifests written.
 //! Everything that needs no place is done here, beside the writer and not in it.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -10,7 +8,6 @@ use crate::domain;
 use crate::events::Event;
 use crate::events::EventType;
 use crate::events::shape;
-use crate::ledger::change::HistoryKey;
 use crate::ledger::change::Opened;
 use crate::ledger::precondition::Condition;
 use crate::ledger::refusal::Refusal;
@@ -21,7 +18,6 @@ use crate::log::KEY_LEN;
 use crate::log::Key;
 use crate::log::Manifest;
 use crate::log::NONCE_LEN;
-use crate::log::Name;
 use crate::log::Open;
 use crate::log::PARTS_MAX;
 use crate::log::PartManifest;
@@ -90,8 +86,8 @@ pub struct PreparedEvent {
     pub stream_key: Key,
     /// Keys of its subjects, ascending, each once.
     pub subject_keys: Vec<Key>,
-    /// What it points to in other streams.
-    pub links: Vec<HistoryKey>,
+    /// Stream keys of what it points to in other streams.
+    pub links: Vec<Key>,
     /// As it is stored.
     pub manifest: Bytes,
     /// As it stands in the leaf.
@@ -198,27 +194,27 @@ fn prepare_event(
         return Err(Refusal::EventTooLarge { number, found: proposed.bytes.len() });
     }
     let at = |fault| Refusal::Field { number, event_type, fault };
-    shape::check_proposed(event_type, &proposed.bytes).map_err(at)?;
+    let proposal = shape::check_proposed(event_type, &proposed.bytes).map_err(at)?;
     let whole = Event::decode(event_type, &proposed.bytes).expect("the walk refused what cannot be decoded");
     domain::check(&whole).map_err(|rejection| Refusal::Rule { number, event_type, rejection })?;
     let identities = native_ids(&whole).map(|(scheme, value)| vault.lookup_token(scheme, value)).collect();
-    let encoded = Bytes::from(whole.encode());
-    let groups = shape::personal_groups(event_type, &encoded).map_err(at)?;
+    let encoded = if proposal.respelled { Bytes::from(whole.encode()) } else { proposed.bytes.clone() };
+    debug_assert_eq!(encoded, whole.encode());
+    let groups = if proposal.personal { shape::personal_groups(event_type, &encoded).map_err(at)? } else { Vec::new() };
     if groups.len() > PARTS_MAX {
         return Err(Refusal::EventTooLarge { number, found: encoded.len() });
     }
     let (open, event) = if groups.is_empty() { (encoded.clone(), whole) } else { cut(event_type, &encoded, &groups) };
-    let names = Names::read(event_type, &open).map_err(at)?;
-    if names.subjects.len() > SUBJECTS_MAX {
-        return Err(Refusal::TooManySubjects { number, found: names.subjects.len() });
-    }
+    let names = Names::of(&proposal.names).map_err(at)?;
+    debug_assert_eq!(shape::read_open(event_type, &open).and_then(|open| Names::of(&open)).as_ref(), Ok(&names));
+    debug_assert!(names.subjects.len() <= SUBJECTS_MAX, "the fields of every event are bounded so");
     let mut parts = Vec::with_capacity(groups.len());
     let mut contents = Vec::with_capacity(groups.len());
     let mut named = Vec::with_capacity(groups.len());
     for (part, group) in (0_u8..).zip(&groups) {
         let content = encoded.slice(group.range.clone());
-        let owner = if group.owner.1.is_empty() { &names.stream } else { &owner_name(group).map_err(at)? };
-        let key = vault.sealing_key(&Key::of_subject(owner), group.class, group.year).map_err(Refusal::Keys)?;
+        let owner = names.owner(group).map_err(at)?;
+        let key = vault.sealing_key(&owner, group.class, group.year).map_err(Refusal::Keys)?;
         let context = SealContext {
             origin: vault.origin(),
             request_id: place.request_id,
@@ -255,9 +251,9 @@ fn prepare_event(
     .into();
     Ok(PreparedEvent {
         links: links(&event),
-        stream: Opened { kind: names.stream_kind, id: Id::parse(names.stream.id()).expect("a name has an id").0 },
-        stream_key: Key::of_stream(&names.stream),
-        subject_keys: names.subjects.into_iter().collect(),
+        stream: Opened { kind: names.kind, id: names.id.0 },
+        stream_key: names.stream,
+        subject_keys: names.subjects,
         payload: payload_commitment(&manifest),
         manifest,
         open: Open { salt, payload: open },
@@ -266,11 +262,6 @@ fn prepare_event(
         identities,
         event,
     })
-}
-
-fn owner_name(group: &shape::Group) -> Result<Name, shape::FieldFault> {
-    let rule = shape::FieldRule::Undecodable { what: "the owner of a data key has no name" };
-    Name::of(group.owner.0, &group.owner.1).map_err(|_| shape::FieldFault { path: String::new(), rule })
 }
 
 /// Takes the personal groups out of an event.
@@ -287,32 +278,48 @@ fn cut(event_type: EventType, encoded: &Bytes, groups: &[shape::Group]) -> (Byte
 }
 
 /// Stream and subjects of an open payload.
-pub(super) struct Names {
-    pub(super) stream_kind: &'static str,
-    pub(super) stream: Name,
-    pub(super) subjects: BTreeSet<Key>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Names {
+    kind: &'static str,
+    id: Id,
+    stream: Key,
+    /// Ascending, each once.
+    subjects: Vec<Key>,
 }
 
 impl Names {
-    pub(super) fn read(event_type: EventType, open: &[u8]) -> Result<Self, shape::FieldFault> {
-        let unnamed = || shape::FieldFault {
-            path: String::new(),
-            rule: shape::FieldRule::Undecodable { what: "the event names no stream" },
-        };
-        let names = shape::read_open(event_type, open)?;
-        let (stream_kind, id) = names.stream.ok_or_else(unnamed)?;
-        let stream = Name::of(stream_kind, id).map_err(|_| unnamed())?;
-        let subjects = names
+    fn of(names: &shape::Names<'_>) -> Result<Self, shape::FieldFault> {
+        let unnamed = |_| undecodable("the event names no stream");
+        let (kind, id) = names.stream.ok_or_else(|| undecodable("the event names no stream"))?;
+        let stream = Key::of_stream_id(kind, id).map_err(unnamed)?;
+        let id = Id::parse(id).map_err(unnamed)?;
+        let mut subjects = names
             .subjects
-            .into_iter()
-            .map(|(kind, id)| Name::of(kind, id).map(|name| Key::of_subject(&name)).map_err(|_| unnamed()))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { stream_kind, stream, subjects })
+            .iter()
+            .map(|(kind, id)| Key::of_subject_id(kind, id).map_err(unnamed))
+            .collect::<Result<Vec<_>, _>>()?;
+        subjects.sort_unstable();
+        subjects.dedup();
+        Ok(Self { kind, id, stream, subjects })
+    }
+
+    /// Whose data key seals a group: a subject of the stream's name where it says nobody.
+    fn owner(&self, group: &shape::Group) -> Result<Key, shape::FieldFault> {
+        let (kind, id) = &group.owner;
+        let owner = match id.as_str() {
+            "" => Key::of_subject_id(self.kind, &self.id.to_string()),
+            id => Key::of_subject_id(kind, id),
+        };
+        owner.map_err(|_| undecodable("the owner of a data key has no name"))
     }
 }
 
-/// What an event points to in other streams, for queries.
-pub(super) fn links(event: &Event) -> Vec<HistoryKey> {
+const fn undecodable(what: &'static str) -> shape::FieldFault {
+    shape::FieldFault { path: String::new(), rule: shape::FieldRule::Undecodable { what } }
+}
+
+/// Stream keys of what an event points to in other streams, for queries.
+pub(super) fn links(event: &Event) -> Vec<Key> {
     let target = match event {
         Event::DecisionIssued(event) => ("case", &event.case_id),
         Event::AppealLodged(event) => ("decision", &event.decision_id),
@@ -332,7 +339,7 @@ pub(super) fn links(event: &Event) -> Vec<HistoryKey> {
         | Event::LegacyRecordImported(_)
         | Event::EntryErased(_) => return Vec::new(),
     };
-    Name::of(target.0, target.1).map(|name| HistoryKey::Link(Key::of_stream(&name))).into_iter().collect()
+    Key::of_stream_id(target.0, target.1).into_iter().collect()
 }
 
 /// Ids under which other systems know the entity that an event registers.

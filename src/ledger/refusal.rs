@@ -31,14 +31,6 @@ pub enum Refusal {
         /// Bytes.
         found: usize,
     },
-    /// An event is about more than 64.
-    #[error("event {number}: about {found} subjects, at most 64; write several events in one request")]
-    TooManySubjects {
-        /// Which.
-        number: u16,
-        /// Subjects.
-        found: usize,
-    },
     /// A field breaks a rule of its own.
     #[error("event {number} ({}): {fault}", event_type.name())]
     Field {

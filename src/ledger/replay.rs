@@ -1,5 +1,7 @@
 //! What indexes learn of an entry that is read from the log: the same as when it was planned.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::domain;
@@ -8,7 +10,6 @@ use crate::events::Event;
 use crate::events::EventType;
 use crate::ledger::change::Change;
 use crate::ledger::change::ErasedParts;
-use crate::ledger::change::HistoryKey;
 use crate::ledger::change::ObjectRow;
 use crate::ledger::change::Opened;
 use crate::ledger::change::request_token;
@@ -74,7 +75,6 @@ pub fn replay<R: Rows>(
         ),
     };
     let objects = objects(index, body, event.as_ref(), rows).map_err(ReplayError::Rows)?;
-    let histories = objects.iter().map(|(key, _)| HistoryKey::Leaf(*key));
     let erased = match entry.leaf.body {
         Body::Erasure(_, target) => Some(ErasedParts { target: target.index, parts: target.parts }),
         Body::Event(_) | Body::Genesis(_) => None,
@@ -82,7 +82,7 @@ pub fn replay<R: Rows>(
     Ok(Some(Change {
         index,
         event_type: Some(event_type),
-        histories: histories.chain(event.iter().flat_map(links)).collect(),
+        links: event.as_ref().map(links).unwrap_or_default(),
         opened: (body.stream.sequence == 0).then(|| opened(event_type, entry)).flatten(),
         objects,
         request: (manifest.number == 0).then(|| request_token(&manifest.principal, &manifest.request_id)),
@@ -100,8 +100,8 @@ fn objects<R: Rows>(
 ) -> Result<Vec<(crate::log::Key, ObjectRow)>, R::Error> {
     let before = rows.object(&body.stream.key)?.and_then(|row| row.state);
     let state = match event {
-        Some(event) => domain::evolve(before, event),
-        None => before.unwrap_or(State::Empty),
+        Some(event) => Arc::new(domain::evolve(before.map(Arc::unwrap_or_clone), event)),
+        None => before.unwrap_or_else(|| Arc::new(State::Empty)),
     };
     let row = |sequence: u64, state| ObjectRow { count: sequence + 1, last: index, state };
     let stream = (body.stream.key, row(body.stream.sequence, Some(state)));

@@ -121,17 +121,19 @@ fn a_refused_event_takes_its_whole_request_with_it_and_nothing_else() {
 fn a_later_request_of_a_batch_sees_the_earlier_one() {
     let ledger = TinyLedger::new();
     let mut overlay = Overlay::default();
-    let first = ledger.planned(&ledger.prepared(1, &[person(1)], &[]).unwrap(), &overlay).unwrap();
-    first.changes.iter().for_each(|change| overlay.apply(change));
-    let at = |request: u8, events: &[Event], overlay: &Overlay| {
+    let first = ledger.planned(&ledger.prepared(1, &[person(1)], &[]).unwrap(), &mut overlay).unwrap();
+    let at = |request: u8, events: &[Event], overlay: &mut Overlay| {
         let prepared = ledger.prepared(request, events, &[]).unwrap();
         plan(&prepared, first.head, NOW_MS + 2, overlay, &ledger.rows)
     };
-    let second = at(2, &[case(10, &[1])], &overlay).unwrap();
+    let second = at(2, &[case(10, &[1])], &mut overlay).unwrap();
     assert_eq!((second.receipt.first_index, second.receipt.revisions), (2, vec![0]));
-    assert!(matches!(at(2, &[case(10, &[1])], &Overlay::default()), Err(PlanError::Refused(_))), "without the overlay");
-    assert_eq!(at(1, &[person(1)], &overlay).unwrap_err(), PlanError::Repeated { first_index: 1 });
-    let again = at(3, &[person(1)], &overlay).unwrap_err();
+    assert!(
+        matches!(at(2, &[case(10, &[1])], &mut Overlay::default()), Err(PlanError::Refused(_))),
+        "without the overlay"
+    );
+    assert_eq!(at(1, &[person(1)], &mut overlay).unwrap_err(), PlanError::Repeated { first_index: 1 });
+    let again = at(3, &[person(1)], &mut overlay).unwrap_err();
     assert!(matches!(again, PlanError::Refused(Refusal::Rule { .. })), "registered twice");
 }
 
@@ -186,7 +188,7 @@ fn all_conditions_that_do_not_hold_are_told_at_once() {
     };
     let planned = |conditions: &[Condition]| {
         let prepared = ledger.prepared(9, &[person(9)], conditions).unwrap();
-        ledger.planned(&prepared, &Overlay::default())
+        ledger.planned(&prepared, &mut Overlay::default())
     };
     let holds = [
         revision(stream(case_name()), Expected::Revision(2)),
@@ -248,8 +250,43 @@ fn replay_gives_what_planning_gave() {
     assert_eq!((rows.objects, rows.requests), (ledger.rows.objects, ledger.rows.requests));
 }
 
+/// Events of one request, good or bad.
+fn any_events(request: u8, one: u64, two: u64, number: u32) -> Vec<Event> {
+    match request % 4 {
+        0 => vec![person(one)],
+        1 => vec![case(100 + one, &[two])],
+        2 => vec![allegation(100 + one, number, two, "text")],
+        _ => vec![person(one), case(100 + two, &[one]), allegation(100 + two, number, one, "text")],
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Requests planned one after the other on one overlay get what they get when each is durable before the next:
+    /// what is refused leaves no trace.
+    #[test]
+    fn a_batch_is_planned_as_if_each_request_were_alone(
+        steps in prop::collection::vec((0_u8..40, 0_u64..5, 0_u64..5, 1_u32..4), 1..30)
+    ) {
+        let (mut alone, together) = (TinyLedger::new(), TinyLedger::new());
+        let (mut overlay, mut head) = (Overlay::default(), together.head);
+        for (request, one, two, number) in steps {
+            let prepared = alone.prepared(request, &any_events(request, one, two, number), &[]).unwrap();
+            let expected = plan(&prepared, alone.head, NOW_MS + 1, &mut Overlay::default(), &alone.rows);
+            let found = plan(&prepared, head, NOW_MS + 1, &mut overlay, &together.rows);
+            match (expected, found) {
+                (Ok(expected), Ok(found)) => {
+                    prop_assert_eq!(&expected.entries, &found.entries);
+                    prop_assert_eq!(&expected.changes, &found.changes);
+                    prop_assert_eq!(expected.head, found.head);
+                    expected.changes.iter().for_each(|change| alone.rows.apply(change));
+                    (alone.head, head) = (expected.head, found.head);
+                }
+                (expected, found) => prop_assert_eq!(expected.err(), found.err()),
+            }
+        }
+    }
 
     /// Random requests, good and bad: what is admitted is contiguous, and replays to the same rows.
     #[test]
@@ -258,14 +295,9 @@ proptest! {
     ) {
         let mut ledger = TinyLedger::new();
         for (request, one, two, number) in steps {
-            let events = match request % 4 {
-                0 => vec![person(one)],
-                1 => vec![case(100 + one, &[two])],
-                2 => vec![allegation(100 + one, number, two, "text")],
-                _ => vec![person(one), case(100 + two, &[one]), allegation(100 + two, number, one, "text")],
-            };
+            let events = any_events(request, one, two, number);
             let prepared = ledger.prepared(request, &events, &[]).unwrap();
-            if let Ok(planned) = ledger.planned(&prepared, &Overlay::default()) {
+            if let Ok(planned) = ledger.planned(&prepared, &mut Overlay::default()) {
                 prop_assert_eq!(planned.receipt.first_index, ledger.head.size);
                 planned.changes.iter().for_each(|change| ledger.rows.apply(change));
                 ledger.entries.extend(planned.entries);

@@ -8,6 +8,7 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use crate::log::name::Name;
+use crate::log::name::NameError;
 
 /// 32 random bytes that make a commitment say nothing about what it commits to.
 pub type Salt = [u8; 32];
@@ -71,6 +72,26 @@ impl Key {
     /// The key of a stream: `H("probity/stream/v1\0" ‖ name)`.
     pub fn of_stream(name: &Name) -> Self {
         Self(hash(&[b"probity/stream/v1\0", name.as_str().as_bytes()]))
+    }
+
+    /// The key of the stream of an id of a kind.
+    ///
+    /// # Errors
+    ///
+    /// They are no name.
+    pub fn of_stream_id(kind: &str, id: &str) -> Result<Self, NameError> {
+        Name::check(kind, id)?;
+        Ok(Self(hash(&[b"probity/stream/v1\0", kind.as_bytes(), b"/", id.as_bytes()])))
+    }
+
+    /// The key of the subject of an id of a kind.
+    ///
+    /// # Errors
+    ///
+    /// They are no name.
+    pub fn of_subject_id(kind: &str, id: &str) -> Result<Self, NameError> {
+        Name::check(kind, id)?;
+        Ok(Self(hash(&[b"probity/subject/v1\0", kind.as_bytes(), b"/", id.as_bytes()])))
     }
 
     /// The key of a subject: `H("probity/subject/v1\0" ‖ name)`.

@@ -16,16 +16,7 @@ impl Id {
     ///
     /// Any other spelling.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 26 {
-            return Err(NameError::IdLength { found: bytes.len() });
-        }
-        if !(b'0'..=b'7').contains(&bytes[0]) {
-            return Err(NameError::IdTooLarge);
-        }
-        if let Some(at) = bytes.iter().position(|byte| !is_crockford(*byte)) {
-            return Err(NameError::IdCharacter { at });
-        }
+        check_id(text)?;
         Ulid::from_string(text).map(|id| Self(id.0)).map_err(|_| NameError::IdTooLarge)
     }
 }
@@ -60,19 +51,25 @@ impl Name {
     ///
     /// As [`Name::parse`].
     pub fn of(kind: &str, id: &str) -> Result<Self, NameError> {
-        let bytes = kind.as_bytes();
-        let good = matches!(bytes.first(), Some(b'a'..=b'z'))
-            && bytes.len() <= 16
-            && bytes.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
-        if !good {
-            return Err(NameError::Kind);
-        }
-        Id::parse(id)?;
+        Self::check(kind, id)?;
         let mut text = String::with_capacity(kind.len() + 1 + id.len());
         text.push_str(kind);
         text.push('/');
         text.push_str(id);
         Ok(Self { text, kind_len: kind.len() })
+    }
+
+    /// Whether an id of a kind has a name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Name::parse`].
+    pub(super) fn check(kind: &str, id: &str) -> Result<(), NameError> {
+        let bytes = kind.as_bytes();
+        let good = matches!(bytes.first(), Some(b'a'..=b'z'))
+            && bytes.len() <= 16
+            && bytes.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
+        if good { check_id(id) } else { Err(NameError::Kind) }
     }
 
     /// The whole name.
@@ -129,6 +126,30 @@ pub enum NameError {
     },
 }
 
-const fn is_crockford(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'A'..=b'H' | b'J' | b'K' | b'M' | b'N' | b'P'..=b'T' | b'V'..=b'Z')
+fn check_id(text: &str) -> Result<(), NameError> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 26 {
+        return Err(NameError::IdLength { found: bytes.len() });
+    }
+    if !(b'0'..=b'7').contains(&bytes[0]) {
+        return Err(NameError::IdTooLarge);
+    }
+    match bytes.iter().position(|byte| !is_crockford(*byte)) {
+        Some(at) => Err(NameError::IdCharacter { at }),
+        None => Ok(()),
+    }
+}
+
+/// Whether a byte is a digit of Crockford base 32 in upper case.
+pub(crate) const fn is_crockford(byte: u8) -> bool {
+    const DIGITS: [bool; 256] = {
+        let mut digits = [false; 256];
+        let mut at = 0;
+        while at < 32 {
+            digits[b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[at] as usize] = true;
+            at += 1;
+        }
+        digits
+    };
+    DIGITS[byte as usize]
 }

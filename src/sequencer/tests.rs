@@ -81,7 +81,7 @@ fn bench<S: LogStore + 'static>(wrap: impl FnOnce(MemoryStore) -> S, limits: Lim
     memory.append(&ledger.entries).unwrap();
     let store: Arc<dyn LogStore> = Arc::new(wrap(memory));
     let index = Arc::new(Index::open(&folder.path().join("views")).unwrap());
-    index.apply(&[], Position { size: 1, leaf_hash: ledger.head.leaf_hash.0 });
+    index.apply(Vec::new(), Position { size: 1, leaf_hash: ledger.head.leaf_hash.0 });
     let clock = Settable::at(NOW_MS);
     let parts = Parts {
         store: Arc::clone(&store),
@@ -161,6 +161,7 @@ fn a_store_that_fails_stops_all_writing_and_reads_go_on() {
         bench.append(1, &[person(1)]).unwrap();
         assert_eq!(bench.append(2, &[person(2)]), Err(AppendError::OutcomeUnknown));
         assert_eq!(bench.append(3, &[person(3)]), Err(AppendError::Stopped));
+        assert_eq!(bench.append(2, &[person(2)]), Err(AppendError::Stopped), "nobody knows in this run");
         assert!(matches!(*bench.sequencer.health.borrow(), Health::Stopped { .. }));
         assert_eq!(bench.sequencer.head.borrow().size, 2, "nothing is told that was not acknowledged");
         assert!(Entry::check(&bench.store.get(1).unwrap().unwrap()).is_ok());
@@ -306,6 +307,47 @@ fn a_request_whose_time_is_over_gets_no_place() {
     let early = bench.sequencer.queue.try_submit(bench.prepared(1, &[person(1)]), Some(1001)).unwrap();
     assert_eq!(early.blocking_recv().unwrap().unwrap().replayed, None);
     bench.check(2);
+}
+
+#[test]
+fn what_was_recorded_is_answered_also_where_nothing_new_would_be() {
+    let bench = bench(|inner| inner, Limits::default(), false);
+    let first = bench.append(1, &[person(1)]).unwrap().receipt;
+    let answers = |deadline_ms| {
+        let submit = |number, events: &[Event]| {
+            let answer = bench.sequencer.queue.try_submit(bench.prepared(number, events), deadline_ms).unwrap();
+            answer.blocking_recv().unwrap()
+        };
+        let again = submit(1, &[person(1)]).unwrap();
+        assert_eq!((&again.receipt, again.replayed.is_some()), (&first, true));
+        let reused = submit(1, &[person(2)]);
+        assert_eq!(reused, Err(AppendError::Refused(Refusal::RequestIdReused { first_position: 1 })));
+        submit(2, &[person(2)]).unwrap_err()
+    };
+    assert_eq!(answers(Some(0)), AppendError::DeadlineBeforeCommit);
+    bench.clock.jump(NOW_MS - 10_001);
+    assert_eq!(answers(None), AppendError::ClockBehind { by_ms: 10_001 });
+    bench.clock.jump(NOW_MS + 3_600_001);
+    assert_eq!(answers(None), AppendError::ClockJumped { by_ms: 3_600_001 });
+    bench.check(2);
+}
+
+#[test]
+fn a_late_request_that_stands_in_the_same_batch_is_answered_with_it() {
+    let (go, open) = std::sync::mpsc::channel();
+    let bench = bench(|inner| Gate { inner, open: open.into() }, Limits::default(), false);
+    let first = bench.queue(1, &[person(1)]);
+    let second = bench.queue(2, &[person(2)]);
+    let late =
+        |number, events: &[Event]| bench.sequencer.queue.try_submit(bench.prepared(number, events), Some(0)).unwrap();
+    let (again, new) = (late(2, &[person(2)]), late(3, &[person(3)]));
+    drop((0..2).map(|_| go.send(())).collect::<Vec<_>>());
+    first.blocking_recv().unwrap().unwrap();
+    let second = second.blocking_recv().unwrap().unwrap();
+    let again = again.blocking_recv().unwrap().unwrap();
+    assert_eq!((again.receipt, again.replayed.is_some()), (second.receipt, true));
+    assert_eq!(new.blocking_recv().unwrap(), Err(AppendError::DeadlineBeforeCommit));
+    bench.check(3);
 }
 
 #[test]

@@ -13,14 +13,17 @@ use crate::keys::Keyring;
 use crate::ledger::Change;
 use crate::ledger::ContentChecked;
 use crate::ledger::Head;
+use crate::ledger::Layered;
 use crate::ledger::Overlay;
 use crate::ledger::PlanError;
 use crate::ledger::Prepared;
 use crate::ledger::Receipt;
 use crate::ledger::Refusal;
+use crate::ledger::Rows;
 use crate::ledger::compare;
 use crate::ledger::content_of;
 use crate::ledger::plan;
+use crate::ledger::request_token;
 use crate::log::Checked;
 use crate::log::Entry;
 use crate::sequencer::AppendError;
@@ -127,7 +130,7 @@ impl Writer {
             bytes += job.request.len_bytes;
             match &time {
                 Ok(time) => head = self.plan(job, head, *time),
-                Err(error) => answer(job.answer, Err(error.clone())),
+                Err(error) => self.refuse_new(job, error.clone()),
             }
             // A clock that was wrong is asked again for whoever comes next.
             let room = time.is_ok() && self.batch.entries.len() < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX;
@@ -143,14 +146,11 @@ impl Writer {
     /// on nothing that a failure could undo; all others wait for the commit.
     fn plan(&mut self, job: Job, head: Head, time_ms: u64) -> Head {
         if job.deadline_ms.is_some_and(|deadline| deadline <= self.times.monotonic_ms()) {
-            answer(job.answer, Err(AppendError::DeadlineBeforeCommit));
+            self.refuse_new(job, AppendError::DeadlineBeforeCommit);
             return head;
         }
-        match plan(&job.request, head, time_ms, &self.batch.overlay, &*self.index) {
+        match plan(&job.request, head, time_ms, &mut self.batch.overlay, &*self.index) {
             Ok(planned) => {
-                for change in &planned.changes {
-                    self.batch.overlay.apply(change);
-                }
                 self.batch.entries.extend(planned.entries);
                 self.batch.changes.extend(planned.changes);
                 let recorded = Recorded { receipt: planned.receipt, replayed: None };
@@ -175,6 +175,23 @@ impl Writer {
         }
     }
 
+    /// Nothing new is recorded; what was recorded before, or is planned in this batch, gets its answer all the same.
+    fn refuse_new(&mut self, job: Job, refusal: AppendError) {
+        let token = request_token(&job.request.principal, &job.request.request_id);
+        let rows = Layered { overlay: &self.batch.overlay, below: &*self.index };
+        match rows.request(&token) {
+            Ok(Some(first_index)) => {
+                let outcome = self.repeat(&job.request, first_index);
+                self.batch.waiting.push((job.answer, outcome));
+            }
+            Ok(None) => answer(job.answer, Err(refusal)),
+            Err(error) => {
+                tracing::error!(%error, "the index cannot be read");
+                answer(job.answer, Err(AppendError::IndexUnreadable));
+            }
+        }
+    }
+
     /// Makes the batch durable: keys, then entries, then the index in memory, then the new head.
     fn commit(&mut self, head: Head) {
         // A crash here leaves nothing, or keys that no entry needs.
@@ -186,7 +203,7 @@ impl Writer {
         match stored {
             Ok(()) => {
                 let position = Position { size: head.size, leaf_hash: head.leaf_hash.0 };
-                self.index.apply(&self.batch.changes, position);
+                self.index.apply(self.batch.changes.drain(..), position);
                 self.head = head;
                 self.published.send_replace(head);
             }

@@ -74,8 +74,8 @@ reasons! {
     EventTooLarge, InvalidArgument, "EVENT_TOO_LARGE", ["field", "found", "max"], "split the event";
     /// The events of a request are longer than 4 MiB.
     RequestTooLarge, InvalidArgument, "REQUEST_TOO_LARGE", ["found", "max"], "split the request";
-    /// An event is about more than 64 subjects.
-    TooManySubjects, InvalidArgument, "TOO_MANY_SUBJECTS", ["field", "found", "max"], "write several events in one request";
+    /// A message is longer than 8 MiB. Nothing of it was read, so that a stream of requests ends with it.
+    MessageTooLarge, InvalidArgument, "MESSAGE_TOO_LARGE", ["max"], "split the request; a stream ends here: open another and send again what had no answer";
     /// A page token is of another query, was changed, or is too old.
     PageTokenInvalid, InvalidArgument, "PAGE_TOKEN_INVALID", [], "ask for the first page again";
     /// `known_at` lies in the future.
@@ -100,19 +100,21 @@ reasons! {
     ClockJumped, Unavailable, "CLOCK_JUMPED", ["by_ms"], "tell the operator; retry later";
     /// The deadline passed before the request had a place; surely not written.
     DeadlineBeforeCommit, DeadlineExceeded, "DEADLINE_BEFORE_COMMIT", [], "retry";
-    /// The store failed in the middle of the commit.
-    CommitOutcomeUnknown, Unknown, "COMMIT_OUTCOME_UNKNOWN", [], "ask again with the same request id";
-    /// An earlier failure stopped all writing.
-    WritingStopped, Unavailable, "WRITING_STOPPED", [], "tell the operator; reads go on";
+    /// The store failed in the middle of the commit: the request is recorded whole or not at all, and which of the two
+    /// the next start tells. Until then it is answered with WRITING_STOPPED.
+    CommitOutcomeUnknown, Unknown, "COMMIT_OUTCOME_UNKNOWN", [], "ask again with the same request id, after the server's next start";
+    /// An earlier failure stopped all writing until the next start: of the store, or of the index. This attempt wrote
+    /// nothing. What became of an earlier attempt of the same request id is not known before the next start.
+    WritingStopped, Unavailable, "WRITING_STOPPED", [], "tell the operator; ask again with the same request id, after the server's next start; reads go on";
     /// The server is ending.
     ServerShuttingDown, Unavailable, "SERVER_SHUTTING_DOWN", [], "retry elsewhere or later, with the same request id";
     /// No entry has this position.
     EntryNotFound, NotFound, "ENTRY_NOT_FOUND", ["position", "head"], "ask at or before the head";
-    /// Nothing is recorded under this name.
-    RecordNotFound, NotFound, "RECORD_NOT_FOUND", [], "check the name; it may be recorded later";
+    /// Nothing is recorded under this name up to the position of which the answer would be true.
+    RecordNotFound, NotFound, "RECORD_NOT_FOUND", ["position"], "check the name; it may be recorded later";
     /// The views did not reach the position in time.
     ReadPositionTimeout, Unavailable, "READ_POSITION_TIMEOUT", ["applied", "wanted"], "retry";
-    /// A client reads a subscription too slowly for the server to end it gracefully.
+    /// The answer about a record fits into no message, or is folded from more entries than are read for one answer.
     ResponseTooLarge, ResourceExhausted, "RESPONSE_TOO_LARGE", ["found", "max"], "ask for less";
     /// What is stored is not what was recorded.
     EntryDamaged, DataLoss, "ENTRY_DAMAGED", ["position"], "tell the operator: run probity verify";
@@ -197,10 +199,6 @@ pub fn of_refusal(refusal: &Refusal) -> Status {
         Refusal::EventTooLarge { number, found } => {
             let [found, max] = sizes(found, crate::ledger::EVENT_BYTES_MAX);
             Reason::EventTooLarge.status(message, &[event(number), found, max])
-        }
-        Refusal::TooManySubjects { number, found } => {
-            let [found, max] = sizes(found, 64);
-            Reason::TooManySubjects.status(message, &[event(number), found, max])
         }
         Refusal::Field { number, fault, .. } => {
             let field = field_path(*number, &fault.path);

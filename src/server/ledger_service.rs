@@ -19,6 +19,7 @@ use crate::proto::v1;
 use crate::proto::v1::append_stream_response::Result as StreamResult;
 use crate::sequencer::Answer;
 use crate::sequencer::AppendError;
+use crate::server::codec::Streamed;
 use crate::server::convert;
 use crate::server::errors::Reason;
 use crate::server::errors::field_invalid;
@@ -28,6 +29,7 @@ use crate::server::errors::of_refusal;
 use crate::server::read;
 use crate::server::services::ledger_service_server::LedgerService;
 use crate::server::subscribe;
+use crate::server::unread;
 use crate::service::Service;
 
 /// Appends of one stream that wait for their commit.
@@ -76,7 +78,7 @@ impl LedgerService for Ledger {
 
     async fn append_stream(
         &self,
-        request: Request<Streaming<v1::AppendStreamRequest>>,
+        request: Request<Streaming<Streamed>>,
     ) -> Result<Response<Self::AppendStreamStream>, Status> {
         let mut requests = request.into_inner();
         let (sender, receiver) = mpsc::channel::<Result<Result<Answer, Status>, Status>>(IN_FLIGHT_MAX);
@@ -84,7 +86,7 @@ impl LedgerService for Ledger {
         tokio::spawn(async move {
             loop {
                 let next = tokio::select! {
-                    next = requests.message() => next,
+                    next = requests.message() => next.map_err(unread::of_stream),
                     () = ledger.stop.cancelled() => Err(of_append(&AppendError::Ending)),
                 };
                 let step = match next {
@@ -185,8 +187,8 @@ impl LedgerService for Ledger {
 }
 
 impl Ledger {
-    async fn queue(&self, message: v1::AppendStreamRequest) -> Result<Answer, Status> {
-        let append = message.append.ok_or_else(|| field_invalid("append", "REQUIRED", "must be set"))?;
+    async fn queue(&self, Streamed(message): Streamed) -> Result<Answer, Status> {
+        let append = message?.append.ok_or_else(|| field_invalid("append", "REQUIRED", "must be set"))?;
         let prepared = self.prepare(append)?;
         self.service.queue().submit(prepared).await.map_err(|error| of_append(&error))
     }

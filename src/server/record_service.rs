@@ -231,10 +231,11 @@ impl<H: Histories> RecordService for Records<H> {
 }
 
 fn parse_name(text: &str, kinds: &'static [&'static str]) -> Result<Name, Refusal> {
-    Name::parse(text)
-        .ok()
-        .filter(|name| kinds.contains(&name.kind()))
-        .ok_or(Refusal::FieldInvalid { field: "name", rule: "a kind that this method takes, a slash, and an id" })
+    Name::parse(text).ok().filter(|name| kinds.contains(&name.kind())).ok_or(Refusal::FieldInvalid {
+        field: "name",
+        rule: "NOT_A_NAME",
+        words: "a kind that this method takes, a slash, and an id",
+    })
 }
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
+use tower::util::MapResponseLayer;
 
 use crate::events::DESCRIPTORS;
 use crate::ledger::Head;
@@ -23,11 +24,10 @@ use crate::server::record_service::Records;
 use crate::server::services::admin_service_server::AdminServiceServer;
 use crate::server::services::ledger_service_server::LedgerServiceServer;
 use crate::server::services::record_service_server::RecordServiceServer;
+use crate::server::unread;
+use crate::server::unread::MESSAGE_READ_BYTES_MAX;
 use crate::service::OpenError;
 use crate::service::Service;
-
-/// A request may be longer than its events by its conditions.
-const DECODED_BYTES_MAX: usize = 8 << 20;
 
 /// Streams that one connection may have open.
 const STREAMS_PER_CONNECTION: u32 = 256;
@@ -96,22 +96,27 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
-        .expect("the descriptors were made by the build");
+        .expect("the descriptors were made by the build")
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let health = health.max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let ledger = LedgerServiceServer::new(Ledger::new(Arc::clone(&service), stop.clone()))
-        .max_decoding_message_size(DECODED_BYTES_MAX);
-    let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits));
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits))
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let records = RecordServiceServer::new(Records::new(
         Arc::new(service.reader().clone()),
         applied(service.head(), stop.clone()),
         Arc::clone(service.clock()),
         PageKey(service.keys().page_token_key()),
-    ));
+    ))
+    .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let router = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(8 << 20)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .layer(MapResponseLayer::new(unread::of_answer))
         .add_service(health)
         .add_service(reflection)
         .add_service(ledger)

@@ -12,7 +12,6 @@ use crate::log::Genesis;
 use crate::log::Key;
 use crate::log::LeafHash;
 use crate::log::Manifest;
-use crate::log::Name;
 use crate::log::Place;
 use crate::log::Target;
 use crate::verify::Opener;
@@ -44,7 +43,31 @@ pub(super) struct InRequest {
     pub(super) count: u16,
 }
 
-pub(super) fn look(index: u64, bytes: &Bytes, opener: Option<&dyn Opener>) -> Result<Looked, What> {
+/// The token of the last request, since its events follow one another.
+#[derive(Default)]
+pub(super) struct Tokens {
+    last: Option<(String, [u8; 16], [u8; 16])>,
+}
+
+impl Tokens {
+    fn of(&mut self, manifest: &Manifest) -> [u8; 16] {
+        match &self.last {
+            Some((principal, id, token)) if *id == manifest.request_id && *principal == manifest.principal => *token,
+            _ => {
+                let token = request_token(&manifest.principal, &manifest.request_id);
+                self.last = Some((manifest.principal.clone(), manifest.request_id, token));
+                token
+            }
+        }
+    }
+}
+
+pub(super) fn look(
+    index: u64,
+    bytes: &Bytes,
+    opener: Option<&dyn Opener>,
+    tokens: &mut Tokens,
+) -> Result<Looked, What> {
     let checked = Entry::check(bytes).map_err(What::Entry)?;
     if checked.leaf.index != index {
         return Err(What::Index { found: checked.leaf.index });
@@ -55,7 +78,7 @@ pub(super) fn look(index: u64, bytes: &Bytes, opener: Option<&dyn Opener>) -> Re
     let parts_opened = opener.map_or(Ok(0), |opener| open(&checked, opener))?;
     let (named, absent) = (checked.named(), checked.absent());
     let request = checked.manifest.as_ref().map(|manifest| InRequest {
-        token: request_token(&manifest.principal, &manifest.request_id),
+        token: tokens.of(manifest),
         number: manifest.number,
         count: manifest.count,
     });
@@ -93,11 +116,11 @@ fn names(checked: &Checked, manifest: &Manifest) -> Result<(), What> {
     let Body::Event(event) = &checked.leaf.body else {
         return if named.stream.is_none() { Ok(()) } else { Err(What::Names("streams")) };
     };
-    let stream = named.stream.and_then(|(kind, id)| Name::of(kind, id).ok());
-    if stream.map(|name| Key::of_stream(&name)) != Some(event.stream.key) {
+    let stream = named.stream.and_then(|(kind, id)| Key::of_stream_id(kind, id).ok());
+    if stream != Some(event.stream.key) {
         return Err(What::Names("streams"));
     }
-    let key = |(kind, id): &(&'static str, &str)| Name::of(kind, id).ok().map(|name| Key::of_subject(&name));
+    let key = |(kind, id): &(&'static str, &str)| Key::of_subject_id(kind, id).ok();
     let mut subjects: Vec<Option<Key>> = named.subjects.iter().map(key).collect();
     subjects.sort_unstable();
     subjects.dedup();

@@ -1,11 +1,11 @@
 //! Entries in their order: chain, times, sequences, requests, erasures.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
-use std::hash::Hasher;
 
+use crate::ledger::ByDigest;
+use crate::ledger::FirstBytes;
 use crate::log::Key;
 use crate::log::LeafHash;
 use crate::log::OPEN_PAYLOAD_BIT;
@@ -17,27 +17,8 @@ use crate::verify::Report;
 use crate::verify::What;
 use crate::verify::entry::InRequest;
 use crate::verify::entry::Looked;
+use crate::verify::entry::Tokens;
 use crate::verify::entry::look;
-
-/// Keys are digests already: their first bytes are as good as any hash of them.
-#[derive(Default)]
-pub(super) struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk::<8>() {
-            self.0 ^= u64::from_be_bytes(*first);
-        }
-    }
-
-    fn write_usize(&mut self, _length: usize) {}
-}
-
-type Digests = BuildHasherDefault<FirstBytes>;
 
 /// What is known of the entries so far.
 pub(super) struct Order<'a> {
@@ -45,8 +26,8 @@ pub(super) struct Order<'a> {
     pub(super) report: Report,
     recorded_at_ms: u64,
     leaf_hash: LeafHash,
-    next: HashMap<[u8; 16], u64, Digests>,
-    requests: HashSet<[u8; 16], Digests>,
+    next: ByDigest<[u8; 16], u64>,
+    requests: HashSet<[u8; 16], BuildHasherDefault<FirstBytes>>,
     /// The number of the next event of the request that is under way, and how many it has.
     under_way: Option<(u16, u16, [u8; 16])>,
     /// Absent, and not yet named by an ERASURE.
@@ -62,7 +43,7 @@ impl<'a> Order<'a> {
             report: Report::default(),
             recorded_at_ms: 0,
             leaf_hash: LeafHash::NONE,
-            next: HashMap::default(),
+            next: ByDigest::default(),
             requests: HashSet::default(),
             under_way: None,
             absent: BTreeMap::new(),
@@ -166,7 +147,8 @@ impl<'a> Order<'a> {
             .ok()
             .and_then(|read| read.into_iter().next())
             .ok_or_else(|| wrong("the target cannot be read"))?;
-        let erased = look(target.index, &bytes, None).map_err(|_| wrong("the target is damaged"))?;
+        let erased =
+            look(target.index, &bytes, None, &mut Tokens::default()).map_err(|_| wrong("the target is damaged"))?;
         if erased.stream.is_none() || erased.target.is_some() {
             return Err(wrong("the target is not an EVENT"));
         }

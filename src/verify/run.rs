@@ -21,6 +21,7 @@ use crate::verify::Unreadable;
 use crate::verify::Wanted;
 use crate::verify::What;
 use crate::verify::entry::Looked;
+use crate::verify::entry::Tokens;
 use crate::verify::entry::look;
 use crate::verify::order::Order;
 
@@ -147,8 +148,10 @@ fn look_at_chunks(
     loop {
         let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, entries)) = next else { return };
-        let look =
-            |(index, bytes): &(u64, Bytes)| look(*index, bytes, opener).map_err(|what| Fault { index: *index, what });
+        let mut tokens = Tokens::default();
+        let look = |(index, bytes): &(u64, Bytes)| {
+            look(*index, bytes, opener, &mut tokens).map_err(|what| Fault { index: *index, what })
+        };
         if looked.send((number, entries.iter().map(look).collect())).is_err() {
             return;
         }
@@ -179,12 +182,16 @@ fn in_order(looked: &mpsc::Receiver<ChunkLooked>, mut take: impl FnMut(Result<Lo
 /// The first fault.
 pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
     let size = entries.size();
+    let mut tokens = Tokens::default();
     let mut order = match from.checked_sub(1) {
         None => Order::new(entries),
         Some(before) => {
             let read = read_or_fault(entries, before, 1)?;
             let (index, bytes) = read.first().ok_or(Fault { index: before, what: What::Missing { size } })?;
-            Order::after(entries, &look(*index, bytes, None).map_err(|what| Fault { index: before, what })?)
+            Order::after(
+                entries,
+                &look(*index, bytes, None, &mut tokens).map_err(|what| Fault { index: before, what })?,
+            )
         }
     };
     let mut next = from;
@@ -194,7 +201,7 @@ pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
             return Err(Fault { index: next, what: What::Missing { size: next } });
         }
         for (index, bytes) in read {
-            order.take(look(index, &bytes, None).map_err(|what| Fault { index, what })?)?;
+            order.take(look(index, &bytes, None, &mut tokens).map_err(|what| Fault { index, what })?)?;
             next = index + 1;
         }
     }

@@ -211,6 +211,19 @@ impl Here {
     }
 }
 
+/// Changes a bit of an entry, past everything that the program does. It is the first of its append, in the first volume.
+pub(crate) fn damage(data: &Path, position: u64) {
+    let volume = sled::open(data.join("ledger").join(format!("{:020}", 0))).unwrap();
+    let tree = volume.open_tree("log").unwrap();
+    let key = [position.to_be_bytes().as_slice(), &[0, 0]].concat();
+    let mut frame = tree.get(&key).unwrap().unwrap().to_vec();
+    // Into the end of the first entry of the frame: what its leaf commits to.
+    let end = 4 + u32::from_be_bytes(frame[..4].try_into().unwrap()) as usize;
+    frame[end - 5] ^= 1;
+    tree.insert(&key, frame).unwrap();
+    tree.flush().unwrap();
+}
+
 /// Whether `bytes` are somewhere in a file below a folder.
 pub(crate) fn contains_below(folder: &Path, bytes: &[u8]) -> bool {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| {

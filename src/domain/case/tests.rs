@@ -6,6 +6,7 @@ use crate::domain::tests::Book;
 use crate::domain::tests::alleged;
 use crate::domain::tests::check;
 use crate::domain::tests::closed;
+use crate::domain::tests::code;
 use crate::domain::tests::found;
 use crate::domain::tests::id;
 use crate::domain::tests::on;
@@ -20,6 +21,7 @@ use crate::events::CaseOpened;
 use crate::events::Event;
 use crate::events::EventType;
 use crate::events::Period;
+use crate::events::shape;
 
 /// Persons 1 to 3, body 4, case 1 about 1 and 2 with allegation 5 against 1.
 fn given() -> Vec<Event> {
@@ -101,6 +103,38 @@ fn a_closed_case_is_final() {
     assert_eq!(rejection.allowed(), Some(&[][..]));
     let rejection = domain::admit(&closed(2, &[1, 2]).into(), &book).expect_err("not opened");
     assert_eq!(rejection.allowed(), Some(&[EventType::CaseOpened][..]));
+}
+
+#[test]
+fn every_case_that_can_exist_can_be_closed() {
+    // Persons 1 to 65; case 1 opened about half of them, case 2 about as many as can be.
+    let first: Vec<u64> = (1..=32).collect();
+    let all: Vec<u64> = (1..=64).collect();
+    let mut given: Vec<Event> = (1..=65).map(person).collect();
+    given.extend([opened(1, &first).into(), opened(2, &all).into()]);
+    given.extend((33..=63).map(|joined| Event::from(alleged(1, u32::try_from(joined).expect("small"), joined))));
+    // The 64th may join, the 65th may not; nor may anybody join a case that is full from the start.
+    check(&given, alleged(1, 64, 64), ADMITTED);
+    check(&given, alleged(2, 65, 65), refused(Rule::TooManyRespondents, "respondent_id"));
+    given.push(alleged(1, 64, 64).into());
+    check(&given, alleged(1, 65, 65), refused(Rule::TooManyRespondents, "respondent_id"));
+    check(&given, alleged(1, 65, 99), refused(Rule::TooManyRespondents, "respondent_id"));
+    // Further allegations against those who are there are no matter of number.
+    check(&given, alleged(1, 65, 64), ADMITTED);
+    check(&given, alleged(1, 64, 65), refused(Rule::AllegationNumberUsed, "allegation_number"));
+    check(&given, closed(1, &all[..63]), refused(Rule::OutcomeMissing, "outcomes"));
+    for case in [1, 2] {
+        check(&given, closed(case, &all), ADMITTED);
+    }
+    // What the events themselves hold is the same number.
+    let shape =
+        |event: Event| shape::check_proposed(event.event_type(), &event.encode()).map(drop).map_err(|fault| fault.path);
+    let more: Vec<u64> = (1..=65).collect();
+    assert_eq!(shape(closed(1, &all).into()), Ok(()));
+    assert_eq!(shape(closed(1, &more).into()), Err("outcomes[64]".to_owned()));
+    let opened = |respondents: &[u64]| CaseOpened { regime: code("test"), ..opened(1, respondents) };
+    assert_eq!(shape(opened(&all).into()), Ok(()));
+    assert_eq!(shape(opened(&more).into()), Err("respondent_ids[64]".to_owned()));
 }
 
 #[test]

@@ -122,7 +122,16 @@ pub(super) fn id_fault(text: &str) -> Option<IdFault> {
     if !(b'0'..=b'7').contains(&bytes[0]) {
         return Some(IdFault::TooLarge);
     }
-    let crockford =
-        |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'H' | b'J' | b'K' | b'M' | b'N' | b'P'..=b'T' | b'V'..=b'Z');
-    bytes.iter().position(|byte| !crockford(byte)).map(|at| IdFault::Character { at })
+    bytes.iter().position(|byte| !CROCKFORD[usize::from(*byte)]).map(|at| IdFault::Character { at })
 }
+
+/// The digits of Crockford base 32 in upper case.
+const CROCKFORD: [bool; 256] = {
+    let mut digits = [false; 256];
+    let mut at = 0;
+    while at < 32 {
+        digits[b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[at] as usize] = true;
+        at += 1;
+    }
+    digits
+};

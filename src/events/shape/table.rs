@@ -20,6 +20,17 @@ pub(super) struct Shape {
     pub(super) fields: Vec<Field>,
 }
 
+impl Shape {
+    /// Where a field stands in `fields`: in most messages at its number.
+    pub(super) fn place_of(&self, number: u32) -> Option<usize> {
+        let likely = usize::try_from(number).ok()?.checked_sub(1)?;
+        match self.fields.get(likely) {
+            Some(field) if field.number == number => Some(likely),
+            _ => self.fields.iter().position(|field| field.number == number),
+        }
+    }
+}
+
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word of the options")]
 pub(super) struct Field {

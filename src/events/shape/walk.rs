@@ -2,7 +2,7 @@
 //! it is written.
 
 use crate::events::shape::Group;
-use crate::events::shape::Names;
+use crate::events::shape::Proposal;
 use crate::events::shape::fault::FieldFault;
 use crate::events::shape::fault::FieldRule;
 use crate::events::shape::field::Format;
@@ -33,13 +33,10 @@ const DEPTH_MAX: usize = 16;
 /// The most fields of one message.
 const FIELDS_MAX: usize = 32;
 
-pub(super) fn walk<'a>(
-    shape: &'static Shape,
-    bytes: &'a [u8],
-    mode: Mode,
-    names: &mut Names<'a>,
-) -> Result<(), FieldFault> {
-    message(shape, bytes, mode, names, 0)
+pub(super) fn walk<'a>(shape: &'static Shape, bytes: &'a [u8], mode: Mode) -> Result<Proposal<'a>, FieldFault> {
+    let mut found = Proposal::default();
+    message(shape, bytes, mode, &mut found, 0)?;
+    Ok(found)
 }
 
 /// The personal field groups at the top of an event in its only spelling.
@@ -93,17 +90,17 @@ fn message<'a>(
     shape: &'static Shape,
     bytes: &'a [u8],
     mode: Mode,
-    names: &mut Names<'a>,
+    found: &mut Proposal<'a>,
     depth: usize,
 ) -> Result<(), FieldFault> {
     if depth > DEPTH_MAX {
         return Err(undecodable("messages nested too deep"));
     }
-    let mut walker = Walker { mode, names, depth, seen: [0; FIELDS_MAX], oneofs: 0, last: 0 };
+    let mut walker = Walker { mode, found, depth, seen: [0; FIELDS_MAX], oneofs: 0, last: 0 };
     let mut reader = Reader::new(bytes);
     while !reader.is_at_end() {
         let (number, wire) = reader.tag()?;
-        let Some(at) = shape.fields.iter().position(|field| field.number == number) else {
+        let Some(at) = shape.place_of(number) else {
             return Err(FieldFault::of(FieldRule::Unknown { number }));
         };
         let field = &shape.fields[at];
@@ -121,7 +118,7 @@ fn message<'a>(
 
 struct Walker<'w, 'a> {
     mode: Mode,
-    names: &'w mut Names<'a>,
+    found: &'w mut Proposal<'a>,
     depth: usize,
     /// How often each field was seen (each element of a repeated one counts).
     seen: [u32; FIELDS_MAX],
@@ -133,7 +130,10 @@ impl<'a> Walker<'_, 'a> {
     fn value(&mut self, field: &'static Field, at: usize, wire: u8, reader: &mut Reader<'a>) -> Result<(), FieldFault> {
         self.order(field, at)?;
         match (is_numeric(field), wire) {
-            (true, VARINT) if self.mode != Mode::Open || !field.repeated => {
+            (true, VARINT) => {
+                if field.repeated {
+                    self.respelled("a repeated number that is not packed")?;
+                }
                 let (value, minimal) = reader.varint()?;
                 self.count(field, at)?;
                 self.number(field, value, minimal)
@@ -155,12 +155,10 @@ impl<'a> Walker<'_, 'a> {
         if self.seen[at] > 0 && !field.repeated {
             return Err(undecodable("a field that may stand once stands twice"));
         }
-        if self.mode == Mode::Open {
-            if field.number < self.last || (field.number == self.last && is_numeric(field)) {
-                return Err(not_canonical("fields do not ascend"));
-            }
-            self.last = field.number;
+        if field.number < self.last || (field.number == self.last && is_numeric(field)) {
+            self.respelled("fields do not ascend")?;
         }
+        self.last = field.number;
         if let Some(oneof) = field.oneof {
             let bit = 1 << oneof;
             if self.oneofs & bit != 0 {
@@ -181,19 +179,22 @@ impl<'a> Walker<'_, 'a> {
     }
 
     /// A value that is the default says nothing: it is refused where there is one spelling, and is not "set".
-    fn default(&self, field: &Field) -> Result<(), FieldFault> {
+    fn default(&mut self, field: &Field) -> Result<(), FieldFault> {
         if self.mode == Mode::Proposed && field.required {
             return Err(FieldFault::of(FieldRule::Required));
         }
-        if self.mode == Mode::Open && !field.presence && !field.repeated {
-            return Err(not_canonical("a default is written out"));
-        }
-        Ok(())
+        if field.presence || field.repeated { Ok(()) } else { self.respelled("a default is written out") }
+    }
+
+    /// What is in the log has one spelling.
+    fn respelled(&mut self, what: &'static str) -> Result<(), FieldFault> {
+        self.found.respelled = true;
+        if self.mode == Mode::Open { Err(FieldFault::of(FieldRule::NotCanonical { what })) } else { Ok(()) }
     }
 
     fn packed(&mut self, field: &Field, at: usize, mut packed: Reader<'_>) -> Result<(), FieldFault> {
-        if packed.is_at_end() && self.mode == Mode::Open {
-            return Err(not_canonical("an empty packed field"));
+        if packed.is_at_end() {
+            self.respelled("an empty packed field")?;
         }
         while !packed.is_at_end() {
             let (value, minimal) = packed.varint()?;
@@ -203,9 +204,9 @@ impl<'a> Walker<'_, 'a> {
         Ok(())
     }
 
-    fn number(&self, field: &Field, value: u64, minimal: bool) -> Result<(), FieldFault> {
-        if !minimal && self.mode == Mode::Open {
-            return Err(not_canonical("a number longer than need be"));
+    fn number(&mut self, field: &Field, value: u64, minimal: bool) -> Result<(), FieldFault> {
+        if !minimal {
+            self.respelled("a number longer than need be")?;
         }
         #[expect(clippy::cast_possible_wrap, reason = "protobuf writes signed numbers as their two's complement")]
         let signed = value as i64;
@@ -229,11 +230,11 @@ impl<'a> Walker<'_, 'a> {
     }
 
     fn bytes(&mut self, field: &'static Field, bytes: &'a [u8]) -> Result<(), FieldFault> {
-        if field.seal.is_some() && self.mode == Mode::Open {
-            return Err(FieldFault::of(FieldRule::Personal));
+        if field.seal.is_some() {
+            return self.personal(field, bytes);
         }
         match field.kind {
-            Kind::Message(inner) => message(shape(inner), bytes, self.mode, self.names, self.depth + 1),
+            Kind::Message(inner) => message(shape(inner), bytes, self.mode, self.found, self.depth + 1),
             Kind::String => {
                 let text = std::str::from_utf8(bytes).map_err(|_| undecodable("a string that is not UTF-8"))?;
                 self.text(field, text)
@@ -241,6 +242,19 @@ impl<'a> Walker<'_, 'a> {
             _ if bytes.is_empty() => self.default(field),
             _ => self.length(field, bytes.len()),
         }
+    }
+
+    /// What is to be sealed names nobody in the open.
+    fn personal(&mut self, field: &'static Field, bytes: &'a [u8]) -> Result<(), FieldFault> {
+        if self.mode == Mode::Open {
+            return Err(FieldFault::of(FieldRule::Personal));
+        }
+        self.found.personal = true;
+        let Kind::Message(inner) = field.kind else { return Err(undecodable("a personal field that is no message")) };
+        let mut within = Proposal::default();
+        message(shape(inner), bytes, self.mode, &mut within, self.depth + 1)?;
+        self.found.respelled |= within.respelled;
+        Ok(())
     }
 
     fn text(&mut self, field: &'static Field, text: &'a str) -> Result<(), FieldFault> {
@@ -253,10 +267,10 @@ impl<'a> Walker<'_, 'a> {
                 return Err(FieldFault::of(FieldRule::NotAnId { why }));
             }
             if field.stream {
-                self.names.stream = Some((kind, text));
+                self.found.names.stream = Some((kind, text));
             }
             if field.subject {
-                self.names.subjects.push((kind, text));
+                self.found.names.subjects.push((kind, text));
             }
         } else if self.mode == Mode::Proposed && field.format != Format::Any && !field.format.admits(text) {
             let rule = FieldRule::Format { expected: field.format.words(), found_len: text.len() };
@@ -275,8 +289,4 @@ impl<'a> Walker<'_, 'a> {
 
 const fn is_numeric(field: &Field) -> bool {
     !matches!(field.kind, Kind::String | Kind::Bytes | Kind::Message(_))
-}
-
-fn not_canonical(what: &'static str) -> FieldFault {
-    FieldFault::of(FieldRule::NotCanonical { what })
 }

@@ -34,6 +34,11 @@ impl<'a> Reader<'a> {
 
     /// A varint, and whether it is as short as it can be.
     pub(super) fn varint(&mut self) -> Result<(u64, bool), FieldFault> {
+        // Most numbers, tags and lengths have one byte.
+        if let Some(byte) = self.bytes.get(self.at).filter(|byte| **byte < 0x80) {
+            self.at += 1;
+            return Ok((u64::from(*byte), true));
+        }
         let mut value = 0_u64;
         for (count, byte) in self.bytes[self.at..].iter().take(10).enumerate() {
             if count == 9 && *byte > 1 {

@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use crate::import::snapshots::Keep;
 use crate::import::snapshots::Sight;
 use crate::import::snapshots::Table;
 use crate::import::snapshots::digest;
@@ -8,7 +9,7 @@ use crate::import::snapshots::digest;
 fn a_row_is_first_the_same_changed_gone_and_back() {
     let (one, other) = (json!({ "a": "1" }), json!({ "a": "2" }));
     let (of_one, of_other) = (digest(&one, &[]), digest(&other, &[]));
-    let mut table = Table::new();
+    let mut table = Table::new(Keep::Rows);
     table.next_edition();
     assert_eq!(table.sight("k", &of_one), Sight::First);
     table.remember("k".to_owned(), of_one, &one);
@@ -29,7 +30,7 @@ fn a_row_is_first_the_same_changed_gone_and_back() {
 fn a_key_that_was_noticed_is_not_missing_and_its_row_is_still_to_come() {
     let row = json!({ "a": "1" });
     let of_row = digest(&row, &[]);
-    let mut table = Table::new();
+    let mut table = Table::new(Keep::Rows);
     table.next_edition();
     table.remember("k".to_owned(), of_row, &row);
     table.next_edition();
@@ -47,4 +48,40 @@ fn a_digest_is_of_the_named_columns_only() {
     assert_eq!(of(json!({ "a": "1", "b": "2", "c": "3" })), of(json!({ "b": "2", "a": "1" })));
     assert_ne!(of(json!({ "a": "1", "b": "2" })), of(json!({ "a": "12", "b": "" })));
     assert_ne!(of(json!({ "a": "1" })), of(json!({ "b": "1" })));
+}
+
+#[test]
+fn every_row_comes_back_as_it_was() {
+    let mut table = Table::new(Keep::Rows);
+    let many = |n: usize| json!({ format!("column {n}"): n, "same": [null, { "deep": true }] });
+    let mut rows = vec![
+        json!({ "a": "1", "b": null }),
+        json!({ "b": null, "a": "1" }),
+        json!({ "a": "2", "b": 2.5 }),
+        json!({}),
+        json!([]),
+        json!(["a", "b"]),
+        json!("text"),
+        json!(null),
+    ];
+    rows.extend((0..70_000).map(many));
+    for (place, row) in rows.iter().enumerate() {
+        table.remember(place.to_string(), digest(row, &[]), row);
+    }
+    for (place, row) in rows.iter().enumerate() {
+        let found = table.row(&place.to_string()).expect("remembered");
+        // As text, so that the order of columns counts.
+        assert_eq!(found.to_string(), row.to_string());
+    }
+}
+
+#[test]
+fn one_edition_is_told_apart_by_digests_alone() {
+    let (one, other) = (json!({ "a": "1" }), json!({ "a": "2" }));
+    let mut table = Table::new(Keep::Digests);
+    assert_eq!(table.sight("k", &digest(&one, &[])), Sight::First);
+    table.remember("k".to_owned(), digest(&one, &[]), &one);
+    assert_eq!(table.sight("k", &digest(&one, &[])), Sight::Repeated);
+    assert_eq!(table.sight("k", &digest(&other, &[])), Sight::Contradicting);
+    assert!(table.missing().is_empty());
 }

@@ -50,8 +50,11 @@ pub(super) enum Known {
 pub(super) fn parse(at: Option<&AsOf>) -> Result<Times, Refusal> {
     let at = at.copied().unwrap_or_default();
     let whole = |date: PartialDate| {
-        Day::new(date.year, date.month, date.day)
-            .ok_or(Refusal::FieldInvalid { field: "at.as_of", rule: "a whole day of the calendar" })
+        Day::new(date.year, date.month, date.day).ok_or(Refusal::FieldInvalid {
+            field: "at.as_of",
+            rule: "NOT_A_DAY",
+            words: "a whole day of the calendar",
+        })
     };
     let known_at = match at.known_at {
         None => Known::Now,
@@ -135,7 +138,11 @@ impl<H: Histories> Records<H> {
 /// A time before 1970 is before every log.
 fn unix_ms(time: Timestamp) -> Result<u64, Refusal> {
     let nanos = u64::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
-    let nanos = nanos.ok_or(Refusal::FieldInvalid { field: "at.known_at_time", rule: "nanos of 0 to 999,999,999" })?;
+    let nanos = nanos.ok_or(Refusal::FieldInvalid {
+        field: "at.known_at_time",
+        rule: "FORMAT",
+        words: "nanos of 0 to 999,999,999",
+    })?;
     let seconds = u64::try_from(time.seconds).unwrap_or(0);
     Ok(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
 }

@@ -1,18 +1,18 @@
 //! Why a question about a record gets no answer, in the words of the catalogue.
 
 use tonic::Status;
-use tonic_types::ErrorDetails;
 
 use crate::server::errors::Reason;
 use crate::server::errors::damaged;
+use crate::server::errors::field_invalid;
 use crate::server::errors::unavailable;
 use crate::views::ReadError;
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// A field is not as it must be. Never the value: it may be personal.
-    FieldInvalid { field: &'static str, rule: &'static str },
+    /// A field breaks a rule, which has a name and says in words what must hold. Never the value: it may be personal.
+    FieldInvalid { field: &'static str, rule: &'static str, words: &'static str },
     /// The log cannot have known then.
     KnownAtInFuture { head: u64 },
     /// The views did not get there in time.
@@ -34,11 +34,7 @@ pub(super) enum Refusal {
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::FieldInvalid { field, rule } => Reason::FieldInvalid.with_details(
-                format!("{field}: {rule}"),
-                &[("field", field.to_owned()), ("rule", rule.to_owned())],
-                ErrorDetails::with_bad_request_violation(field, rule),
-            ),
+            Refusal::FieldInvalid { field, rule, words } => field_invalid(field, rule, words),
             Refusal::KnownAtInFuture { head } => Reason::KnownAtInFuture.status(
                 "known_at lies in the future: nobody knows yet what will be recorded",
                 &[("head", head.to_string())],
@@ -47,8 +43,10 @@ impl From<Refusal> for Status {
                 format!("the views are at {applied} and have not reached {wanted} yet"),
                 &[("applied", applied.to_string()), ("wanted", wanted.to_string())],
             ),
-            Refusal::RecordNotFound { position } => Reason::RecordNotFound
-                .status(format!("nothing of this name was recorded up to position {position}"), &[]),
+            Refusal::RecordNotFound { position } => Reason::RecordNotFound.status(
+                format!("nothing of this name was recorded up to position {position}"),
+                &[("position", position.to_string())],
+            ),
             Refusal::PageTokenInvalid => Reason::PageTokenInvalid.status("the page token is not of this question", &[]),
             Refusal::AnswerTooLarge { found, max } => Reason::ResponseTooLarge.status(
                 "the answer is too large: ask without opening, or read the timeline",

@@ -102,6 +102,6 @@ pub(super) fn size(asked: u32) -> Result<usize, Refusal> {
     match usize::try_from(asked) {
         Ok(0) => Ok(SIZE_DEFAULT),
         Ok(size) if size <= SIZE_MAX => Ok(size),
-        Ok(_) | Err(_) => Err(Refusal::FieldInvalid { field: "page_size", rule: "0 to 1,000" }),
+        Ok(_) | Err(_) => Err(Refusal::FieldInvalid { field: "page_size", rule: "OUT_OF_RANGE", words: "0 to 1,000" }),
     }
 }

@@ -140,10 +140,12 @@ pub(super) fn check_native_id(scheme: &str, value: &str) -> Result<(), Refusal> 
     let other = |byte: u8| first(byte) || matches!(byte, b'_' | b'.' | b'-');
     let bytes = scheme.as_bytes();
     if bytes.len() > 96 || !bytes.first().is_some_and(|byte| first(*byte)) || !bytes.iter().all(|byte| other(*byte)) {
-        return Err(Refusal::FieldInvalid { field: "scheme", rule: "[a-z0-9][a-z0-9_.-]{0,95}" });
+        return Err(Refusal::FieldInvalid { field: "scheme", rule: "FORMAT", words: "[a-z0-9][a-z0-9_.-]{0,95}" });
     }
-    if value.is_empty() || value.len() > 256 {
-        return Err(Refusal::FieldInvalid { field: "value", rule: "1 to 256 bytes" });
+    let refused = |rule| Err(Refusal::FieldInvalid { field: "value", rule, words: "1 to 256 bytes" });
+    match value.len() {
+        0 => refused("REQUIRED"),
+        1..=256 => Ok(()),
+        _ => refused("TOO_LONG"),
     }
-    Ok(())
 }

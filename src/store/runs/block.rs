@@ -1,5 +1,7 @@
 //! Blocks of rows, each key without the bytes that it shares with the one before.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use crate::store::runs::table::RunsError;
@@ -30,6 +32,7 @@ impl BlockWriter {
             return false;
         }
         if self.bytes.is_empty() {
+            self.bytes.reserve(BLOCK_BYTES_MAX);
             key.clone_into(&mut self.first);
         }
         self.bytes.push(u8::try_from(shared).expect("keys have at most 128 bytes"));
@@ -37,7 +40,8 @@ impl BlockWriter {
         self.bytes.extend_from_slice(&u16::try_from(value.len()).expect("values are inline").to_be_bytes());
         self.bytes.extend_from_slice(suffix);
         self.bytes.extend_from_slice(value);
-        key.clone_into(&mut self.last);
+        self.last.truncate(shared);
+        self.last.extend_from_slice(suffix);
         true
     }
 
@@ -87,6 +91,36 @@ impl BlockReader {
     pub(super) fn key(&self) -> &[u8] {
         &self.key
     }
+}
+
+/// Where the value of a key lies in a block, without putting any key together: how many bytes of `key` the last row
+/// shares says whether the next is before it.
+pub(super) fn find(block: &[u8], key: &[u8]) -> Result<Option<Range<usize>>, RunsError> {
+    let (mut at, mut common) = (0, 0);
+    while at < block.len() {
+        let head = block.get(at..at + 4).ok_or(RunsError::Damaged { what: "a block ends early" })?;
+        let (shared, suffix) = (usize::from(head[0]), usize::from(head[1]));
+        let value = at + 4 + suffix;
+        let end = value + usize::from(u16::from_be_bytes([head[2], head[3]]));
+        if end > block.len() {
+            return Err(RunsError::Damaged { what: "a row of a block is longer than the block" });
+        }
+        if shared < common {
+            return Ok(None);
+        }
+        if shared == common {
+            let (suffix, rest) = (&block[at + 4..value], &key[common..]);
+            let more = common_prefix(suffix, rest);
+            match (suffix.get(more), rest.get(more)) {
+                (None, None) => return Ok(Some(value..end)),
+                (Some(of_row), Some(of_key)) if of_row > of_key => return Ok(None),
+                (Some(_), None) => return Ok(None),
+                _ => common += more,
+            }
+        }
+        at = end;
+    }
+    Ok(None)
 }
 
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {

@@ -13,6 +13,8 @@ use crate::store::runs::table::RunsError;
 pub struct Rows {
     /// Newest first.
     cursors: Vec<Cursor>,
+    /// Of the last row.
+    key: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl Rows {
         for run in runs {
             cursors.extend(Cursor::at(Arc::clone(run), from)?);
         }
-        Ok(Self { cursors })
+        Ok(Self { cursors, key: Vec::new() })
     }
 
     /// The next row.
@@ -64,14 +66,14 @@ impl Rows {
     /// # Errors
     ///
     /// sled failed, or a block is damaged: throw the index away and fold it again.
-    pub fn next_row(&mut self) -> Result<Option<(Vec<u8>, Bytes)>, RunsError> {
+    pub fn next_row(&mut self) -> Result<Option<(&[u8], Bytes)>, RunsError> {
         let Some(least) = self.cursors.iter().map(|cursor| cursor.reader.key()).min() else { return Ok(None) };
-        let key = least.to_vec();
+        least.clone_into(&mut self.key);
         let mut newest = None;
         let mut at = 0;
         while at < self.cursors.len() {
             let cursor = &mut self.cursors[at];
-            if cursor.reader.key() == key {
+            if cursor.reader.key() == self.key {
                 let stored = cursor.value.take().expect("a cursor without a row is taken out");
                 if newest.is_none() {
                     newest = Some(cursor.run.resolve(&stored)?);
@@ -84,6 +86,6 @@ impl Rows {
             }
             at += 1;
         }
-        Ok(newest.map(|value| (key, value)))
+        Ok(newest.map(|value| (self.key.as_slice(), value)))
     }
 }

@@ -9,7 +9,9 @@ use crate::store::runs::block::BlockReader;
 use crate::store::runs::block::BlockWriter;
 use crate::store::runs::block::INLINE_BYTES_MAX;
 use crate::store::runs::block::KEY_BYTES_MAX;
+use crate::store::runs::block::find;
 use crate::store::runs::filter::Filter;
+use crate::store::runs::filter::Hashed;
 use crate::store::runs::table::RunsError;
 
 const ROWS: u8 = 0;
@@ -25,6 +27,8 @@ const BATCH_VALUES: usize = 32;
 pub(super) struct RunMeta {
     pub(super) id: u64,
     pub(super) rows: u64,
+    /// Different prefixes that lookups know.
+    pub(super) prefixes: u64,
     pub(super) blocks: u32,
     pub(super) long_values: u32,
     pub(super) first_key_blocks: u32,
@@ -59,35 +63,33 @@ impl Run {
         if first_keys.len() != meta.blocks as usize {
             return Err(RunsError::Damaged { what: "a run with another number of blocks" });
         }
-        Ok(Self { meta, table, tree: tree.clone(), first_keys, filter: Filter::of_bytes(filter) })
+        let filter = Filter::of_bytes(filter).ok_or(RunsError::Damaged { what: "a filter that ends early" })?;
+        Ok(Self { meta, table, tree: tree.clone(), first_keys, filter })
     }
 
     /// The value of a key.
-    pub(super) fn get(&self, key: &[u8], filtered: &[u8]) -> Result<Option<Bytes>, RunsError> {
-        if !self.filter.may_contain(filtered) {
+    pub(super) fn get(&self, key: &[u8], prefix: Hashed) -> Result<Option<Bytes>, RunsError> {
+        if !self.filter.may_contain(prefix) {
             return Ok(None);
         }
         let block = self.first_keys.partition_point(|first| first.as_ref() <= key);
         let Some(block) = block.checked_sub(1) else { return Ok(None) };
-        let mut reader = self.block(block)?;
-        while let Some(value) = reader.next()? {
-            if reader.key() == key {
-                return self.resolve(&value).map(Some);
-            }
-            if reader.key() > key {
-                break;
-            }
-        }
-        Ok(None)
+        let bytes = stored(&self.tree, &self.place_of(block))?;
+        let found = find(&bytes, key)?;
+        found.map(|range| self.resolve(&Bytes::copy_from_slice(&bytes[range]))).transpose()
     }
 
-    pub(super) fn may_contain(&self, filtered: &[u8]) -> bool {
-        self.filter.may_contain(filtered)
+    pub(super) fn may_contain(&self, prefix: Hashed) -> bool {
+        self.filter.may_contain(prefix)
     }
 
     pub(super) fn block(&self, block: usize) -> Result<BlockReader, RunsError> {
+        value(&self.tree, &self.place_of(block)).map(BlockReader::new)
+    }
+
+    fn place_of(&self, block: usize) -> [u8; 14] {
         let number = u32::try_from(block).expect("a run has fewer than 2^32 blocks");
-        value(&self.tree, &place(self.table, self.meta.id, ROWS, number)).map(BlockReader::new)
+        place(self.table, self.meta.id, ROWS, number)
     }
 
     /// The block in which a key is or would be.
@@ -148,6 +150,10 @@ pub(super) struct RunWriter<'t> {
     table: u8,
     meta: RunMeta,
     block: BlockWriter,
+    /// A row's value as it is stored; only its room is kept.
+    stored: Vec<u8>,
+    /// The last row's.
+    prefix: Vec<u8>,
     first_keys: Vec<Box<[u8]>>,
     filter: Filter,
     batch: sled::Batch,
@@ -156,42 +162,63 @@ pub(super) struct RunWriter<'t> {
 }
 
 impl<'t> RunWriter<'t> {
-    pub(super) fn new(tree: &'t sled::Tree, table: u8, id: u64, rows_expected: usize) -> Self {
+    /// `prefixes` are expected at most.
+    pub(super) fn new(tree: &'t sled::Tree, table: u8, id: u64, prefixes: usize) -> Self {
         Self {
             tree,
             table,
-            meta: RunMeta { id, rows: 0, blocks: 0, long_values: 0, first_key_blocks: 0, filter_blocks: 0 },
+            meta: RunMeta {
+                id,
+                rows: 0,
+                prefixes: 0,
+                blocks: 0,
+                long_values: 0,
+                first_key_blocks: 0,
+                filter_blocks: 0,
+            },
             block: BlockWriter::default(),
+            stored: Vec::new(),
+            prefix: Vec::new(),
             first_keys: Vec::new(),
-            filter: Filter::with_capacity(rows_expected),
+            filter: Filter::with_capacity(prefixes),
             batch: sled::Batch::default(),
             batched: 0,
             written: 0,
         }
     }
 
-    /// Adds a row. `filtered` is the part of the key that lookups know.
-    pub(super) fn push(&mut self, key: &[u8], filtered: &[u8], value: &[u8]) -> Result<(), RunsError> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.meta.rows == 0
+    }
+
+    /// Adds a row. `prefix` is the part of the key that lookups know.
+    pub(super) fn push(&mut self, key: &[u8], prefix: &[u8], value: &[u8]) -> Result<(), RunsError> {
         bound(key.len(), KEY_BYTES_MAX);
-        let stored = if value.len() < INLINE_BYTES_MAX {
-            let mut stored = Vec::with_capacity(1 + value.len());
+        let mut stored = std::mem::take(&mut self.stored);
+        stored.clear();
+        if value.len() < INLINE_BYTES_MAX {
             stored.push(0);
             stored.extend_from_slice(value);
-            stored
         } else {
-            self.long(value)?
-        };
-        self.filter.insert(filtered);
+            self.long(value, &mut stored)?;
+        }
+        if self.prefix != prefix || self.meta.rows == 0 {
+            self.filter.insert(Hashed::of(prefix));
+            self.meta.prefixes += 1;
+            self.prefix.clear();
+            self.prefix.extend_from_slice(prefix);
+        }
         self.meta.rows += 1;
         if !self.block.push(key, &stored) {
             self.end_block()?;
             self.block.push(key, &stored);
         }
+        self.stored = stored;
         Ok(())
     }
 
-    fn long(&mut self, value: &[u8]) -> Result<Vec<u8>, RunsError> {
-        let mut stored = vec![1];
+    fn long(&mut self, value: &[u8], stored: &mut Vec<u8>) -> Result<(), RunsError> {
+        stored.push(1);
         stored.extend_from_slice(&self.meta.long_values.to_be_bytes());
         stored.extend_from_slice(&u32::try_from(value.len()).expect("values are far below 4 GiB").to_be_bytes());
         for chunk in value.chunks(BLOCK_BYTES_MAX) {
@@ -199,7 +226,7 @@ impl<'t> RunWriter<'t> {
             self.meta.long_values += 1;
             self.put(&key, chunk)?;
         }
-        Ok(stored)
+        Ok(())
     }
 
     fn end_block(&mut self) -> Result<(), RunsError> {
@@ -279,8 +306,9 @@ fn place(table: u8, run: u64, section: u8, block: u32) -> [u8; 14] {
 }
 
 fn value(tree: &sled::Tree, key: &[u8]) -> Result<Bytes, RunsError> {
-    match tree.get(key)? {
-        Some(value) => Ok(Bytes::copy_from_slice(&value)),
-        None => Err(RunsError::Damaged { what: "a block that the manifest names is missing" }),
-    }
+    stored(tree, key).map(Bytes::from_owner)
+}
+
+fn stored(tree: &sled::Tree, key: &[u8]) -> Result<sled::IVec, RunsError> {
+    tree.get(key)?.ok_or(RunsError::Damaged { what: "a block that the manifest names is missing" })
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::log::LeafHash;
+use crate::store::runs::filter::Hashed;
 use crate::store::runs::merge::Rows;
 use crate::store::runs::run::Run;
 use crate::store::runs::run::RunMeta;
@@ -60,13 +61,16 @@ struct Manifest {
     runs: Vec<RunMeta>,
 }
 
+/// Takes the next row of a run: its key and its value.
+pub type Put<'p> = dyn FnMut(&[u8], &[u8]) -> Result<(), RunsError> + 'p;
+
 /// One table of rows in a sled database. Many may read; one thread folds.
 #[derive(Debug)]
 pub struct Table {
     db: sled::Db,
     tree: sled::Tree,
     number: u8,
-    /// How many leading bytes of a key lookups know; the filter holds those.
+    /// How many leading bytes of a key lookups know; the filters hold those.
     prefix_bytes: usize,
     version: u32,
     /// Newest first, with the position that they make together. Guards which runs are read.
@@ -138,9 +142,9 @@ impl Table {
     ///
     /// sled failed, or the table is damaged.
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, RunsError> {
-        let filtered = self.filtered(key);
+        let prefix = Hashed::of(self.prefix(key));
         for run in self.current().iter() {
-            if let Some(value) = run.get(key, filtered)? {
+            if let Some(value) = run.get(key, prefix)? {
                 return Ok(Some(value));
             }
         }
@@ -153,8 +157,8 @@ impl Table {
     ///
     /// sled failed, or the table is damaged.
     pub fn rows_with_prefix(&self, from: &[u8]) -> Result<Rows, RunsError> {
-        let filtered = self.filtered(from);
-        let runs: Vec<_> = self.current().iter().filter(|run| run.may_contain(filtered)).cloned().collect();
+        let prefix = Hashed::of(self.prefix(from));
+        let runs: Vec<_> = self.current().iter().filter(|run| run.may_contain(prefix)).cloned().collect();
         Rows::from(&runs, from)
     }
 
@@ -167,19 +171,23 @@ impl Table {
         Rows::from(&self.current(), from)
     }
 
-    /// Writes rows, ascending by key, as a new run, makes them durable, and only then moves the position. A crash before that leaves
-    /// the table as it was.
+    /// Writes the rows that `fill` puts, ascending by key, as a new run, makes them durable, and only then moves the
+    /// position. A crash before that leaves the table as it was. `prefixes` is how many different ones lookups will
+    /// know, at most.
     ///
     /// # Errors
     ///
     /// sled failed. The table is as it was.
-    pub fn add(&self, rows: &[(Vec<u8>, Vec<u8>)], position: Position) -> Result<(), RunsError> {
+    pub fn add(
+        &self,
+        prefixes: usize,
+        position: Position,
+        fill: impl FnOnce(&mut Put<'_>) -> Result<(), RunsError>,
+    ) -> Result<(), RunsError> {
         let mut runs = self.current().as_ref().clone();
-        if !rows.is_empty() {
-            let mut writer = RunWriter::new(&self.tree, self.number, self.next_id(), rows.len());
-            for (key, value) in rows {
-                writer.push(key, self.filtered(key), value)?;
-            }
+        let mut writer = RunWriter::new(&self.tree, self.number, self.next_id(), prefixes);
+        fill(&mut |key, value| writer.push(key, self.prefix(key), value))?;
+        if !writer.is_empty() {
             let (run, values) = writer.finish()?;
             self.values_written.fetch_add(values, Ordering::Relaxed);
             runs.insert(0, Arc::new(run));
@@ -197,12 +205,12 @@ impl Table {
         let runs = self.current();
         let Some(range) = same_size(&runs) else { return Ok(false) };
         let merged = &runs[range.clone()];
-        let rows: u64 = merged.iter().map(|run| run.meta.rows).sum();
-        let expected = usize::try_from(rows).expect("rows fit in memory's addresses");
-        let mut writer = RunWriter::new(&self.tree, self.number, self.next_id(), expected);
+        let prefixes: u64 = merged.iter().map(|run| run.meta.prefixes).sum();
+        let prefixes = usize::try_from(prefixes).expect("filters fit in memory");
+        let mut writer = RunWriter::new(&self.tree, self.number, self.next_id(), prefixes);
         let mut sorted = Rows::from(merged, &[])?;
         while let Some((key, value)) = sorted.next_row()? {
-            writer.push(&key, self.filtered(&key), &value)?;
+            writer.push(key, self.prefix(key), &value)?;
         }
         let (run, values) = writer.finish()?;
         self.values_written.fetch_add(values, Ordering::Relaxed);
@@ -255,7 +263,7 @@ impl Table {
         self.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn filtered<'k>(&self, key: &'k [u8]) -> &'k [u8] {
+    fn prefix<'k>(&self, key: &'k [u8]) -> &'k [u8] {
         &key[..key.len().min(self.prefix_bytes)]
     }
 }

@@ -9,8 +9,8 @@ fn database() -> sled::Db {
     sled::Config::new().temporary(true).open().unwrap()
 }
 
-fn sorted(rows: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<(Vec<u8>, Vec<u8>)> {
-    rows.clone().into_iter().collect()
+fn add(table: &Table, rows: &BTreeMap<Vec<u8>, Vec<u8>>, position: Position) {
+    table.add(rows.len(), position, |put| rows.iter().try_for_each(|(key, value)| put(key, value))).unwrap();
 }
 
 fn position(size: u64) -> Position {
@@ -23,9 +23,9 @@ fn check(table: &Table, model: &BTreeMap<Vec<u8>, Vec<u8>>) {
     let mut found = BTreeMap::new();
     let mut last = Vec::new();
     while let Some((key, value)) = rows.next_row().unwrap() {
-        assert!(key > last, "rows ascend");
-        last.clone_from(&key);
-        found.insert(key, value.to_vec());
+        assert!(key > last.as_slice(), "rows ascend");
+        key.clone_into(&mut last);
+        found.insert(key.to_vec(), value.to_vec());
     }
     assert_eq!(&found, model);
     for (key, value) in model {
@@ -33,8 +33,8 @@ fn check(table: &Table, model: &BTreeMap<Vec<u8>, Vec<u8>>) {
         let mut absent = key.clone();
         absent.push(0);
         assert_eq!(table.get(&absent).unwrap().map(|v| v.to_vec()), model.get(&absent).cloned());
-        let first = table.rows_with_prefix(key).unwrap().next_row().unwrap().unwrap();
-        assert_eq!(&first.0, key);
+        let mut from = table.rows_with_prefix(key).unwrap();
+        assert_eq!(from.next_row().unwrap().unwrap().0, key);
     }
 }
 
@@ -57,7 +57,7 @@ proptest! {
         {
             let table = Table::open(&db, 1, 4, 1).unwrap();
             for (at, batch) in batches.iter().enumerate() {
-                table.add(&sorted(batch), position(at as u64 + 1)).unwrap();
+                add(&table, batch, position(at as u64 + 1));
                 model.extend(batch.clone());
                 while table.merge_some().unwrap() {}
             }
@@ -73,7 +73,7 @@ proptest! {
 fn a_table_folded_by_other_rules_is_empty_and_leaves_nothing_behind() {
     let db = database();
     let rows: BTreeMap<_, _> = (0_u32..5000).map(|n| (n.to_be_bytes().to_vec(), vec![1; 20])).collect();
-    Table::open(&db, 1, 4, 1).unwrap().add(&sorted(&rows), position(1)).unwrap();
+    add(&Table::open(&db, 1, 4, 1).unwrap(), &rows, position(1));
     let table = Table::open(&db, 1, 4, 2).unwrap();
     assert_eq!(table.position(), Position::START);
     check(&table, &BTreeMap::new());
@@ -85,7 +85,7 @@ fn two_tables_of_one_database_do_not_meet() {
     let db = database();
     let (one, two) = (Table::open(&db, 1, 4, 1).unwrap(), Table::open(&db, 2, 4, 1).unwrap());
     let rows: BTreeMap<_, _> = [(b"aaaa".to_vec(), b"one".to_vec())].into();
-    one.add(&sorted(&rows), position(1)).unwrap();
+    add(&one, &rows, position(1));
     check(&two, &BTreeMap::new());
     two.clear().unwrap();
     check(&one, &rows);
@@ -98,7 +98,7 @@ fn two_tables_of_one_database_do_not_meet() {
 fn what_a_crash_left_of_an_unfinished_run_is_removed() {
     let db = database();
     let rows: BTreeMap<_, _> = [(b"aaaa".to_vec(), b"one".to_vec())].into();
-    Table::open(&db, 1, 4, 1).unwrap().add(&sorted(&rows), position(1)).unwrap();
+    add(&Table::open(&db, 1, 4, 1).unwrap(), &rows, position(1));
     let tree = db.open_tree("runs").unwrap();
     let before = tree.len();
     tree.insert([1, 0, 0, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0, 0], b"orphan").unwrap();
@@ -111,7 +111,7 @@ fn no_value_in_sled_is_longer_than_4_kib() {
     let db = database();
     let table = Table::open(&db, 1, 4, 1).unwrap();
     let rows: BTreeMap<_, _> = (0_u32..300).map(|n| (n.to_be_bytes().to_vec(), vec![3; (n as usize) * 37])).collect();
-    table.add(&sorted(&rows), position(1)).unwrap();
+    add(&table, &rows, position(1));
     check(&table, &rows);
     for row in &db.open_tree("runs").unwrap() {
         assert!(row.unwrap().1.len() <= 4096);

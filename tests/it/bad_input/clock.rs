@@ -37,6 +37,16 @@ async fn refused(ledger: &mut Ledger, number: u64, reason: Reason, by_ms: u64) {
     ledger.get_entry(v1::GetEntryRequest { position: before.0, view: 0 }).await.unwrap();
 }
 
+/// Story `number`, recorded before, gets its first answer, whatever the clock says; other content under its id does not.
+async fn repeated(ledger: &mut Ledger, number: u64, first: &v1::AppendResponse) {
+    let wholly = v1::ContentChecked::Wholly.into();
+    let expected = v1::AppendResponse { replayed: true, content_checked: wholly, ..first.clone() };
+    assert_eq!(ledger.append(story::request(number)).await.unwrap().into_inner(), expected);
+    let other = v1::AppendRequest { request_id: story::request_id(number), ..story::request(number + 1000) };
+    let reused = ledger.append(other).await.unwrap_err();
+    refusal::check("its id with another story", &reused, Reason::RequestIdReused, "", "");
+}
+
 async fn open(data: &Path, clock: &Arc<Settable>, accept_gap: bool) -> (Here, Ledger) {
     let here = Here::open(data, clock, |options| options.accept_gap = accept_gap).await;
     let ledger = here.ledger().await;
@@ -84,6 +94,29 @@ async fn a_clock_that_jumps_forward_is_not_believed() {
     assert_eq!(recorded_ms(&mut ledger, 3).await, NOW_MS + 1000 + HOUR_MS);
     clock.pass(40 * DAY_MS);
     assert_eq!(recorded_ms(&mut ledger, 4).await, NOW_MS + 1000 + HOUR_MS + 40 * DAY_MS);
+    here.stop().await;
+    service::verify(&data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_recorded_is_answered_also_while_the_clock_is_wrong() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let clock = Settable::at(NOW_MS);
+    let (here, mut ledger) = open(&data, &clock, false).await;
+    let first = ledger.append(story::request(1)).await.unwrap().into_inner();
+    clock.jump(NOW_MS - 10_001);
+    repeated(&mut ledger, 1, &first).await;
+    refused(&mut ledger, 2, Reason::ClockBehind, 10_001).await;
+    clock.jump(NOW_MS + HOUR_MS + 1);
+    repeated(&mut ledger, 1, &first).await;
+    refused(&mut ledger, 2, Reason::ClockJumped, HOUR_MS + 1).await;
+    here.stop().await;
+    // And after a start that nobody said was in order.
+    clock.jump(NOW_MS + DAY_MS + 1);
+    let (here, mut ledger) = open(&data, &clock, false).await;
+    repeated(&mut ledger, 1, &first).await;
+    refused(&mut ledger, 2, Reason::ClockJumped, DAY_MS + 1).await;
     here.stop().await;
     service::verify(&data);
 }

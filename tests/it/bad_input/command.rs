@@ -109,6 +109,49 @@ async fn a_folder_that_cannot_be_used_is_refused_and_left_as_it_is() {
     is_whole(&data, &receipt).await;
 }
 
+/// Whoever opens the store takes the note of a clean stop away; without it the next start copies the newest volume first.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_reads_a_folder_leaves_it_as_after_a_clean_stop() {
+    let folder = TempDir::new().unwrap();
+    let (data, receipt) = told(&folder).await;
+    let note = data.join("stopped-cleanly");
+    let ends = |what: &str, status: i32, command: &mut Command| {
+        assert!(note.exists(), "before {what}");
+        let (found, printed, said) = run(command);
+        assert_eq!(found, Some(status), "{what}: {printed}{said}");
+        assert!(note.exists(), "after {what}");
+    };
+    let out = folder.path().join("out");
+    let verify = |more: &[&str]| {
+        let mut command = probity(["verify", "--data"]);
+        command.arg(&data).args(more);
+        command
+    };
+    let export = |more: &[&str]| {
+        let mut command = probity(["export", "--data"]);
+        command.arg(&data).arg("--to").arg(&out).args(more);
+        command
+    };
+    ends("what verifies", 0, &mut verify(&["--views", "--open-parts"]));
+    ends("another head", 1, &mut verify(&["--head", &format!("1:{}", "0".repeat(64))]));
+    ends("an export", 0, &mut export(&["--entries"]));
+    ends("an export that is there", 2, &mut export(&[]));
+    ends("an export of what is to come", 2, &mut export(&["--replace", "--position", "99"]));
+    fs::rename(data.join("keys"), folder.path().join("keys")).unwrap();
+    ends("sealed parts without keys", 2, &mut verify(&["--open-parts"]));
+    fs::rename(folder.path().join("keys"), data.join("keys")).unwrap();
+    // The note is made anew: after a kill there is none, and whoever reads then leaves one, too.
+    let served = Served::start(&data);
+    assert!(!note.exists());
+    served.kill();
+    assert_eq!(run(&mut verify(&[])).0, Some(0));
+    ends("what verifies after a kill", 0, &mut verify(&[]));
+    is_whole(&data, &receipt).await;
+    service::damage(&data, receipt.first_position);
+    ends("a damaged log", 1, &mut verify(&[]));
+    ends("an export of a damaged log", 1, &mut export(&["--replace"]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_uses_a_folder_and_one_a_port() {
     let folder = TempDir::new().unwrap();

@@ -287,6 +287,7 @@ fn rules() -> Vec<Row> {
             "events[0].allegation_number",
             "ALLEGATION_NUMBER_USED",
         ),
+        row("a 65th respondent", crowd(), Reason::RuleViolated, "events[66].respondent_id", "TOO_MANY_RESPONDENTS"),
         row("the second of two events", twice, Reason::RuleViolated, "events[1].entity_id", "ALREADY_REGISTERED"),
         row("a native id twice", append(7, [doubled.into()]), Reason::AlreadyRegistered, "events[0]", ""),
         row(
@@ -304,6 +305,15 @@ fn rules() -> Vec<Row> {
             "CAUSE_NOT_EARLIER",
         ),
     ]
+}
+
+/// 65 persons, a case about 64 of them, and an allegation against the other.
+fn crowd() -> v1::AppendRequest {
+    let ids: Vec<String> = (100..165).map(|thing| id(7, thing)).collect();
+    let respondents: Vec<&str> = ids[..64].iter().map(String::as_str).collect();
+    let case = story::case(&id(7, 3), &respondents);
+    let persons = ids.iter().map(|id| Event::from(story::person(id)));
+    append(7, persons.chain([case.into(), story::allegation(&id(7, 3), 1, &ids[64]).into()]))
 }
 
 const fn cause(event: u32) -> probity::events::Cause {

@@ -6,6 +6,7 @@ use probity::events::EventType;
 use probity::proto::v1;
 use probity::proto::v1::history::Of;
 use probity::proto::v1::precondition::Condition;
+use probity::proto::v1::record_service_client::RecordServiceClient;
 use probity::proto::v1::revision_condition::Expected;
 use probity::server::errors::Reason;
 use tempfile::TempDir;
@@ -326,8 +327,8 @@ fn full_declaration(declaration_id: &str) -> probity::events::DeclarationSubmitt
     of(200 + missing)
 }
 
-/// A message that the server does not read at all ends its call, since there is nothing to say about what it holds;
-/// the connection goes on.
+/// A message that the server does not read at all ends its call, and a stream too, since what it holds cannot be
+/// skipped; what came before it has its answer, and the connection goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_longer_than_the_server_reads_ends_its_call_alone() {
     let folder = TempDir::new().unwrap();
@@ -336,9 +337,29 @@ async fn a_message_longer_than_the_server_reads_ends_its_call_alone() {
     let mut ledger = served.ledger().await;
     tell(&mut ledger).await;
     let before = head(&mut ledger).await;
-    let refused = ledger.append(long(&[9 << 20])).await.unwrap_err();
-    assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused:?}");
+    let refused = |what, status| {
+        let details = refusal::check(what, &status, Reason::MessageTooLarge, "", "");
+        assert_eq!(details.error_info().unwrap().metadata["max"], (8 << 20).to_string());
+    };
+    // At 8 MiB a request is read, and refused for what it holds.
+    let read = 8 << 20;
+    let whole = |len| v1::AppendRequest { request_id: String::new(), ..long(&[len]) };
+    let fitting = read - (prost::Message::encoded_len(&whole(read)) - read);
+    assert_eq!(prost::Message::encoded_len(&whole(fitting)), read);
+    let wrong = ledger.append(whole(fitting)).await.unwrap_err();
+    refusal::check("8 MiB", &wrong, Reason::FieldInvalid, "request_id", "FORMAT");
+    refused("8 MiB and a byte", ledger.append(whole(fitting + 1)).await.unwrap_err());
+    refused("9 MiB", ledger.append(long(&[9 << 20])).await.unwrap_err());
+    let name = "x".repeat(9 << 20);
+    let mut records = RecordServiceClient::connect(served.url.clone()).await.unwrap();
+    refused("a name of 9 MiB", records.get_case(v1::GetCaseRequest { name, ..Default::default() }).await.unwrap_err());
     assert_eq!(head(&mut ledger).await, before);
+    let messages = [story::request(2), long(&[9 << 20]), story::request(3)]
+        .map(|append| v1::AppendStreamRequest { append: Some(append) });
+    let mut answers = ledger.append_stream(tokio_stream::iter(messages)).await.unwrap().into_inner();
+    let receipt = service::result(answers.message().await.unwrap().unwrap()).unwrap();
+    refused("9 MiB in a stream", answers.message().await.unwrap_err());
+    assert_eq!(head(&mut ledger).await.0, receipt.first_position + u64::from(receipt.count) - 1);
     served.stop();
     service::verify(&data);
 }
@@ -353,6 +374,13 @@ struct Newer {
     /// For example: only look whether it would be recorded.
     #[prost(bool, tag = "15")]
     rehearsal: bool,
+}
+
+/// The same in a stream.
+#[derive(Clone, PartialEq, prost::Message)]
+struct NewerMessage {
+    #[prost(message, optional, tag = "1")]
+    append: Option<Newer>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -371,6 +399,22 @@ async fn what_a_newer_client_asks_for_is_refused_and_not_overlooked() {
     let refused = grpc.unary(tonic::Request::new(request), path, codec).await.unwrap_err();
     refusal::check("a field that nobody knows", &refused, Reason::UnknownField, "", "");
     assert_eq!(head(&mut ledger).await, before);
+    // In a stream it is one refused message among others.
+    let newer = |number| Newer { request_id: story::request_id(number), events: good().events, rehearsal: true };
+    let known = |number| {
+        let request = story::request(number);
+        Newer { request_id: request.request_id, events: request.events, rehearsal: false }
+    };
+    let messages = [known(1), newer(2), known(3)].map(|append| NewerMessage { append: Some(append) });
+    let codec = tonic_prost::ProstCodec::<NewerMessage, v1::AppendStreamResponse>::default();
+    let path = tonic::codegen::http::uri::PathAndQuery::from_static("/probity.v1.LedgerService/AppendStream");
+    grpc.ready().await.unwrap();
+    let streamed = grpc.streaming(tonic::Request::new(tokio_stream::iter(messages)), path, codec).await;
+    let mut answers = streamed.unwrap().into_inner();
+    let mut next = async || service::result(answers.message().await.unwrap().unwrap());
+    assert_eq!(next().await.unwrap().count, 4);
+    refusal::check("the second of three", &next().await.unwrap_err(), Reason::UnknownField, "append", "");
+    assert_eq!(next().await.unwrap().count, 5);
     served.stop();
     service::verify(&data);
 }

@@ -13,6 +13,7 @@ use probity::proto::v1 as pb;
 use probity::proto::v1::append_stream_response::Result as Answer;
 use probity::proto::v1::precondition::Condition;
 use probity::proto::v1::revision_condition::Expected;
+use probity::server::codec::Streamed;
 use probity::server::services::ledger_service_server::LedgerService;
 use probity::server::services::ledger_service_server::LedgerServiceServer;
 use prost::Message as _;
@@ -235,14 +236,14 @@ impl LedgerService for Service {
 
     async fn append_stream(
         &self,
-        request: Request<Streaming<pb::AppendStreamRequest>>,
+        request: Request<Streaming<Streamed>>,
     ) -> Result<Response<Self::AppendStreamStream>, Status> {
         let (answers, stream) = mpsc::channel(4);
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
             let mut requests = request.into_inner();
-            while let Ok(Some(message)) = requests.message().await {
-                let answer = take(&shared, &message.append.unwrap());
+            while let Ok(Some(Streamed(message))) = requests.message().await {
+                let answer = take(&shared, &message.unwrap().append.unwrap());
                 let over = answer.is_err();
                 if answers.send(answer).await.is_err() || over {
                     return;

@@ -24,6 +24,10 @@ pub(crate) fn check(what: &str, status: &Status, reason: Reason, field: &str, ru
     for (key, wanted) in [("field", field), ("rule", rule)] {
         assert_eq!(info.metadata.get(key).map_or("", String::as_str), wanted, "{what}: {key}");
     }
+    if let Some(rule) = info.metadata.get("rule") {
+        let upper_snake = rule.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        assert!(upper_snake && !rule.is_empty(), "{what}: {rule} is no name of a rule");
+    }
     if reason == Reason::FieldInvalid {
         let named: Vec<&str> = details
             .bad_request()
