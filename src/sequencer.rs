@@ -86,6 +86,35 @@ pub enum Health {
         /// Why, for the operator.
         why: String,
     },
+    /// It stopped, and may wait in the store for ever: whoever waits for it need not.
+    Lost {
+        /// Why, for the operator.
+        why: String,
+    },
+}
+
+/// Stops the writer from outside, when the store may never answer it.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    health: watch::Sender<Health>,
+}
+
+impl Stopper {
+    /// Lets the writer begin nothing more in this run. What it has in hand may still be answered.
+    pub fn stop(&self, why: &str) {
+        self.health.send_if_modified(|health| {
+            let writing = *health == Health::Writing;
+            if writing {
+                *health = Health::Stopped { why: why.to_owned() };
+            }
+            writing
+        });
+    }
+
+    /// Lets nobody wait any longer: whoever still does is told that the outcome is unknown.
+    pub fn give_up(&self, why: &str) {
+        self.health.send_replace(Health::Lost { why: why.to_owned() });
+    }
 }
 
 /// What the writer works with.
@@ -116,6 +145,8 @@ pub struct Sequencer {
     pub head: watch::Receiver<Head>,
     /// Whether it still writes.
     pub health: watch::Receiver<Health>,
+    /// Stops it from outside.
+    pub stopper: Stopper,
     thread: thread::JoinHandle<()>,
 }
 
@@ -126,15 +157,17 @@ impl Sequencer {
     ///
     /// The system gives no thread.
     pub fn start(parts: Parts, limits: Limits) -> std::io::Result<Self> {
-        let (queue, jobs) = queue::queue(limits);
         let (head_sender, head) = watch::channel(parts.head);
         let (health_sender, health) = watch::channel(Health::Writing);
+        let (queue, jobs) = queue::queue(limits, health.clone());
+        let stopper = Stopper { health: health_sender.clone() };
         let mut writer = turn::Writer::new(parts, head_sender, health_sender);
         let thread = thread::Builder::new().name("sequencer".to_owned()).spawn(move || writer.run(&jobs))?;
-        Ok(Self { queue, head, health, thread })
+        Ok(Self { queue, head, health, stopper, thread })
     }
 
-    /// Takes no more requests, finishes those that are queued, and ends the thread.
+    /// Takes no more requests, finishes those that are queued, and ends the thread. Of a writer that may be lost, only
+    /// the process's end is the end.
     pub fn stop(self) {
         self.queue.close();
         drop(self.queue);

@@ -28,12 +28,15 @@ use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::sequencer::Queue;
 use crate::sequencer::Sequencer;
+use crate::store::LogStore;
 use crate::store::OpenOptions;
 use crate::store::SledStore;
 use crate::store::StoreError;
+use crate::store::background_panics;
 
 pub use open::Progress;
 pub use open::open;
+pub use open::open_over;
 pub use reader::EntryRead;
 pub use reader::LogEntries;
 pub use reader::Reader;
@@ -119,10 +122,13 @@ pub struct Service {
     reader: Reader,
     vault: KeyVault,
     sequencer: Sequencer,
-    store: Arc<SledStore>,
+    /// The store, where it is one on disk.
+    sled: Option<Arc<SledStore>>,
     index: Arc<Index>,
     tending: tend::Tending,
     clock: Clock,
+    /// How many of sled's own threads had died before it was opened.
+    panics: u64,
 }
 
 impl Service {
@@ -162,8 +168,8 @@ impl Service {
     }
 
     /// The store, for figures.
-    pub fn store(&self) -> &SledStore {
-        &self.store
+    pub fn store(&self) -> &dyn LogStore {
+        self.reader.store()
     }
 
     /// The index, for figures and rebuilds.
@@ -171,22 +177,38 @@ impl Service {
         &self.index
     }
 
+    /// Whether one of sled's own threads died since the log was opened: then nothing of it can be closed, since that
+    /// would wait for the thread.
+    pub fn is_lost(&self) -> bool {
+        background_panics() != self.panics
+    }
+
     /// Finishes what is queued, writes the index and the guard, and closes the store so that the next start is short.
+    /// Where one of sled's threads died, it leaves all as it is, with the marker that the next start asks about.
     ///
     /// # Errors
     ///
     /// Something of that failed; everything that was acknowledged is durable all the same.
     pub fn stop(self) -> Result<(), OpenError> {
-        let Self { reader, vault, sequencer, store, index, tending, clock: _ } = self;
+        if self.is_lost() {
+            if let Some(sled) = &self.sled {
+                sled.stop_writing(tend::THREAD_DIED);
+            }
+            tracing::warn!("the log is left as after a crash, which loses nothing that was acknowledged");
+            // Neither the threads nor what sled has open would come to an end before the process does.
+            std::mem::forget(self);
+            return Ok(());
+        }
+        let Self { reader, vault, sequencer, sled, index, tending, clock: _, panics: _ } = self;
         let wrote = *sequencer.health.borrow() == Health::Writing;
         sequencer.stop();
         tending.stop();
         if wrote {
             index.flush()?;
-            tend::write_guard(&store, &index)?;
+            sled.as_ref().map_or(Ok(()), |sled| tend::write_guard(sled, &index))?;
         }
         drop((reader, vault, index));
-        close(store)
+        sled.map_or(Ok(()), close)
     }
 }
 

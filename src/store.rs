@@ -76,6 +76,17 @@ pub trait LogStore: Send + Sync + fmt::Debug {
     /// The entry is damaged or could not be read.
     fn get(&self, index: u64) -> Result<Option<EntryBytes>, StoreError>;
 
+    /// Entry `index` and, where it can be read, the one after it, which mostly lies beside it; `None` at or past
+    /// [`LogStore::size`].
+    ///
+    /// # Errors
+    ///
+    /// Entry `index` is damaged or could not be read.
+    fn get_with_next(&self, index: u64) -> Result<Option<(EntryBytes, Option<EntryBytes>)>, StoreError> {
+        let Some(entry) = self.get(index)? else { return Ok(None) };
+        Ok(Some((entry, self.get(index + 1).ok().flatten())))
+    }
+
     /// Entries with their indexes from `from` on, without a gap: at least one when `from` is below
     /// [`LogStore::size`], and no more after the one with which `max_bytes` is reached. May stop earlier, at the end
     /// of a volume; none means that the end is reached.

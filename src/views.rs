@@ -169,6 +169,14 @@ pub enum ReadError {
         /// What does not hold; nothing of the content.
         reason: String,
     },
+    /// An entry cannot be had now: the system refused, and nothing is known against it. Later it may work.
+    #[error("entry {index} cannot be read now: {reason}")]
+    Unreadable {
+        /// The entry.
+        index: u64,
+        /// Why.
+        reason: String,
+    },
     /// The store did not answer, or the views are being rebuilt. Later it may work.
     #[error("cannot be read now: {reason}")]
     Unavailable {

@@ -28,6 +28,7 @@ use crate::export::Wanted;
 use crate::log::EntryFault;
 use crate::service::LogEntries;
 use crate::store::StoreError;
+use crate::store::failpoint;
 use crate::verify::Entries;
 use crate::verify::Unreadable;
 
@@ -245,8 +246,11 @@ fn export(entries: &dyn Entries, arguments: &ExportArgs, mut staging: Staging) -
         formats: arguments.format.iter().map(|format| Format::from(*format)).collect::<BTreeSet<_>>(),
         entries: arguments.entries,
     };
+    let bar = progress::bar(entries.size(), "reading leaves", "entries");
+    let source = LogSource::read(entries, wanted.position, |done| bar.set_position(done))?;
+    bar.finish_and_clear();
+    failpoint::hit("export-leaves-read");
     let bar = progress::bar(0, "exporting", "entries");
-    let source = LogSource::read(entries, wanted.position)?;
     staging.open(&export::file_names(&wanted))?;
     let mut manifest = export::write(&source, &wanted, &mut staging, |done, goal| {
         if done % 1024 == 0 {

@@ -6,9 +6,11 @@ use std::sync::mpsc;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use crate::ledger::Prepared;
 use crate::sequencer::AppendError;
+use crate::sequencer::Health;
 use crate::sequencer::Recorded;
 
 /// How much may wait.
@@ -47,9 +49,11 @@ pub struct Queue {
     /// One permit a kibibyte.
     kibibytes: Arc<Semaphore>,
     kibibytes_max: u32,
+    /// Of the writer behind it.
+    health: watch::Receiver<Health>,
 }
 
-pub(super) fn queue(limits: Limits) -> (Queue, mpsc::Receiver<Job>) {
+pub(super) fn queue(limits: Limits, health: watch::Receiver<Health>) -> (Queue, mpsc::Receiver<Job>) {
     let (sender, jobs) = mpsc::channel();
     let kibibytes_max = u32::try_from(limits.bytes_max / 1024).unwrap_or(u32::MAX).max(1);
     let queue = Queue {
@@ -57,6 +61,7 @@ pub(super) fn queue(limits: Limits) -> (Queue, mpsc::Receiver<Job>) {
         requests: Arc::new(Semaphore::new(limits.requests_max as usize)),
         kibibytes: Arc::new(Semaphore::new(kibibytes_max as usize)),
         kibibytes_max,
+        health,
     };
     (queue, jobs)
 }
@@ -67,12 +72,13 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// [`AppendError::QueueFull`] or [`AppendError::Ending`]; nothing was written.
+    /// [`AppendError::QueueFull`], [`AppendError::Stopped`] or [`AppendError::Ending`]; nothing was written.
     pub fn try_submit(&self, request: Prepared, deadline_ms: Option<u64>) -> Result<Answer, AppendError> {
         let full = |error| match error {
             tokio::sync::TryAcquireError::Closed => AppendError::Ending,
             tokio::sync::TryAcquireError::NoPermits => AppendError::QueueFull,
         };
+        self.check_writing()?;
         let place = Arc::clone(&self.requests).try_acquire_owned().map_err(full)?;
         let room = Arc::clone(&self.kibibytes).try_acquire_many_owned(self.room(&request)).map_err(full)?;
         self.send(request, deadline_ms, [place, room])
@@ -82,12 +88,48 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// [`AppendError::Ending`]; nothing was written.
+    /// [`AppendError::Stopped`] or [`AppendError::Ending`]; nothing was written.
     pub async fn submit(&self, request: Prepared) -> Result<Answer, AppendError> {
+        self.check_writing()?;
         let ending = |_| AppendError::Ending;
-        let place = Arc::clone(&self.requests).acquire_owned().await.map_err(ending)?;
-        let room = Arc::clone(&self.kibibytes).acquire_many_owned(self.room(&request)).await.map_err(ending)?;
-        self.send(request, None, [place, room])
+        let places = async {
+            let place = Arc::clone(&self.requests).acquire_owned().await.map_err(ending)?;
+            let room = Arc::clone(&self.kibibytes).acquire_many_owned(self.room(&request)).await.map_err(ending)?;
+            Ok::<_, AppendError>([place, room])
+        };
+        let places = tokio::select! {
+            biased;
+            places = places => places?,
+            // Whoever stands before it may keep its place for ever.
+            () = self.lost() => return Err(AppendError::Stopped),
+        };
+        self.send(request, None, places)
+    }
+
+    /// Waits for the writer. Whoever stops waiting cancels nothing.
+    ///
+    /// # Errors
+    ///
+    /// The request is not in the log, or it is not known whether it is.
+    pub async fn answered(&self, answer: Answer) -> Result<Recorded, AppendError> {
+        tokio::select! {
+            biased;
+            answer = answer => answer.unwrap_or(Err(AppendError::OutcomeUnknown)),
+            () = self.lost() => Err(AppendError::OutcomeUnknown),
+        }
+    }
+
+    /// Refuses at once what a writer that has stopped would refuse, or never come to.
+    fn check_writing(&self) -> Result<(), AppendError> {
+        if *self.health.borrow() == Health::Writing { Ok(()) } else { Err(AppendError::Stopped) }
+    }
+
+    /// Waits until the writer is lost; for ever where it ends in order.
+    async fn lost(&self) {
+        let mut health = self.health.clone();
+        if health.wait_for(|health| matches!(health, Health::Lost { .. })).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Takes no more.

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tempfile::TempDir;
 
 use crate::clock::Clock;
@@ -104,7 +105,8 @@ impl Bench {
     }
 
     fn append(&self, request: u8, events: &[Event]) -> Result<Recorded, AppendError> {
-        self.queue(request, events).blocking_recv().unwrap()
+        let answer = self.sequencer.queue.try_submit(self.prepared(request, events), None)?;
+        answer.blocking_recv().unwrap()
     }
 
     /// The log is whole, and as long as expected.
@@ -165,6 +167,57 @@ fn a_store_that_fails_stops_all_writing_and_reads_go_on() {
         assert!(Entry::check(&bench.store.get(1).unwrap().unwrap()).is_ok());
         assert!(bench.store.size() <= size);
     }
+}
+
+/// sled waits for ever where one of its threads died.
+#[tokio::test]
+async fn nobody_waits_for_a_writer_that_is_lost() {
+    let (go, open) = std::sync::mpsc::channel();
+    let limits = Limits { requests_max: 2, ..Limits::default() };
+    let bench = bench(|inner| Gate { inner, open: open.into() }, limits, false);
+    let [first, second] = [1, 2].map(|number| bench.queue(number, &[person(number.into())]));
+    let Bench { sequencer, ledger, store, .. } = bench;
+    let queue = sequencer.queue.clone();
+    let third = ledger.prepared(3, &[person(3)], &[]).unwrap();
+    assert_eq!(queue.try_submit(third.clone(), None).unwrap_err(), AppendError::QueueFull);
+    let mut waiting = Box::pin(queue.submit(third.clone()));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    sequencer.stopper.stop("a thread died");
+    assert_eq!(queue.try_submit(third.clone(), None).unwrap_err(), AppendError::Stopped);
+    let mut answers = Box::pin(async { tokio::join!(queue.answered(first), queue.answered(second)) });
+    assert!(answers.as_mut().now_or_never().is_none(), "the commit may still come to its end");
+    sequencer.stopper.give_up("a thread died");
+    let unknown = || Err(AppendError::OutcomeUnknown);
+    assert_eq!(answers.await, (unknown(), unknown()));
+    assert_eq!(waiting.await.unwrap_err(), AppendError::Stopped);
+    assert_eq!(queue.submit(third).await.unwrap_err(), AppendError::Stopped);
+    assert_eq!(sequencer.head.borrow().size, 1, "nothing is told that was not acknowledged");
+    // And should it come back after all, it writes what it had in hand, and nothing more.
+    go.send(()).unwrap();
+    drop((go, queue));
+    sequencer.stop();
+    assert!(store.size() <= 3);
+    verify_range(&LogEntries(&*store), 0).unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_that_was_stopped_answers_what_it_had_in_hand() {
+    let (go, open) = std::sync::mpsc::channel();
+    let bench = bench(|inner| Gate { inner, open: open.into() }, Limits::default(), false);
+    let first = bench.queue(1, &[person(1)]);
+    go.send(()).unwrap();
+    bench.sequencer.queue.answered(first).await.unwrap();
+    let second = bench.queue(2, &[person(2)]);
+    bench.sequencer.stopper.stop("a thread died");
+    go.send(()).unwrap();
+    drop(go);
+    let outcome = bench.sequencer.queue.answered(second).await;
+    match outcome {
+        Ok(recorded) => assert_eq!((recorded.receipt.first_index, bench.store.size()), (2, 3)),
+        Err(error) => assert_eq!((error, bench.store.size()), (AppendError::Stopped, 2)),
+    }
+    bench.sequencer.stopper.stop("again");
+    assert_eq!(*bench.sequencer.health.borrow(), Health::Stopped { why: "a thread died".to_owned() });
 }
 
 /// A disk with room for some appends.

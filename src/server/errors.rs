@@ -13,6 +13,7 @@ use crate::ledger::Expected;
 use crate::ledger::Refusal;
 use crate::ledger::Violation;
 use crate::sequencer::AppendError;
+use crate::store::StoreError;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "probity";
@@ -117,6 +118,8 @@ reasons! {
     ResponseTooLarge, ResourceExhausted, "RESPONSE_TOO_LARGE", ["found", "max"], "ask for less";
     /// What is stored is not what was recorded.
     EntryDamaged, DataLoss, "ENTRY_DAMAGED", ["position"], "tell the operator: run probity verify";
+    /// An entry cannot be had now: the system refused to read, or an earlier write failed. Nothing is known against it.
+    EntryUnavailable, Unavailable, "ENTRY_UNAVAILABLE", ["position"], "tell the operator; ask again after the next start";
     /// The index, the keys or the store cannot be read.
     StoreUnreadable, Internal, "STORE_UNREADABLE", [], "tell the operator";
 }
@@ -264,12 +267,46 @@ pub fn of_index(error: &IndexError) -> Status {
     match error {
         IndexError::Entry { index, .. } => {
             tracing::error!(%error, "an entry is damaged");
-            let metadata = [("position", index.to_string())];
-            Reason::EntryDamaged.status("what is stored is not what was recorded", &metadata)
+            damaged(*index)
         }
-        IndexError::Runs(_) | IndexError::Store(_) | IndexError::Replay(_) => {
+        IndexError::Store(store) => of_store(store),
+        IndexError::Runs(_) | IndexError::Replay(_) => {
             tracing::error!(%error, "a read failed");
             Reason::StoreUnreadable.status("the store cannot be read", &[])
         }
     }
+}
+
+/// The status of a failed read of the log.
+fn of_store(error: &StoreError) -> Status {
+    match error {
+        StoreError::Damaged { volume, at, .. } => {
+            tracing::error!(%error, "the log is damaged");
+            damaged(at.unwrap_or(*volume))
+        }
+        StoreError::MissingVolume { volume, .. } => {
+            tracing::error!(%error, "the log is damaged");
+            damaged(*volume)
+        }
+        StoreError::Unreadable { volume, at, .. } => {
+            tracing::error!(%error, "an entry could not be read");
+            unavailable(at.unwrap_or(*volume))
+        }
+        _ => {
+            tracing::error!(%error, "a read failed");
+            Reason::StoreUnreadable.status("the store cannot be read", &[])
+        }
+    }
+}
+
+/// The status of a read that met damage.
+pub(super) fn damaged(position: u64) -> Status {
+    let message = format!("entry {position} as stored is not what was recorded; nothing of it is answered");
+    Reason::EntryDamaged.status(message, &[("position", position.to_string())])
+}
+
+/// The status of a read of what cannot be had now.
+pub(super) fn unavailable(position: u64) -> Status {
+    let message = format!("entry {position} cannot be read now; nothing is known against it");
+    Reason::EntryUnavailable.status(message, &[("position", position.to_string())])
 }

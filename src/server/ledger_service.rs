@@ -56,14 +56,10 @@ impl Ledger {
     fn prepare(&self, append: v1::AppendRequest) -> Result<crate::ledger::Prepared, Status> {
         prepare(convert::request(append)?, self.service.vault()).map_err(|refusal| of_refusal(&refusal))
     }
-}
 
-/// Waits for the writer. Whoever stops waiting cancels nothing.
-async fn answered(answer: Answer) -> Result<v1::AppendResponse, Status> {
-    match answer.await {
-        Ok(Ok(recorded)) => Ok(convert::receipt(recorded)),
-        Ok(Err(error)) => Err(of_append(&error)),
-        Err(_) => Err(of_append(&AppendError::OutcomeUnknown)),
+    /// Waits for the writer. Whoever stops waiting cancels nothing.
+    async fn answered(&self, answer: Answer) -> Result<v1::AppendResponse, Status> {
+        self.service.queue().answered(answer).await.map(convert::receipt).map_err(|error| of_append(&error))
     }
 }
 
@@ -75,7 +71,7 @@ impl LedgerService for Ledger {
             .map(|timeout| clock.monotonic_ms().saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
         let prepared = self.prepare(request.into_inner())?;
         let answer = self.service.queue().try_submit(prepared, deadline_ms).map_err(|error| of_append(&error))?;
-        answered(answer).await.map(Response::new)
+        self.answered(answer).await.map(Response::new)
     }
 
     type AppendStreamStream = Answers<v1::AppendStreamResponse>;
@@ -105,16 +101,20 @@ impl LedgerService for Ledger {
                 }
             }
         });
-        let answers = ReceiverStream::new(receiver).then(|step| async {
-            let result = match step? {
-                Ok(answer) => answered(answer).await,
-                Err(refusal) => Err(refusal),
-            };
-            let result = match result {
-                Ok(receipt) => StreamResult::Receipt(receipt),
-                Err(status) => StreamResult::Refusal(refusal(&status)),
-            };
-            Ok(v1::AppendStreamResponse { result: Some(result) })
+        let ledger = self.clone();
+        let answers = ReceiverStream::new(receiver).then(move |step| {
+            let ledger = ledger.clone();
+            async move {
+                let result = match step? {
+                    Ok(answer) => ledger.answered(answer).await,
+                    Err(refusal) => Err(refusal),
+                };
+                let result = match result {
+                    Ok(receipt) => StreamResult::Receipt(receipt),
+                    Err(status) => StreamResult::Refusal(refusal(&status)),
+                };
+                Ok(v1::AppendStreamResponse { result: Some(result) })
+            }
         });
         Ok(Response::new(Box::pin(answers)))
     }

@@ -184,6 +184,10 @@ fn close(mut service: Arc<Service>) -> Result<(), OpenError> {
         std::thread::sleep(Duration::from_millis(10));
     }
     tracing::warn!("a call still holds the log; it is left as after a crash, which loses nothing");
+    if service.is_lost() {
+        // Whoever let go of it last would wait for a thread that is dead.
+        std::mem::forget(service);
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use crate::log::Key;
 use crate::log::Name;
 use crate::service::EntryRead;
 use crate::service::Reader;
+use crate::store::StoreError;
 use crate::views::Coverage;
 use crate::views::Histories;
 use crate::views::History;
@@ -101,6 +102,15 @@ fn present(reader: &Reader, index: u64) -> Result<EntryRead, ReadError> {
 fn read_error(error: IndexError) -> ReadError {
     match error {
         IndexError::Entry { index, fault } => ReadError::Damaged { index, reason: fault.to_string() },
+        IndexError::Store(StoreError::Damaged { at: Some(index), what, .. }) => {
+            ReadError::Damaged { index, reason: what }
+        }
+        IndexError::Store(StoreError::MissingVolume { volume, what }) => {
+            ReadError::Damaged { index: volume, reason: format!("its volume is missing: {what}") }
+        }
+        IndexError::Store(StoreError::Unreadable { at: Some(index), what, .. }) => {
+            ReadError::Unreadable { index, reason: what }
+        }
         other => ReadError::Unavailable { reason: other.to_string() },
     }
 }

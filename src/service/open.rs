@@ -53,26 +53,53 @@ pub enum Progress {
 ///
 /// The store, the keys, the newest entries or the index are not as they should be. Nothing was appended but, to a new
 /// log, its GENESIS.
-pub fn open(options: &Options, clock: Clock, mut progress: impl FnMut(Progress)) -> Result<Service, OpenError> {
-    let store = Arc::new(store::open_or_create(&options.data, &options.store)?);
+pub fn open(options: &Options, clock: Clock, progress: impl FnMut(Progress)) -> Result<Service, OpenError> {
+    let panics = store::background_panics();
+    let sled = Arc::new(store::open_or_create(&options.data, &options.store)?);
+    open_parts(Arc::clone(&sled) as Arc<dyn LogStore>, Some(sled), panics, options, clock, progress)
+}
+
+/// Opens a log whose entries lie in a store that is open: one in memory, or one that lies. It has no guard. Keys and
+/// index are in the folder, as ever.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_over(
+    store: Arc<dyn LogStore>,
+    options: &Options,
+    clock: Clock,
+    progress: impl FnMut(Progress),
+) -> Result<Service, OpenError> {
+    open_parts(store, None, store::background_panics(), options, clock, progress)
+}
+
+fn open_parts(
+    store: Arc<dyn LogStore>,
+    sled: Option<Arc<SledStore>>,
+    panics: u64,
+    options: &Options,
+    clock: Clock,
+    mut progress: impl FnMut(Progress),
+) -> Result<Service, OpenError> {
     let keys = Arc::new(Keyring::open(&options.data.join("keys"), store.size() == 0)?);
     if store.size() == 0 {
         let genesis = genesis(options, &keys, &clock)?;
         store.append(&[genesis])?;
     }
-    let origin = known_origin(&store, options, &keys)?;
-    let last = checked(&store, store.size() - 1)?;
+    let origin = known_origin(&*store, options, &keys)?;
+    let last = checked(&*store, store.size() - 1)?;
     let head = Head { size: store.size(), leaf_hash: last.leaf_hash, recorded_at_ms: last.leaf.recorded_at_ms };
-    verify_newest(&store, options.verify_newest)?;
+    verify_newest(&*store, options.verify_newest)?;
     let vault = KeyVault::new(Arc::clone(&keys), Arc::clone(&origin));
-    let index = Arc::new(open_index(&options.data.join("views"), &store)?);
+    let index = Arc::new(open_index(&options.data.join("views"), &*store)?);
     let goal = store.size();
     fold_log(&index, &*store, &vault, |done| {
         progress(Progress::Folding { done, goal });
         ControlFlow::Continue(())
     })?;
     let parts = Parts {
-        store: Arc::clone(&store) as Arc<dyn LogStore>,
+        store: Arc::clone(&store),
         index: Arc::clone(&index),
         keys,
         origin: Arc::clone(&origin),
@@ -81,9 +108,9 @@ pub fn open(options: &Options, clock: Clock, mut progress: impl FnMut(Progress))
         accept_gap: options.accept_gap,
     };
     let sequencer = Sequencer::start(parts, options.limits)?;
-    let tending = tend::Tending::start(&store, &index)?;
-    let reader = Reader::new(Arc::clone(&store) as Arc<dyn LogStore>, Arc::clone(&index), vault.clone());
-    Ok(Service { reader, vault, sequencer, store, index, tending, clock })
+    let tending = tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), panics)?;
+    let reader = Reader::new(store, Arc::clone(&index), vault.clone());
+    Ok(Service { reader, vault, sequencer, sled, index, tending, clock, panics })
 }
 
 /// The first entry of a new log.
@@ -116,7 +143,7 @@ fn random_origin() -> String {
     format!("probity.invalid/{}", data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
 }
 
-fn known_origin(store: &SledStore, options: &Options, keys: &Keyring) -> Result<Arc<str>, OpenError> {
+fn known_origin(store: &dyn LogStore, options: &Options, keys: &Keyring) -> Result<Arc<str>, OpenError> {
     let first = checked(store, 0)?;
     let Body::Genesis(genesis) = first.leaf.body else {
         return Err(OpenError::Chain { what: "entry 0 is not GENESIS".to_owned() });
@@ -133,19 +160,19 @@ fn known_origin(store: &SledStore, options: &Options, keys: &Keyring) -> Result<
     }
 }
 
-fn checked(store: &SledStore, index: u64) -> Result<Checked, OpenError> {
+fn checked(store: &dyn LogStore, index: u64) -> Result<Checked, OpenError> {
     let bytes = store.get(index)?.ok_or_else(|| OpenError::Chain { what: format!("entry {index} is missing") })?;
     Entry::check(&bytes).map_err(|fault| OpenError::Entry { index, fault })
 }
 
 /// The code of every verification, on the newest entries.
-fn verify_newest(store: &SledStore, count: u64) -> Result<(), OpenError> {
+fn verify_newest(store: &dyn LogStore, count: u64) -> Result<(), OpenError> {
     let from = store.size().saturating_sub(count);
     verify::verify_range(&LogEntries(store), from).map_err(|fault| OpenError::Chain { what: fault.to_string() })
 }
 
 /// Opens the index. One that is damaged, or was folded from another log, is thrown away: the log has everything.
-fn open_index(folder: &Path, store: &SledStore) -> Result<Index, OpenError> {
+fn open_index(folder: &Path, store: &dyn LogStore) -> Result<Index, OpenError> {
     let opened = Index::open(folder).and_then(|index| if fits(&index, store)? { Ok(Some(index)) } else { Ok(None) });
     match opened {
         Ok(Some(index)) => return Ok(index),
@@ -158,7 +185,7 @@ fn open_index(folder: &Path, store: &SledStore) -> Result<Index, OpenError> {
     Ok(Index::open(folder)?)
 }
 
-fn fits(index: &Index, store: &SledStore) -> Result<bool, IndexError> {
+fn fits(index: &Index, store: &dyn LogStore) -> Result<bool, IndexError> {
     let position = index.position();
     let Some(last) = position.size.checked_sub(1) else { return Ok(true) };
     let Some(bytes) = store.get(last)? else { return Ok(false) };

@@ -3,16 +3,23 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::index::Index;
 use crate::index::IndexError;
 use crate::index::Placed;
 use crate::ledger::HistoryKey;
 use crate::log::Checked;
 use crate::log::Entry;
+use crate::log::EntryFault;
+use crate::log::Leaf;
+use crate::log::LeafHash;
+use crate::log::Malformed;
 use crate::log::OPEN_PAYLOAD_BIT;
 use crate::service::KeyVault;
 use crate::store::LogStore;
 use crate::store::StoreError;
+use crate::store::runs::Position;
 use crate::verify::Entries;
 use crate::verify::Unreadable;
 
@@ -66,13 +73,14 @@ impl Reader {
     ///
     /// It is not what was recorded, or cannot be read.
     pub fn entry(&self, index: u64) -> Result<Option<EntryRead>, IndexError> {
-        if index >= self.size() {
+        let position = self.index.position();
+        if index >= position.size {
             return Ok(None);
         }
-        match self.store.get(index)? {
-            None => Ok(None),
-            Some(bytes) => self.checked(index, &bytes).map(Some),
-        }
+        let (bytes, next) = self.store.get_with_next(index)?.ok_or_else(|| missing(index))?;
+        let read = self.checked(index, &bytes)?;
+        self.confirm(index, read.checked.leaf_hash, next.as_ref(), position)?;
+        Ok(Some(read))
     }
 
     /// Entries from one on, of about so many bytes; none at the end.
@@ -81,12 +89,24 @@ impl Reader {
     ///
     /// One is not what was recorded, or cannot be read.
     pub fn entries(&self, from: u64, end: u64, bytes_max: usize) -> Result<Vec<EntryRead>, IndexError> {
-        let end = end.min(self.size());
+        let position = self.index.position();
+        let end = end.min(position.size);
         if from >= end {
             return Ok(Vec::new());
         }
-        let read = self.store.read(from, bytes_max)?;
-        read.iter().take_while(|(index, _)| *index < end).map(|(index, bytes)| self.checked(*index, bytes)).collect()
+        let mut stored = self.store.read(from, bytes_max)?;
+        stored.truncate(stored.partition_point(|(index, _)| *index < end));
+        let read = stored.iter().map(|(index, bytes)| self.checked(*index, bytes)).collect::<Result<Vec<_>, _>>()?;
+        let last = read.last().ok_or_else(|| missing(from))?.checked.leaf.index;
+        for (pair, (_, bytes)) in read.windows(2).zip(&stored[1..]) {
+            let [one, next] = [&pair[0].checked, &pair[1].checked];
+            if next.leaf.previous != one.leaf_hash {
+                self.confirm(one.leaf.index, one.leaf_hash, Some(bytes), position)?;
+            }
+        }
+        let after = if last + 1 < position.size { self.store.get(last + 1).ok().flatten() } else { None };
+        self.confirm(last, read[read.len() - 1].checked.leaf_hash, after.as_ref(), position)?;
+        Ok(read)
     }
 
     /// Places in a history.
@@ -123,12 +143,43 @@ impl Reader {
         Ok(low.checked_sub(1))
     }
 
-    fn checked(&self, index: u64, bytes: &bytes::Bytes) -> Result<EntryRead, IndexError> {
+    /// What a leaf says of its own entry is committed to by the entry after it, and of the last one by the head.
+    ///
+    /// # Errors
+    ///
+    /// Entry `index` has another leaf than was recorded. Where it is the next one, that is told when that is read.
+    fn confirm(
+        &self,
+        index: u64,
+        leaf_hash: LeafHash,
+        next: Option<&Bytes>,
+        position: Position,
+    ) -> Result<(), IndexError> {
+        let changed = || {
+            let expected = "the leaf that what follows commits to";
+            leaf_fault(index, 0, expected, "another".to_owned())
+        };
+        if index + 1 >= position.size {
+            return if leaf_hash.0 == position.leaf_hash { Ok(()) } else { Err(changed()) };
+        }
+        let Some((next_hash, next)) = next.and_then(leaf_of).filter(|(_, leaf)| leaf.index == index + 1) else {
+            return Ok(());
+        };
+        if next.previous == leaf_hash {
+            return Ok(());
+        }
+        // One of the two was changed; if what follows the next one confirms it, it is this one.
+        let after_next = self.store.get(index + 2).ok().flatten();
+        match self.confirm(index + 1, next_hash, after_next.as_ref(), position) {
+            Ok(()) => Err(changed()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn checked(&self, index: u64, bytes: &Bytes) -> Result<EntryRead, IndexError> {
         let checked = Entry::check(bytes).map_err(|fault| IndexError::Entry { index, fault })?;
         if checked.leaf.index != index {
-            let found = checked.leaf.index.to_string();
-            let fault = crate::log::Malformed { offset: 5, expected: "its own index", found };
-            return Err(IndexError::Entry { index, fault: crate::log::EntryFault::Leaf(fault) });
+            return Err(leaf_fault(index, 5, "its own index", checked.leaf.index.to_string()));
         }
         let parts = checked.entry.parts.len();
         let mut read = EntryRead { checked, open_erased_by: None, parts_erased_by: vec![None; parts] };
@@ -148,6 +199,23 @@ impl Reader {
     }
 }
 
+fn leaf_fault(index: u64, offset: usize, expected: &'static str, found: String) -> IndexError {
+    IndexError::Entry { index, fault: EntryFault::Leaf(Malformed { offset, expected, found }) }
+}
+
+/// An entry that the index knows is not there.
+fn missing(index: u64) -> IndexError {
+    let what = "the entry is missing".to_owned();
+    IndexError::Store(StoreError::Damaged { volume: 0, at: Some(index), what })
+}
+
+/// The leaf of a stored entry and its hash; `None` where there is none to be read.
+fn leaf_of(bytes: &Bytes) -> Option<(LeafHash, Leaf)> {
+    let (len, rest) = bytes.split_first_chunk()?;
+    let leaf = rest.get(..usize::from(u16::from_be_bytes(*len)))?;
+    Some((LeafHash::of(leaf), Leaf::decode(leaf).ok()?))
+}
+
 /// A store, as a verifier reads it.
 #[derive(Debug)]
 pub struct LogEntries<'a>(pub &'a dyn LogStore);
@@ -157,7 +225,7 @@ impl Entries for LogEntries<'_> {
         self.0.size()
     }
 
-    fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, bytes::Bytes)>, Unreadable> {
+    fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Unreadable> {
         let unreadable = |error: StoreError| Unreadable {
             damaged: matches!(error, StoreError::Damaged { .. } | StoreError::MissingVolume { .. }),
             what: error.to_string(),

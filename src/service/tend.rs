@@ -7,15 +7,26 @@ use std::thread;
 use std::time::Duration;
 
 use crate::index::Index;
+use crate::sequencer::Stopper;
 use crate::store::LogStore;
 use crate::store::SledStore;
 use crate::store::StoreError;
+use crate::store::background_panics;
 
 /// How long the guard may lag behind what is acknowledged.
 const GUARD_EVERY: Duration = Duration::from_millis(500);
 
 /// How often rows and volumes are looked at.
 const TEND_EVERY: Duration = Duration::from_millis(20);
+
+/// How often it is looked whether sled's own threads live.
+const WATCH_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a commit that is under way may take, in looks of the watch, before nobody waits for it any longer.
+const LOOKS_UNTIL_LOST: u32 = 20;
+
+/// What the operator reads.
+pub(super) const THREAD_DIED: &str = "one of sled's own threads stopped, and what waits for it may wait for ever";
 
 /// Threads that end when it is dropped.
 #[derive(Debug)]
@@ -25,8 +36,40 @@ pub(super) struct Tending {
 }
 
 impl Tending {
-    pub(super) fn start(store: &Arc<SledStore>, index: &Arc<Index>) -> std::io::Result<Self> {
+    /// `panics` is the number of sled's threads that had died before the log was opened.
+    pub(super) fn start(
+        store: Option<&Arc<SledStore>>,
+        index: &Arc<Index>,
+        stopper: Stopper,
+        panics: u64,
+    ) -> std::io::Result<Self> {
         let mut tending = Self { stop: Vec::new(), threads: Vec::new() };
+        let (watched, mut looks) = (store.cloned(), 0);
+        // It calls nothing of sled's: that could wait for the same thread.
+        tending.spawn("watch", WATCH_EVERY, move || {
+            if background_panics() == panics {
+                return;
+            }
+            looks += 1;
+            if looks == 1 {
+                tracing::error!(why = THREAD_DIED, "nothing more is written in this run");
+                stopper.stop(THREAD_DIED);
+                if let Some(store) = &watched {
+                    store.stop_writing(THREAD_DIED);
+                }
+            } else if looks == LOOKS_UNTIL_LOST {
+                stopper.give_up(THREAD_DIED);
+            }
+        })?;
+        let flushed = Arc::clone(index);
+        tending.spawn("index", TEND_EVERY, move || {
+            if flushed.wants_flush()
+                && let Err(error) = flushed.flush()
+            {
+                tracing::error!(%error, "the index could not be written; it is folded again at the next start");
+            }
+        })?;
+        let Some(store) = store else { return Ok(tending) };
         let (guarded, indexed) = (Arc::clone(store), Arc::clone(index));
         tending.spawn("guard", GUARD_EVERY, move || {
             if guarded.guard().state().size < guarded.size()
@@ -35,14 +78,7 @@ impl Tending {
                 tracing::error!(%error, "the guard could not be written");
             }
         })?;
-        let (closed, flushed) = (Arc::clone(store), Arc::clone(index));
-        tending.spawn("index", TEND_EVERY, move || {
-            if flushed.wants_flush()
-                && let Err(error) = flushed.flush()
-            {
-                tracing::error!(%error, "the index could not be written; it is folded again at the next start");
-            }
-        })?;
+        let closed = Arc::clone(store);
         tending.spawn("volumes", GUARD_EVERY, move || {
             if let Err(error) = closed.close_finished_volumes() {
                 tracing::error!(%error, "a full volume could not be rewritten; it stays as it is");

@@ -121,7 +121,8 @@ fn copy(from: &Volume, to: &Volume, end: u64) -> Result<(), StoreError> {
     while next < end {
         let entries: Vec<EntryBytes> =
             from.read(next, end, chain::READ_BYTES)?.into_iter().map(|(_, entry)| entry).collect();
-        to.append(next, &entries).map_err(|what| StoreError::SyncFailed { what })?;
+        let written = to.append(next, &entries);
+        written.map_err(|refused| StoreError::SyncFailed { what: refused.to_string() })?;
         next += entries.len() as u64;
     }
     Ok(())

@@ -71,6 +71,16 @@ pub enum StoreError {
         /// What was found.
         what: String,
     },
+    /// Bytes of a volume cannot be had now; nothing is known against them.
+    #[error("volume {volume} cannot be read now{}: {what}", at.map(|index| format!(" at entry {index}")).unwrap_or_default())]
+    Unreadable {
+        /// Index of the volume's first entry.
+        volume: u64,
+        /// The entry that was looked for, where one was.
+        at: Option<u64>,
+        /// What the system said.
+        what: String,
+    },
     /// A volume is gone.
     #[error("volume {volume} is missing: {what}")]
     MissingVolume {
@@ -160,7 +170,7 @@ impl StoreError {
     /// What a person can do about it.
     pub const fn advice(&self) -> &'static str {
         match self {
-            Self::Io { .. } => "look at the disk and the system's log, then start again",
+            Self::Io { .. } | Self::Unreadable { .. } => "look at the disk and the system's log, then start again",
             Self::ReadOnly { .. } => {
                 "mount the file system for writing, or give the service's user the right to write there"
             }

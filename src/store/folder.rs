@@ -6,6 +6,8 @@ use std::fs::TryLockError;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::Advice;
 
@@ -15,6 +17,9 @@ use crate::store::StoreError;
 pub const FORMAT_VERSION: u32 = 1;
 
 const FORMAT_WORD: &str = "probity";
+
+/// How often a lock is tried, 5 ms apart, before somebody else is said to hold it.
+const LOCK_TRIES: u32 = 100;
 
 /// Where everything lies.
 #[derive(Clone, Debug)]
@@ -70,10 +75,19 @@ impl Folder {
             .write(true)
             .open(&path)
             .map_err(|error| StoreError::io(&path, "open the lock", &error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: self.data.clone() }),
-            Err(TryLockError::Error(error)) => Err(StoreError::io(&path, "take the lock", &error)),
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                // Whatever process is being started at this moment holds a copy of every lock of the one that starts
+                // it, until it runs a program of its own.
+                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: self.data.clone() }),
+                Err(TryLockError::Error(error)) => return Err(StoreError::io(&path, "take the lock", &error)),
+            }
         }
     }
 

@@ -4,6 +4,8 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::fmt;
+use std::io;
 use std::panic;
 use std::panic::AssertUnwindSafe;
 use std::panic::PanicHookInfo;
@@ -21,6 +23,23 @@ thread_local! {
 
 static INSTALL: Once = Once::new();
 static BACKGROUND_PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// What sled gave instead of an answer, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The bytes are not what was written, or sled stopped over them.
+    Damage(String),
+    /// The system refused, now or in an earlier write after which sled reads and writes no more of what it meant to
+    /// change. It says nothing of what is stored.
+    System(String),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Damage(what) | Self::System(what)) = self;
+        f.write_str(what)
+    }
+}
 
 /// How many of sled's own threads panicked since the process began. One is enough to stop and start again: sled
 /// keeps a fixed number of threads and does not replace them.
@@ -58,7 +77,7 @@ fn place_of(info: &PanicHookInfo<'_>) -> String {
 }
 
 /// Calls sled; `Err` says what it said.
-pub(super) fn call<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
+pub(super) fn call<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Refused> {
     install();
     let outer = SHIELDED.replace(true);
     // A tree that panicked is not used for writes again, and its pages are read afresh: no state is left half changed
@@ -67,19 +86,30 @@ pub(super) fn call<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, Strin
     SHIELDED.set(outer);
     match result {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(words_of_error(&error)),
-        Err(payload) => Err(format!("sled stopped at {}: {}", PLACE.take(), words_of_panic(&*payload))),
+        Ok(Err(error)) => Err(refused(&error)),
+        Err(payload) => {
+            Err(Refused::Damage(format!("sled stopped at {}: {}", PLACE.take(), words_of_panic(&*payload))))
+        }
     }
 }
 
-fn words_of_error(error: &sled::Error) -> String {
+fn refused(error: &sled::Error) -> Refused {
     match error {
-        sled::Error::Corruption { .. } => "sled found corrupt bytes".to_owned(),
-        sled::Error::Io(error) => format!("sled: {error}"),
-        sled::Error::Unsupported(_) => "sled: its own settings file is damaged or of another version".to_owned(),
-        sled::Error::CollectionNotFound(_) => "sled: the tree of entries is missing".to_owned(),
-        sled::Error::ReportableBug(_) => "sled: one of its threads stopped".to_owned(),
+        sled::Error::Corruption { .. } => Refused::Damage("sled found corrupt bytes".to_owned()),
+        sled::Error::Io(error) if is_of_the_system(error) => Refused::System(format!("sled: {error}")),
+        // Made by sled itself: a file that ends too early, a length that cannot be.
+        sled::Error::Io(error) => Refused::Damage(format!("sled: {error}")),
+        sled::Error::Unsupported(_) => {
+            Refused::Damage("sled: its own settings file is damaged or of another version".to_owned())
+        }
+        sled::Error::CollectionNotFound(_) => Refused::Damage("sled: the tree of entries is missing".to_owned()),
+        sled::Error::ReportableBug(_) => Refused::System("sled: one of its threads stopped".to_owned()),
     }
+}
+
+/// sled hands an error of the system on as it is the first time, and in words, with its number, every other time.
+fn is_of_the_system(error: &io::Error) -> bool {
+    error.raw_os_error().is_some() || error.to_string().contains("Os { code: ")
 }
 
 /// The first words of the message: a panic of sled can print what it was reading, so not all of it is kept.

@@ -1,5 +1,6 @@
 //! The store on sled: volumes in a row, the newest of which grows.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -41,6 +42,9 @@ pub struct SledStore {
     /// Older volumes that are open, the one used last at the end. Held while one is opened, dropped or replaced, so
     /// that no database is open twice.
     older: Mutex<Vec<Arc<Volume>>>,
+    /// Older volumes that are damaged, and how: neither opening nor mending them is tried twice in one run, since both
+    /// read the whole volume. Locked for a moment, under `older`.
+    refused: Mutex<BTreeMap<u64, StoreError>>,
     commits: AtomicU64,
     keys: AtomicU64,
     bytes: AtomicU64,
@@ -74,6 +78,7 @@ impl SledStore {
             writer: Mutex::new(()),
             shelf: RwLock::new(Shelf { firsts, newest: Arc::new(newest) }),
             older: Mutex::new(Vec::new()),
+            refused: Mutex::default(),
             commits: AtomicU64::new(0),
             keys: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -127,6 +132,12 @@ impl SledStore {
         Ok(closed)
     }
 
+    /// Lets this store write nothing more, as after a failed write, when the one that is under way may never end. What
+    /// is under way may still become durable.
+    pub fn stop_writing(&self, why: &str) {
+        self.stop(StoreError::SyncFailed { what: why.to_owned() });
+    }
+
     /// Ends cleanly. The newest volume is opened and closed once more: sled writes the snapshot that makes the next
     /// start short at open only. The guard is the caller's to write, before.
     ///
@@ -168,7 +179,7 @@ impl SledStore {
         let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
         let volume = match older.iter().position(|volume| volume.first() == first) {
             Some(place) => older.remove(place),
-            None => Arc::new(self.open_older(first, end)?),
+            None => Arc::new(self.open_older_once(first, end)?),
         };
         older.push(Arc::clone(&volume));
         // One that somebody reads in stays: it could not be opened again while he does.
@@ -177,6 +188,18 @@ impl SledStore {
             older.remove(place);
         }
         Ok(volume)
+    }
+
+    fn open_older_once(&self, first: u64, end: u64) -> Result<Volume, StoreError> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refusal) = refused.get(&first) {
+            return Err(refusal.clone());
+        }
+        self.open_older(first, end).inspect_err(|refusal| {
+            if matches!(refusal, StoreError::Damaged { .. }) {
+                refused.insert(first, refusal.clone());
+            }
+        })
     }
 
     fn open_older(&self, first: u64, end: u64) -> Result<Volume, StoreError> {
@@ -227,6 +250,27 @@ impl SledStore {
         Ok(next)
     }
 
+    /// Why entry `index` was not read, with its place where the volume as a whole was refused.
+    fn located(&self, index: u64, error: StoreError) -> StoreError {
+        match error {
+            // What sled has of this volume in memory is then partly what it could not write: only the next start can
+            // tell that from damage.
+            StoreError::Damaged { volume, at, what } if self.is_stopped_in(volume) => {
+                StoreError::Unreadable { volume, at: at.or(Some(index)), what }
+            }
+            StoreError::Damaged { volume, at: None, what } => StoreError::Damaged { volume, at: Some(index), what },
+            StoreError::Unreadable { volume, at: None, what } => {
+                StoreError::Unreadable { volume, at: Some(index), what }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether a write to this volume failed.
+    fn is_stopped_in(&self, volume: u64) -> bool {
+        self.stopped.load(Ordering::Acquire) && self.shelf().newest.first() == volume
+    }
+
     /// The first failure is the last thing that this store writes.
     fn stop(&self, error: StoreError) -> StoreError {
         self.stopped.store(true, Ordering::Release);
@@ -253,7 +297,9 @@ impl LogStore for SledStore {
         self.check_space()?;
         let size = self.size();
         let volume = self.volume_to_append(size).map_err(|error| self.stop(error))?;
-        let written = volume.append(size, entries).map_err(|what| self.stop(StoreError::SyncFailed { what }))?;
+        let written = volume
+            .append(size, entries)
+            .map_err(|refused| self.stop(StoreError::SyncFailed { what: refused.to_string() }))?;
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.keys.fetch_add(written.keys, Ordering::Relaxed);
         self.bytes.fetch_add(written.bytes, Ordering::Relaxed);
@@ -266,8 +312,19 @@ impl LogStore for SledStore {
         if index >= size {
             return Ok(None);
         }
-        let (volume, _) = self.volume_of(index, size)?;
-        volume.get(index).map(Some)
+        let read = self.volume_of(index, size).and_then(|(volume, _)| volume.get(index));
+        read.map(Some).map_err(|error| self.located(index, error))
+    }
+
+    fn get_with_next(&self, index: u64) -> Result<Option<(EntryBytes, Option<EntryBytes>)>, StoreError> {
+        let size = self.size();
+        if index >= size {
+            return Ok(None);
+        }
+        let read = self.volume_of(index, size).and_then(|(volume, _)| volume.get_with_next(index));
+        let (entry, beside) = read.map_err(|error| self.located(index, error))?;
+        let next = if index + 1 < size { beside.or_else(|| self.get(index + 1).ok().flatten()) } else { None };
+        Ok(Some((entry, next)))
     }
 
     fn read(&self, from: u64, max_bytes: usize) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
@@ -275,8 +332,8 @@ impl LogStore for SledStore {
         if from >= size {
             return Ok(Vec::new());
         }
-        let (volume, end) = self.volume_of(from, size)?;
-        volume.read(from, end, max_bytes.max(1))
+        let read = self.volume_of(from, size).and_then(|(volume, end)| volume.read(from, end, max_bytes.max(1)));
+        read.map_err(|error| self.located(from, error))
     }
 
     fn stats(&self) -> StoreStats {

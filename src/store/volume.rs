@@ -16,6 +16,7 @@ use crate::store::folder;
 use crate::store::frame;
 use crate::store::frame::Frame;
 use crate::store::shield;
+use crate::store::shield::Refused;
 
 const TREE: &str = "log";
 
@@ -62,7 +63,7 @@ impl Volume {
             db.flush()?;
             Ok(Handle { db, tree })
         });
-        let sled = made.map_err(|what| StoreError::SyncFailed { what })?;
+        let sled = made.map_err(|refused| StoreError::SyncFailed { what: refused.to_string() })?;
         sync_folder(path)?;
         Self::with(sled, path, first, panics_when_opened)
     }
@@ -81,7 +82,7 @@ impl Volume {
             Err(error) => return Err(StoreError::io(&db_path, "look at a volume", &error)),
         }
         let panics_when_opened = shield::background_panics();
-        let sled = open_patiently(path, cache_bytes, purpose).map_err(|what| damaged(&what))?;
+        let sled = open_patiently(path, cache_bytes, purpose).map_err(|refused| error_of(refused, first, None))?;
         Self::with(sled, path, first, panics_when_opened)
     }
 
@@ -126,7 +127,7 @@ impl Volume {
     }
 
     /// Appends entries from index `first` on: one batch, one sync.
-    pub(super) fn append(&self, first: u64, entries: &[EntryBytes]) -> Result<Written, String> {
+    pub(super) fn append(&self, first: u64, entries: &[EntryBytes]) -> Result<Written, Refused> {
         let mut batch = sled::Batch::default();
         let mut written = Written::default();
         let mut only = None;
@@ -153,16 +154,23 @@ impl Volume {
 
     /// Entry `index`, which is below the end of the volume.
     pub(super) fn get(&self, index: u64) -> Result<EntryBytes, StoreError> {
+        self.get_with_next(index).map(|(entry, _)| entry)
+    }
+
+    /// Entry `index`, which is below the end of the volume, and the next where it lies in the same value.
+    pub(super) fn get_with_next(&self, index: u64) -> Result<(EntryBytes, Option<EntryBytes>), StoreError> {
         let missing = || self.damaged(index, "the entry is missing");
         let (first, part, value) = self.last_at_or_before(index)?.ok_or_else(missing)?;
         if part > 0 {
-            return if first == index { self.join(first) } else { Err(missing()) };
+            return if first == index { Ok((self.join(first)?, None)) } else { Err(missing()) };
         }
         match frame::parse(&value) {
             Ok(Frame::Whole(ranges)) => {
                 let place = usize::try_from(index - first).map_err(|_| missing())?;
                 let range = ranges.get(place).cloned().ok_or_else(missing)?;
-                Ok(Bytes::from_owner(value).slice(range))
+                let value = Bytes::from_owner(value);
+                let next = ranges.get(place + 1).cloned().map(|range| value.slice(range));
+                Ok((value.slice(range), next))
             }
             Ok(Frame::Begun(_)) => Err(self.damaged(first, "the last parts of an entry are missing")),
             Err(what) => Err(self.damaged(first, what)),
@@ -179,7 +187,7 @@ impl Volume {
         let mut next = start;
         let mut bytes = 0;
         while next < end && bytes < max_bytes {
-            let found = shield::call(|| frames.next().transpose()).map_err(|what| self.damaged(next, &what))?;
+            let found = shield::call(|| frames.next().transpose()).map_err(|refused| self.refused(next, refused))?;
             let Some((key, value)) = found else { return Err(self.damaged(next, "the entry is missing")) };
             if frame::parse_key(&key) != Some((next, 0)) {
                 return Err(self.damaged(next, "the entry is missing"));
@@ -195,7 +203,7 @@ impl Volume {
                     keep(next, self.join(next)?);
                     let skip = usize::from(frame::further_parts(len));
                     shield::call(|| frames.by_ref().take(skip).try_for_each(|part| part.map(drop)))
-                        .map_err(|what| self.damaged(next, &what))?;
+                        .map_err(|refused| self.refused(next, refused))?;
                     next += 1;
                 }
                 Frame::Whole(ranges) => {
@@ -217,7 +225,7 @@ impl Volume {
     fn last_at_or_before(&self, index: u64) -> Result<Option<(u64, u16, sled::IVec)>, StoreError> {
         let tree = &self.sled().tree;
         let found = shield::call(|| tree.range(..=frame::key(index, u16::MAX)).next_back().transpose())
-            .map_err(|what| self.damaged(index, &what))?;
+            .map_err(|refused| self.refused(index, refused))?;
         let Some((key, value)) = found else { return Ok(None) };
         match frame::parse_key(&key) {
             Some((first, part)) => Ok(Some((first, part, value))),
@@ -230,7 +238,7 @@ impl Volume {
         let tree = &self.sled().tree;
         let parts: Vec<(sled::IVec, sled::IVec)> =
             shield::call(|| tree.range(frame::key(first, 0)..=frame::key(first, u16::MAX)).collect())
-                .map_err(|what| self.damaged(first, &what))?;
+                .map_err(|refused| self.refused(first, refused))?;
         let numbered = (0u16..).zip(&parts).all(|(part, (key, _))| frame::parse_key(key) == Some((first, part)));
         let len = match parts.first().map(|(_, value)| frame::parse(value)) {
             Some(Ok(Frame::Begun(len))) if numbered => len,
@@ -240,8 +248,11 @@ impl Volume {
     }
 
     fn damaged(&self, at: u64, what: &str) -> StoreError {
-        let at = (at != u64::MAX).then_some(at);
-        StoreError::Damaged { volume: self.first, at, what: what.to_owned() }
+        self.refused(at, Refused::Damage(what.to_owned()))
+    }
+
+    fn refused(&self, at: u64, refused: Refused) -> StoreError {
+        error_of(refused, self.first, (at != u64::MAX).then_some(at))
     }
 
     fn sled(&self) -> &Handle {
@@ -262,6 +273,13 @@ impl fmt::Debug for Volume {
     }
 }
 
+fn error_of(refused: Refused, volume: u64, at: Option<u64>) -> StoreError {
+    match refused {
+        Refused::Damage(what) => StoreError::Damaged { volume, at, what },
+        Refused::System(what) => StoreError::Unreadable { volume, at, what },
+    }
+}
+
 fn config(path: &Path, cache_bytes: u64, purpose: Purpose) -> sled::Config {
     let config = sled::Config::new().path(path).cache_capacity(cache_bytes);
     match purpose {
@@ -273,7 +291,7 @@ fn config(path: &Path, cache_bytes: u64, purpose: Purpose) -> sled::Config {
 
 /// Opens a database. sled's threads can hold the lock of one that was just dropped for a moment longer; no other
 /// process can, since the data folder has a lock of its own.
-fn open_patiently(path: &Path, cache_bytes: u64, purpose: Purpose) -> Result<Handle, String> {
+fn open_patiently(path: &Path, cache_bytes: u64, purpose: Purpose) -> Result<Handle, Refused> {
     let mut tries = 0;
     loop {
         let config = config(path, cache_bytes, purpose);
@@ -286,7 +304,7 @@ fn open_patiently(path: &Path, cache_bytes: u64, purpose: Purpose) -> Result<Han
             Ok(Handle { db, tree })
         });
         match opened {
-            Err(what) if what.contains("could not acquire lock") && tries < 2000 => {
+            Err(refused) if refused.to_string().contains("could not acquire lock") && tries < 2000 => {
                 tries += 1;
                 thread::sleep(Duration::from_millis(2));
             }

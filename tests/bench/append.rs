@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use probity::store::LogStore;
-
 use crate::Failure;
 use crate::Plan;
 use crate::baseline;

@@ -5,6 +5,7 @@ mod clock;
 mod command;
 mod events;
 mod failing;
+mod flipped;
 mod reads;
 mod records;
 mod requests;

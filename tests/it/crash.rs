@@ -4,6 +4,7 @@
 //! `PROBITY_CRASH_ROUNDS=200` runs the long form.
 #![expect(clippy::print_stdout, reason = "seeds and counts of a run that failed")]
 
+mod export;
 pub(crate) mod load;
 
 use std::os::unix::process::ExitStatusExt as _;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::crash::export::Exports;
 use crate::crash::load::Load;
 use crate::service;
 use crate::service::Served;
@@ -51,11 +53,22 @@ enum End {
     KilledAtStop { acknowledged: u64, micros: u64 },
     /// By itself, when it passes a point for the n-th time; it is told to stop after so many acknowledgements.
     At { point: &'static str, times: u64, acknowledged: u64 },
+    /// `kill -9`, after an export ended at its own point: from the service under load, or from the folder that was
+    /// left behind.
+    Exporting { point: &'static str, times: u64, from_service: bool },
 }
 
 fn random_end(random: u64) -> End {
     let (acknowledged, micros) = (mix(random) % 300, mix(mix(random)) % 20_000);
-    match random % 8 {
+    match random % 9 {
+        8 => {
+            let (point, times) = export::POINTS[usize::try_from(mix(random ^ 1) % 4).unwrap()];
+            End::Exporting {
+                point,
+                times: 1 + mix(random ^ 2) % times,
+                from_service: mix(random ^ 3).is_multiple_of(2),
+            }
+        }
         0 => End::KilledAtStart { micros: micros * 20 },
         1 => End::KilledAtStop { acknowledged, micros: micros * 5 },
         2 | 3 => {
@@ -68,28 +81,35 @@ fn random_end(random: u64) -> End {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_any_moment_loses_nothing_that_was_acknowledged() {
-    let seed = std::env::var("PROBITY_CRASH_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());
+    let seed: u64 = std::env::var("PROBITY_CRASH_SEED").ok().map_or_else(rand::random, |seed| seed.parse().unwrap());
     println!("PROBITY_CRASH_SEED={seed}");
     let rounds = std::env::var("PROBITY_CRASH_ROUNDS").ok().map_or(12, |rounds| rounds.parse().unwrap());
     let named =
         POINTS.iter().map(|&(point, times, acknowledged)| End::At { point, times: 1 + seed % times, acknowledged });
-    let ends = named.chain((0..rounds).map(|round| random_end(mix(seed ^ round))));
+    let exporting = (0u64..).zip(export::POINTS).map(|(number, (point, times))| End::Exporting {
+        point,
+        times: 1 + seed % times,
+        from_service: (seed ^ number).is_multiple_of(2),
+    });
+    let ends = named.chain(exporting).chain((0..rounds).map(|round| random_end(mix(seed ^ round))));
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
     // Numbers of requests begin anywhere, so that ids differ from run to run.
     let mut load = Load::new(mix(seed) >> 3);
+    let mut exports = Exports::to(folder.path().join("out"));
     for (round, end) in ends.enumerate() {
-        once(&data, &mut load, end).await;
+        once(&data, &mut load, &mut exports, end).await;
         println!("round {round}, {end:?}: {} acknowledged, {} sent", load.acknowledged(), load.sent());
     }
     let served = Served::start(&data);
     load.repeat_all(&served.url).await.unwrap();
     load.compare_with_log(&served.url).await;
+    exports.complete(&["--from", &served.url]);
     served.stop();
     service::verify(&data);
 }
 
-async fn once(data: &Path, load: &mut Load, end: End) {
+async fn once(data: &Path, load: &mut Load, exports: &mut Exports, end: End) {
     let said = service::said(data);
     let mut command = serve(data);
     command.env("PROBITY_VOLUME_BYTES", VOLUME_BYTES);
@@ -139,6 +159,21 @@ async fn once(data: &Path, load: &mut Load, end: End) {
             let status = tokio::task::spawn_blocking(|| served.wait()).await.unwrap();
             load.end(running).await;
             assert_eq!(status.signal(), Some(ABORTED), "{end:?} was not passed");
+        }
+        End::Exporting { point, times, from_service } => {
+            let (url, data) = (served.url.clone(), data.to_str().unwrap());
+            tokio::task::block_in_place(|| exports.begin(&["--from", &url]));
+            let running = load.start(&url);
+            running.acknowledged(10).await;
+            if from_service {
+                tokio::task::block_in_place(|| exports.abort_at(&["--from", &url], point, times));
+            }
+            served.kill();
+            load.end(running).await;
+            if !from_service {
+                tokio::task::block_in_place(|| exports.abort_at(&["--data", data], point, times));
+            }
+            tokio::task::block_in_place(|| exports.check(point));
         }
         End::KilledAtStart { .. } => {}
     }

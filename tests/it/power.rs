@@ -1,6 +1,9 @@
 //! Power loss under the real service: a file system in a loop image is shut down under it without flushing its
 //! journal, mounted again, and everything acknowledged must be there. Needs root, loop devices and python3; skipped
 //! loudly elsewhere.
+//!
+//! `PROBITY_POWER_ROUNDS=30` runs the long form; with `PROBITY_POWER_YOUNG=1` every round begins with a fresh file system
+//! and a log that was never opened before, with `PROBITY_POWER_LARGE=1` every commit has 4 MiB.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "seeds and counts of a run, and what was skipped")]
 
 use std::fs;
@@ -11,6 +14,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use prost::Message as _;
 use tempfile::TempDir;
@@ -23,7 +27,11 @@ use crate::service::story;
 use crate::service::story::LARGE;
 use crate::service::story::mix;
 
+/// Rounds where nobody asks for more.
 const ROUNDS: u64 = 2;
+
+/// The longest time between the first acknowledgement and the loss.
+const WINDOW_MS: u64 = 1200;
 
 /// EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH: what is only in the page cache or the open transaction is gone.
 const SHUT_DOWN: &str = "import fcntl, os, struct, sys
@@ -45,7 +53,7 @@ impl Disk {
     /// Makes one; `None` where this machine has not what it takes.
     fn new(folder: &Path) -> Option<Self> {
         let (image, mount) = (folder.join("image"), folder.join("mount"));
-        File::create(&image).unwrap().set_len(1 << 30).unwrap();
+        File::create(&image).unwrap().set_len(4 << 30).unwrap();
         fs::create_dir(&mount).unwrap();
         let tools = good(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image))
             && good(Command::new("python3").args(["-c", "import fcntl"]));
@@ -88,29 +96,46 @@ impl Drop for Disk {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_power_loss_takes_nothing_that_was_acknowledged() {
-    let folder = TempDir::new().unwrap();
-    let Some(mut disk) = Disk::new(folder.path()) else {
-        eprintln!("SKIPPED: a power loss needs root, loop devices, mkfs.ext4 and python3");
-        return;
-    };
+    let set = |key| std::env::var_os(key).is_some();
+    let rounds = std::env::var("PROBITY_POWER_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    let (young, large) = (set("PROBITY_POWER_YOUNG"), set("PROBITY_POWER_LARGE"));
     let seed: u64 = rand::random();
     println!("seed {seed}");
+    let (disks, losses) = if young { (rounds, 1) } else { (1, rounds) };
+    for number in 0..disks {
+        let folder = TempDir::new().unwrap();
+        let Some(disk) = Disk::new(folder.path()) else {
+            eprintln!("SKIPPED: a power loss needs root, loop devices, mkfs.ext4 and python3");
+            return;
+        };
+        let first = if large { LARGE } else { 0 } | (mix(seed ^ number) >> 3);
+        lose(disk, losses, first, &folder.path().join("said")).await;
+    }
+}
+
+/// Loses power so often under a service that takes requests of numbers from `first` on, each time some time after the
+/// first acknowledgement of the round.
+async fn lose(mut disk: Disk, losses: u64, first: u64, said: &Path) {
     let data = disk.mount.join("data");
-    let said = folder.path().join("said");
-    let mut load = Load::on_a_failing_disk(mix(seed) >> 3, Box::new(|_, _| ()));
-    for round in 0..ROUNDS {
-        let served = Served::try_start(&mut service::serve(&data), &said).unwrap();
+    let mut load = Load::on_a_failing_disk(first, Box::new(|_, _| ()));
+    for round in 0..losses {
+        let served = Served::try_start(&mut service::serve(&data), said).unwrap();
         load.repeat(&served.url).await.unwrap();
+        let before = load.acknowledged();
         let running = load.start(&served.url);
-        running.acknowledged(50 + mix(seed ^ round) % 200).await;
+        running.acknowledged(1).await;
+        // A random moment, which nothing that could be waited for marks.
+        tokio::time::sleep(Duration::from_millis(mix(first ^ round) % WINDOW_MS)).await;
         disk.lose_power();
         served.kill();
         load.end(running).await;
         disk.detach();
         assert!(disk.attach());
-        println!("round {round}: {} acknowledged, {} sent", load.acknowledged(), load.sent());
+        let now = load.acknowledged() - before;
+        println!("round {round}: {now} acknowledged, {} in all, {} sent", load.acknowledged(), load.sent());
+        assert!(now > 0, "nothing was at stake");
     }
-    let served = Served::try_start(&mut service::serve(&data), &said).unwrap();
+    let served = Served::try_start(&mut service::serve(&data), said).unwrap();
     load.repeat_all(&served.url).await.unwrap();
     load.compare_with_log(&served.url).await;
     served.stop();

@@ -28,12 +28,13 @@ pub(crate) struct LogSource<'a> {
 }
 
 impl<'a> LogSource<'a> {
-    /// Reads every leaf. Streams are known up to a position, erasures up to the end.
+    /// Reads every leaf. Streams are known up to a position, erasures up to the end. `progress` is told the entries
+    /// read so far, of all that there are.
     ///
     /// # Errors
     ///
     /// The log cannot be read, or an entry is damaged.
-    pub(crate) fn read(entries: &'a dyn Entries, position: u64) -> Result<Self, Failed> {
+    pub(crate) fn read(entries: &'a dyn Entries, position: u64, mut progress: impl FnMut(u64)) -> Result<Self, Failed> {
         let mut source = Self { entries, places: Vec::new(), erasures: BTreeMap::new() };
         let (mut next, size) = (0, entries.size());
         while next < size {
@@ -47,6 +48,7 @@ impl<'a> LogSource<'a> {
                 }
                 next = index + 1;
             }
+            progress(next);
         }
         source.places.sort_unstable();
         Ok(source)

@@ -255,8 +255,11 @@ fn again(entries: &EntriesFile, manifest: &Manifest, findings: &mut Findings) {
     if manifest.tables_version != TABLES_VERSION {
         return;
     }
+    let leaves = progress::bar(entries.size(), "reading leaves", "entries");
+    let source = LogSource::read(entries, manifest.position, |done| leaves.set_position(done));
+    leaves.finish_and_clear();
     let bar = progress::bar(entries.size(), "exporting again", "entries");
-    let exported = LogSource::read(entries, manifest.position).and_then(|source| {
+    let exported = source.and_then(|source| {
         let advance = |done, _| bar.set_position(done);
         export::write(&source, &wanted(manifest), &mut Nowhere, advance).map_err(Failed::from)
     });

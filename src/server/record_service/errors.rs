@@ -3,7 +3,9 @@
 use tonic::Status;
 
 use crate::server::errors::Reason;
+use crate::server::errors::damaged;
 use crate::server::errors::field_invalid;
+use crate::server::errors::unavailable;
 use crate::views::ReadError;
 
 /// Why there is no answer.
@@ -23,6 +25,8 @@ pub(super) enum Refusal {
     AnswerTooLarge { found: usize, max: usize },
     /// What is stored is not what was recorded.
     EntryDamaged { position: u64 },
+    /// An entry cannot be had now; nothing is known against it.
+    EntryUnavailable { position: u64 },
     /// The views or the store do not answer.
     Unreadable,
 }
@@ -48,10 +52,8 @@ impl From<Refusal> for Status {
                 "the answer is too large: ask without opening, or read the timeline",
                 &[("found", found.to_string()), ("max", max.to_string())],
             ),
-            Refusal::EntryDamaged { position } => Reason::EntryDamaged.status(
-                format!("entry {position} as stored is not what was recorded; nothing of it is answered"),
-                &[("position", position.to_string())],
-            ),
+            Refusal::EntryDamaged { position } => damaged(position),
+            Refusal::EntryUnavailable { position } => unavailable(position),
             Refusal::Unreadable => Reason::StoreUnreadable.status("the views or the store cannot be read", &[]),
         }
     }
@@ -63,6 +65,10 @@ impl From<ReadError> for Refusal {
             ReadError::Damaged { index, reason } => {
                 tracing::error!(index, reason, "a stored entry is damaged");
                 Self::EntryDamaged { position: index }
+            }
+            ReadError::Unreadable { index, reason } => {
+                tracing::error!(index, reason, "an entry could not be read");
+                Self::EntryUnavailable { position: index }
             }
             ReadError::Unavailable { reason } => {
                 tracing::error!(reason, "a history could not be read");

@@ -1,6 +1,7 @@
 //! A service that cannot do what is asked, though nothing is wrong with the request.
 #![expect(clippy::print_stdout, reason = "seeds and counts of a run that failed")]
 
+use std::os::unix::fs::FileExt as _;
 use std::process::Command;
 
 use futures_util::future::join_all;
@@ -129,19 +130,23 @@ async fn a_failed_write_stops_writing_for_ever() {
     refusal::check("the failed write again", &unknown, Reason::WritingStopped, "", "");
     assert!(unknown.message().contains("an earlier one of its id may have"), "{unknown:?}");
     // What was acknowledged, and nothing after it, is the log. sled reads no page again that it meant to write in the
-    // failed commit, so that a read of its neighbours may find nothing; it never finds something else.
+    // failed commit, so that its neighbours may be out of reach until the next start; they are not told as damaged.
     let last = acknowledged.last().unwrap();
     let end = last.first_position + u64::from(last.count) - 1;
     assert_eq!(head(&mut ledger).await, (end, last.leaf_hash.to_vec()));
-    let mut read = 0;
+    let mut unread = Vec::new();
     for position in 0..=end {
         match ledger.get_entry(v1::GetEntryRequest { position, view: 0 }).await {
-            Ok(entry) => read += u64::from(entry.into_inner().entry.unwrap().position == position),
-            Err(status) => drop(refusal::check("an unread entry", &status, Reason::StoreUnreadable, "", "")),
+            Ok(entry) => assert_eq!(entry.into_inner().entry.unwrap().position, position),
+            Err(status) => {
+                let details = refusal::check("an unread entry", &status, Reason::EntryUnavailable, "", "");
+                assert_eq!(details.error_info().unwrap().metadata["position"], position.to_string());
+                unread.push(position);
+            }
         }
     }
-    println!("{read} of {} entries were read after the failed write", end + 1);
-    assert!(read > 0);
+    println!("of {} entries these are out of reach after the failed write: {unread:?}", end + 1);
+    assert!(unread.len() as u64 <= end);
     let past = ledger.get_entry(v1::GetEntryRequest { position: end + 1, view: 0 }).await.unwrap_err();
     refusal::check("what was not acknowledged", &past, Reason::EntryNotFound, "", "");
     served.terminate();
@@ -163,6 +168,97 @@ async fn a_failed_write_stops_writing_for_ever() {
     ledger.append(story::request(number)).await.unwrap();
     assert!(ledger.append(story::request(number)).await.unwrap().into_inner().replayed);
     served.stop();
+    service::verify(&data);
+}
+
+/// sled waits for ever for a thread of its own that died.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_thread_of_sled_stops_writing_and_keeps_nobody_waiting() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let said = service::said(&data);
+    Served::start(&data).stop();
+    let mut command = service::serve(&data);
+    command.env("PROBITY_THREAD_DIES_AT", "after-write-before-sync:3");
+    let served = Served::try_start(&mut command, &said).unwrap();
+    let mut ledger = served.ledger().await;
+    let first = tell(&mut ledger).await;
+    let second = ledger.append(story::request(2)).await.unwrap().into_inner();
+    let (sender, receiver) = mpsc::channel(2);
+    for number in [3, 4] {
+        sender.send(v1::AppendStreamRequest { append: Some(story::request(number)) }).await.unwrap();
+    }
+    let mut answers = ledger.append_stream(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    for number in [3, 4] {
+        let lost = service::result(answers.message().await.unwrap().unwrap()).unwrap_err();
+        refusal::check(&format!("request {number} waits"), &lost, Reason::CommitOutcomeUnknown, "", "");
+    }
+    let stopped = ledger.append(story::request(5)).await.unwrap_err();
+    refusal::check("after a thread died", &stopped, Reason::WritingStopped, "", "");
+    let end = second.first_position + u64::from(second.count) - 1;
+    assert_eq!(head(&mut ledger).await, (end, second.leaf_hash.to_vec()));
+    for position in 0..=end {
+        ledger.get_entry(v1::GetEntryRequest { position, view: 0 }).await.unwrap();
+    }
+    served.terminate();
+    assert!(served.wait().success(), "it ends, though what it waited for never does");
+    let (status, _, words) = service::run(&mut service::serve(&data));
+    assert_eq!(status, Some(2), "{words}");
+    assert!(words.contains("--accept-after-sync-error"), "{words}");
+    let served = Served::try_start(service::serve(&data).arg("--accept-after-sync-error"), &said).unwrap();
+    let mut ledger = served.ledger().await;
+    for (number, receipt) in [(1, first), (2, second)] {
+        let again = ledger.append(story::request(number)).await.unwrap().into_inner();
+        assert_eq!(v1::AppendResponse { replayed: false, content_checked: 0, ..again }, receipt);
+    }
+    for number in 3..6 {
+        ledger.append(story::request(number)).await.unwrap();
+    }
+    served.stop();
+    service::verify(&data);
+}
+
+/// The disk gives other bytes than were written, under the running service.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_sled_finds_is_told_as_damage() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let clock = Settable::at(1_800_000_000_000);
+    let here = Here::open(&data, &clock, |_| ()).await;
+    let mut ledger = here.ledger().await;
+    tell(&mut ledger).await;
+    let last = ledger.append(story::request(LARGE)).await.unwrap().into_inner();
+    let end = last.first_position + u64::from(last.count) - 1;
+    here.stop().await;
+    // Opened anew, it has read the ends of the log and nothing else of it.
+    let here = Here::open(&data, &clock, |options| options.verify_newest = 1).await;
+    let mut ledger = here.ledger().await;
+    let db = data.join("ledger").join(format!("{:020}", 0)).join("db");
+    let whole = std::fs::read(&db).unwrap();
+    let turned: Vec<u8> = (0..).zip(&whole).map(|(at, byte)| byte ^ u8::from(at % 512 == 300)).collect();
+    std::fs::OpenOptions::new().write(true).open(&db).unwrap().write_all_at(&turned, 0).unwrap();
+    let mut damaged = 0;
+    for position in 0..=end {
+        match ledger.get_entry(v1::GetEntryRequest { position, view: 0 }).await {
+            Ok(entry) => assert_eq!(entry.into_inner().entry.unwrap().position, position),
+            Err(status) => {
+                let details = refusal::check("a damaged page", &status, Reason::EntryDamaged, "", "");
+                assert_eq!(details.error_info().unwrap().metadata["position"], position.to_string());
+                damaged += 1;
+            }
+        }
+    }
+    assert!(damaged > end / 2, "{damaged} of {}", end + 1);
+    let mut all = ledger.read_entries(v1::ReadEntriesRequest::default()).await.unwrap().into_inner();
+    let ended = loop {
+        match all.message().await {
+            Ok(message) => assert!(message.is_some(), "a read passed over damage"),
+            Err(status) => break status,
+        }
+    };
+    refusal::check("damage in a row", &ended, Reason::EntryDamaged, "", "");
+    std::fs::OpenOptions::new().write(true).open(&db).unwrap().write_all_at(&whole, 0).unwrap();
+    here.stop().await;
     service::verify(&data);
 }
 
@@ -194,6 +290,8 @@ async fn an_entry_that_was_changed_is_never_served() {
         }
     };
     refusal::check("a changed entry in a row", &ended, Reason::EntryDamaged, "", "");
+    let again = ledger.append(story::request(1)).await.unwrap_err();
+    refusal::check("a repeated request that cannot be compared", &again, Reason::StoreUnreadable, "", "");
     here.stop().await;
     let (status, printed, _) = service::run(service::probity(["verify", "--data"]).arg(&data));
     assert_eq!(status, Some(1), "{printed}");

@@ -76,7 +76,9 @@ impl Load {
 
     /// The same against a disk that fails: the service may see it, and say so.
     pub(crate) fn on_a_failing_disk(first: u64, witness: Witness) -> Self {
-        Self::with(first, &[Reason::CommitOutcomeUnknown, Reason::WritingStopped], witness)
+        // Keys and index may be what it fails to read first.
+        const SEEN: &[Reason] = &[Reason::CommitOutcomeUnknown, Reason::WritingStopped, Reason::StoreUnreadable];
+        Self::with(first, SEEN, witness)
     }
 
     fn with(first: u64, ends: &'static [Reason], witness: Witness) -> Self {
