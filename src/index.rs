@@ -12,6 +12,7 @@ mod rebuild;
 mod row;
 
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -47,9 +48,13 @@ const ENTRIES_IN_MEMORY: u64 = 65_536;
 /// The writer waits when there are this many, and the run before is still being written.
 const ENTRIES_IN_MEMORY_MAX: u64 = 4 * ENTRIES_IN_MEMORY;
 
+/// What sled keeps of the runs. Rows of objects, which are asked for at random, are kept apart.
+const SLED_CACHE_BYTES: u64 = 64 << 20;
+
 /// The derived index of one log.
 #[derive(Debug)]
 pub struct Index {
+    folder: PathBuf,
     db: sled::Db,
     /// The table that answers, and its generation. Guards which one that is.
     live: RwLock<(u64, Arc<Table>)>,
@@ -113,6 +118,7 @@ impl Index {
         let table = Table::open(&db, slot(generation), row::PREFIX_BYTES, row::version())?;
         let position = table.position();
         Ok(Self {
+            folder: folder.to_owned(),
             db,
             live: RwLock::new((generation, Arc::new(table))),
             recent: RwLock::new(Memory { active: Recent::default(), frozen: None, position }),
@@ -123,6 +129,22 @@ impl Index {
             flushed_lock: Mutex::default(),
             failed: AtomicBool::new(false),
         })
+    }
+
+    /// Closes it, and opens it once more: only then does sled write down where everything is, and the next start need
+    /// not read all that was written since this one.
+    ///
+    /// # Errors
+    ///
+    /// Its store failed.
+    pub fn close(self) -> Result<(), IndexError> {
+        let folder = self.folder.clone();
+        quietly(|| {
+            drop(self);
+            Ok::<_, RunsError>(())
+        })?;
+        quietly(|| open_database(&folder).map(drop))?;
+        Ok(())
     }
 
     /// How far it is folded, rows in memory included.
@@ -232,7 +254,7 @@ const HELD_FOR_AT_MOST: Duration = Duration::from_secs(5);
 fn open_database(folder: &Path) -> Result<sled::Db, RunsError> {
     let mut waited = Duration::ZERO;
     loop {
-        let config = sled::Config::new().path(folder).cache_capacity(128 << 20);
+        let config = sled::Config::new().path(folder).cache_capacity(SLED_CACHE_BYTES);
         match quietly(move || config.open()) {
             Err(RunsError::Sled(sled::Error::Io(error)))
                 if waited < HELD_FOR_AT_MOST && error.to_string().contains("could not acquire lock") =>

@@ -207,20 +207,26 @@ impl Service {
             index.flush()?;
             sled.as_ref().map_or(Ok(()), |sled| tend::write_guard(sled, &index))?;
         }
-        drop((reader, vault, index));
-        sled.map_or(Ok(()), close)
+        drop((reader, vault));
+        if let Some(index) = sole(index) {
+            index.close()?;
+        }
+        if let Some(store) = sled.and_then(sole) {
+            store.close()?;
+        }
+        Ok(())
     }
 }
 
-/// Closes the store when the last reader has let go of it: calls that were cut are dropped a moment later.
-fn close(mut store: Arc<SledStore>) -> Result<(), OpenError> {
+/// What the last reader has let go of: calls that were cut are dropped a moment later.
+fn sole<T>(mut shared: Arc<T>) -> Option<T> {
     for _ in 0..200 {
-        match Arc::try_unwrap(store) {
-            Ok(store) => return Ok(store.close()?),
-            Err(shared) => store = shared,
+        match Arc::try_unwrap(shared) {
+            Ok(sole) => return Some(sole),
+            Err(still) => shared = still,
         }
         thread::sleep(Duration::from_millis(10));
     }
     tracing::warn!("a reader still holds the log; the next start is longer, and that is all");
-    Ok(())
+    None
 }

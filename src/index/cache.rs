@@ -1,56 +1,151 @@
-//! Rows of objects that were read from runs, so that the next reader need not: the objects of the day are few, and
-//! each event asks for several.
+//! Rows of objects that were read from runs, so that the next reader need not: sled takes 25 µs for a row at a random
+//! place, and each event asks for several.
+//!
+//! The objects of the day stand decoded. Behind them stand many more as bytes, at about 50 bytes an object: a million
+//! persons with a case each are 150 MB. Both have two halves: what the older has and nobody asked for goes when the
+//! younger is full.
 
 use crate::ledger::ByDigest;
 use crate::ledger::ObjectRow;
 
-/// Objects in each of the two halves.
-const HALF: usize = 1 << 17;
+/// Decoded objects in a half.
+const DECODED: usize = 1 << 14;
 
-/// Two halves: what the older has and nobody asked for goes when the younger is full.
-#[derive(Debug, Default)]
+/// Packed objects in a half: as many as a table of 2²¹ places takes.
+const PACKED: usize = (1 << 21) / 8 * 7;
+
+/// Bytes of packed objects in a half.
+const PACKED_BYTES: usize = 40 << 20;
+
+#[derive(Debug)]
 pub(super) struct Cache {
-    younger: ByDigest<[u8; 16], ObjectRow>,
-    older: ByDigest<[u8; 16], ObjectRow>,
+    room: Room,
+    decoded: Halves<ByDigest<[u8; 16], ObjectRow>>,
+    packed: Halves<Packed>,
     /// How many runs were written.
     runs: u64,
 }
 
+/// How much a half holds.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    decoded: usize,
+    packed: usize,
+    packed_bytes: usize,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self::with(Room { decoded: DECODED, packed: PACKED, packed_bytes: PACKED_BYTES })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Halves<H> {
+    younger: H,
+    older: H,
+}
+
+impl<H> Halves<H> {
+    const fn swap(&mut self) {
+        std::mem::swap(&mut self.younger, &mut self.older);
+    }
+}
+
+/// Rows one after another, and where each begins.
+#[derive(Debug, Default)]
+struct Packed {
+    places: ByDigest<[u8; 16], u32>,
+    rows: Vec<u8>,
+}
+
+impl Packed {
+    fn get(&self, token: &[u8; 16]) -> Option<ObjectRow> {
+        let place = *self.places.get(token)?;
+        postcard::take_from_bytes(&self.rows[place as usize..]).ok().map(|(row, _)| row)
+    }
+
+    fn insert(&mut self, token: [u8; 16], row: &ObjectRow) {
+        let place = u32::try_from(self.rows.len()).expect("a half is far below 4 GiB");
+        self.rows = postcard::to_extend(row, std::mem::take(&mut self.rows)).expect("an object's row can be written");
+        self.places.insert(token, place);
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.rows.clear();
+    }
+}
+
 impl Cache {
+    fn with(room: Room) -> Self {
+        Self { room, decoded: Halves::default(), packed: Halves::default(), runs: 0 }
+    }
+
     /// The row, or how many runs were written until now.
     pub(super) fn get(&mut self, token: &[u8; 16]) -> Result<ObjectRow, u64> {
-        if let Some(row) = self.younger.get(token) {
+        if let Some(row) = self.decoded.younger.get(token) {
             return Ok(row.clone());
         }
-        let row = self.older.remove(token).ok_or(self.runs)?;
-        self.insert(*token, row.clone());
+        let row = match self.decoded.older.remove(token) {
+            Some(row) => row,
+            None => self.unpacked(token).ok_or(self.runs)?,
+        };
+        self.decode(*token, row.clone());
         Ok(row)
     }
 
     /// Keeps a row that was read from the runs when there were so many; another run may have a newer one.
     pub(super) fn keep(&mut self, token: [u8; 16], row: ObjectRow, runs: u64) {
         if runs == self.runs {
-            self.insert(token, row);
+            self.pack(token, &row);
+            self.decode(token, row);
         }
     }
 
-    /// A run was written.
+    /// A run with these rows was written.
     pub(super) fn renew<'r>(&mut self, rows: impl Iterator<Item = (&'r [u8; 16], &'r ObjectRow)>) {
         self.runs += 1;
         for (token, row) in rows {
-            for half in [&mut self.younger, &mut self.older] {
+            for half in [&mut self.decoded.younger, &mut self.decoded.older] {
                 if let Some(kept) = half.get_mut(token) {
                     *kept = row.clone();
                 }
             }
+            let in_older = self.packed.older.places.remove(token).is_some();
+            if in_older || self.packed.younger.places.contains_key(token) {
+                self.pack(*token, row);
+            }
         }
     }
 
-    fn insert(&mut self, token: [u8; 16], row: ObjectRow) {
-        if self.younger.len() >= HALF {
-            std::mem::swap(&mut self.younger, &mut self.older);
-            self.younger.clear();
+    fn unpacked(&mut self, token: &[u8; 16]) -> Option<ObjectRow> {
+        if let Some(row) = self.packed.younger.get(token) {
+            return Some(row);
         }
-        self.younger.insert(token, row);
+        let row = self.packed.older.get(token)?;
+        self.packed.older.places.remove(token);
+        self.pack(*token, &row);
+        Some(row)
+    }
+
+    fn pack(&mut self, token: [u8; 16], row: &ObjectRow) {
+        let younger = &self.packed.younger;
+        if younger.places.len() >= self.room.packed || younger.rows.len() >= self.room.packed_bytes {
+            self.packed.swap();
+            self.packed.younger.clear();
+        }
+        self.packed.younger.insert(token, row);
+    }
+
+    fn decode(&mut self, token: [u8; 16], row: ObjectRow) {
+        if self.decoded.younger.len() >= self.room.decoded {
+            self.decoded.swap();
+            self.decoded.younger.clear();
+        }
+        self.decoded.younger.insert(token, row);
     }
 }
+
+#[cfg(test)]
+mod tests;
