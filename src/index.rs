@@ -220,7 +220,7 @@ impl Index {
         let (_, table) = self.table();
         failpoint::hit("view-batch");
         quietly(|| table.add(frozen.prefixes(), position, |put| frozen.put_rows(put)))?;
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).renew(frozen.objects());
+        Cache::take_run(&self.cache, frozen.objects());
         self.recent.write().unwrap_or_else(PoisonError::into_inner).frozen = None;
         if let Some(mut spare) = Arc::into_inner(frozen) {
             spare.clear();

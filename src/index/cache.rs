@@ -1,10 +1,14 @@
-//! Rows of objects that were read from runs, so that the next reader need not: sled takes 25 µs for a row at a random
+//! Rows of objects that stand in runs, so that the next reader need not look there: sled takes 25 µs for a row at a random
 //! place, and each event asks for several.
 //!
 //! The objects of the day stand decoded. Behind them stand many more as bytes, at about 50 bytes an object: a million
 //! persons with a case each are 150 MB. Both have two halves: what the older has and nobody asked for goes when the
 //! younger is full.
 
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use crate::domain::State;
 use crate::ledger::ByDigest;
 use crate::ledger::ObjectRow;
 
@@ -16,6 +20,9 @@ const PACKED: usize = (1 << 21) / 8 * 7;
 
 /// Bytes of packed objects in a half.
 const PACKED_BYTES: usize = 40 << 20;
+
+/// Rows taken under one lock.
+const ROWS_AT_ONCE: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -82,6 +89,17 @@ impl Cache {
         Self { room, decoded: Halves::default(), packed: Halves::default(), runs: 0 }
     }
 
+    /// Takes the rows of a run that was written, a few at a time, so that nobody waits long.
+    pub(super) fn take_run<'r>(cache: &Mutex<Self>, rows: impl Iterator<Item = (&'r [u8; 16], &'r ObjectRow)>) {
+        let lock = || cache.lock().unwrap_or_else(PoisonError::into_inner);
+        lock().run_written();
+        let mut rows = rows.peekable();
+        while rows.peek().is_some() {
+            let mut cache = lock();
+            rows.by_ref().take(ROWS_AT_ONCE).for_each(|(token, row)| cache.renew(token, row));
+        }
+    }
+
     /// The row, or how many runs were written until now.
     pub(super) fn get(&mut self, token: &[u8; 16]) -> Result<ObjectRow, u64> {
         if let Some(row) = self.decoded.younger.get(token) {
@@ -103,19 +121,22 @@ impl Cache {
         }
     }
 
-    /// A run with these rows was written.
-    pub(super) fn renew<'r>(&mut self, rows: impl Iterator<Item = (&'r [u8; 16], &'r ObjectRow)>) {
+    /// A run was written. Its rows follow, before whatever else has them lets go of them.
+    pub(super) const fn run_written(&mut self) {
         self.runs += 1;
-        for (token, row) in rows {
-            for half in [&mut self.decoded.younger, &mut self.decoded.older] {
-                if let Some(kept) = half.get_mut(token) {
-                    *kept = row.clone();
-                }
+    }
+
+    /// A row of the run. Persons, bodies, cases and subjects are asked for by what comes next, and are kept.
+    pub(super) fn renew(&mut self, token: &[u8; 16], row: &ObjectRow) {
+        for half in [&mut self.decoded.younger, &mut self.decoded.older] {
+            if let Some(kept) = half.get_mut(token) {
+                *kept = row.clone();
             }
-            let in_older = self.packed.older.places.remove(token).is_some();
-            if in_older || self.packed.younger.places.contains_key(token) {
-                self.pack(*token, row);
-            }
+        }
+        let in_older = self.packed.older.places.remove(token).is_some();
+        let asked_for = matches!(row.state.as_deref(), None | Some(State::Entity(_) | State::Case(_)));
+        if in_older || asked_for || self.packed.younger.places.contains_key(token) {
+            self.pack(*token, row);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Rebuilding the index beside the live one, comparing both row by row, and promoting the new one.
 
-use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use crate::index::Identities;
@@ -55,7 +55,7 @@ impl Index {
         let fresh = quietly(|| Table::open(&self.db, slot(generation), row::PREFIX_BYTES, row::version()))?;
         quietly(|| fresh.clear())?;
         let mut side =
-            Side { table: fresh, recent: Recent::default(), cache: RefCell::default(), position: Position::START };
+            Side { table: fresh, recent: Recent::default(), cache: Mutex::default(), position: Position::START };
         let goal = self.synced_position().size;
         side.fold(store, identities, goal, |done| progress(done, goal))?;
         // From here on the live table stands still: no run is written until the new one has taken its place.
@@ -92,8 +92,7 @@ pub fn compare_with_log(
     let (generation, live) = index.table();
     let beside = quietly(|| sled::Config::new().temporary(true).open())?;
     let fresh = quietly(|| Table::open(&beside, slot(generation), row::PREFIX_BYTES, row::version()))?;
-    let mut side =
-        Side { table: fresh, recent: Recent::default(), cache: RefCell::default(), position: Position::START };
+    let mut side = Side { table: fresh, recent: Recent::default(), cache: Mutex::default(), position: Position::START };
     let position = live.position();
     side.fold(store, identities, position.size, |done| progress(done, position.size))?;
     side.flush()?;
@@ -105,7 +104,7 @@ pub fn compare_with_log(
 struct Side {
     table: Table,
     recent: Recent,
-    cache: RefCell<Cache>,
+    cache: Mutex<Cache>,
     position: Position,
 }
 
@@ -134,7 +133,7 @@ impl Side {
     fn flush(&mut self) -> Result<(), IndexError> {
         let (recent, table) = (&self.recent, &self.table);
         quietly(|| table.add(recent.prefixes(), self.position, |put| recent.put_rows(put)))?;
-        self.cache.get_mut().renew(recent.objects());
+        Cache::take_run(&self.cache, recent.objects());
         self.recent.clear();
         while quietly(|| self.table.merge_some())? {}
         Ok(())
@@ -149,14 +148,14 @@ impl Rows for Side {
         if let Some(object) = self.recent.object(&token) {
             return Ok(Some(object.clone()));
         }
-        let runs = match self.cache.borrow_mut().get(&token) {
+        let runs = match self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&token) {
             Ok(object) => return Ok(Some(object)),
             Err(runs) => runs,
         };
         let Some(bytes) = quietly(|| self.table.get(&row::prefixed(b'o', &token)))? else { return Ok(None) };
         let damaged = RunsError::Damaged { what: "an object's row cannot be read" };
         let object: ObjectRow = postcard::from_bytes(&bytes).map_err(|_| IndexError::Runs(damaged))?;
-        self.cache.borrow_mut().keep(token, object.clone(), runs);
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(token, object.clone(), runs);
         Ok(Some(object))
     }
 

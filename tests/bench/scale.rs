@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::Failure;
@@ -32,12 +33,19 @@ type Figures = Vec<(&'static str, f64)>;
 /// Grows one log to each of the sizes and measures there.
 pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     fs::create_dir_all(&plan.data)?;
-    let folder = folder(&plan.data)?;
+    let fresh = folder(&plan.data)?;
+    let folder = plan.keep.as_deref().unwrap_or(fresh.path());
     let mut columns: Vec<(u64, Figures)> = Vec::new();
     for size in &plan.sizes {
         let registered = columns.last().map_or(0, |(size, _)| respondents(*size));
-        let (mut figures, decisions) = grow(folder.path(), registered, *size)?;
-        figures.extend(measure(folder.path(), Filled { entries: *size, decisions }, plan)?);
+        let (mut figures, decisions) = match kept(folder, *size)? {
+            Some(grown) => grown,
+            None => grow(folder, registered, *size)?,
+        };
+        if plan.keep.is_some() {
+            fs::write(note(folder, *size), serde_json::to_vec(&(&figures, decisions))?)?;
+        }
+        figures.extend(measure(folder, Filled { entries: *size, decisions }, plan)?);
         columns.push((*size, figures));
     }
     say(&format!("\nHow cost grows\n\n{}\n", table(&columns)));
@@ -47,6 +55,22 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// Where it stands, beside the folder, what came of growing a log that is kept.
+fn note(folder: &Path, size: u64) -> PathBuf {
+    folder.with_extension(format!("{size}.json"))
+}
+
+/// What came of growing a log that was kept.
+fn kept(folder: &Path, size: u64) -> Result<Option<(Figures, u64)>, Failure> {
+    let Ok(bytes) = fs::read(note(folder, size)) else { return Ok(None) };
+    let (figures, decisions): (Vec<(String, f64)>, u64) = serde_json::from_slice(&bytes)?;
+    Ok(Some((GROWN.into_iter().zip(figures.into_iter().map(|(_, figure)| figure)).collect(), decisions)))
+}
+
+/// What is measured while a log grows.
+const GROWN: [&str; 4] =
+    ["appended in process, events/s", "keys written an event", "ledger, B an entry", "views, B an entry"];
 
 fn table(columns: &[(u64, Figures)]) -> String {
     let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
@@ -75,13 +99,13 @@ fn grow(folder: &Path, registered: u64, size: u64) -> Result<(Figures, u64), Fai
     let after = written(&log);
     let events = (after[0] - before[0]) as f64;
     log.close()?;
-    let figures = vec![
-        ("appended in process, events/s", events / seconds),
-        ("keys written an event", (after[1] - before[1]) as f64 / events),
-        ("ledger, B an entry", bytes_below(&folder.join("ledger"))? as f64 / after[0] as f64),
-        ("views, B an entry", bytes_below(&folder.join("views"))? as f64 / after[0] as f64),
+    let figures = [
+        events / seconds,
+        (after[1] - before[1]) as f64 / events,
+        bytes_below(&folder.join("ledger"))? as f64 / after[0] as f64,
+        bytes_below(&folder.join("views"))? as f64 / after[0] as f64,
     ];
-    Ok((figures, decisions))
+    Ok((GROWN.into_iter().zip(figures).collect(), decisions))
 }
 
 /// Start, memory, appends and queries of the service on the log.

@@ -81,6 +81,9 @@ struct Arguments {
     /// Entries of the small and of the large log of `scale`.
     #[arg(long, value_delimiter = ',', default_value = "100000,10000000")]
     sizes: Vec<u64>,
+    /// Keep the logs of `scale` in this folder, or measure those that were kept there.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
     /// Only contenders whose name contains one of these.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -109,6 +112,7 @@ struct Plan {
     warm_up: Duration,
     entries: u64,
     sizes: Vec<u64>,
+    keep: Option<PathBuf>,
     connections: usize,
     only: Vec<String>,
     data: PathBuf,
@@ -127,6 +131,7 @@ fn main() -> Result<(), Failure> {
         warm_up: Duration::from_secs(1),
         entries: arguments.entries.unwrap_or(if arguments.quick { 50_000 } else { 200_000 }),
         sizes: arguments.sizes,
+        keep: arguments.keep,
         connections: arguments.connections,
         only: arguments.only,
         data: arguments.data,

@@ -34,7 +34,8 @@ proptest! {
                     count += 1;
                     let rows: Vec<([u8; 16], ObjectRow)> = numbers.iter().map(|n| (token(*n), row(count))).collect();
                     written.extend(numbers.iter().map(|n| (*n, row(count))));
-                    cache.renew(rows.iter().map(|(token, row)| (token, row)));
+                    cache.run_written();
+                    rows.iter().for_each(|(token, row)| cache.renew(token, row));
                 }
                 1 => {
                     for number in numbers {
