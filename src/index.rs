@@ -201,7 +201,7 @@ impl Index {
         !full()
     }
 
-    /// Writes the rows in memory as a run and merges runs that have become many. On one thread at a time.
+    /// Writes the rows in memory as a run. On one thread at a time.
     ///
     /// # Errors
     ///
@@ -226,8 +226,18 @@ impl Index {
             spare.clear();
             *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(spare);
         }
-        while quietly(|| table.merge_some())? {}
         Ok(())
+    }
+
+    /// Merges runs that have become many, one step; returns whether there was one. On a thread of its own, so that
+    /// rows in memory are written meanwhile. It gives up when `go_on` says so.
+    ///
+    /// # Errors
+    ///
+    /// Its store failed. What answers queries is still whole.
+    pub fn merge(&self, go_on: impl Fn() -> bool) -> Result<bool, IndexError> {
+        let (_, table) = self.table();
+        Ok(quietly(|| table.merge_some(go_on))?)
     }
 
     /// Sets the rows in memory aside, to be written; those of before, when they could not be.

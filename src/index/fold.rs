@@ -43,6 +43,7 @@ pub fn fold_log(
         index.apply(changes, position);
         if index.wants_flush() {
             index.flush()?;
+            while index.merge(|| true)? {}
         }
         if progress(position.size).is_break() {
             return Ok(());

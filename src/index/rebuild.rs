@@ -135,7 +135,7 @@ impl Side {
         quietly(|| table.add(recent.prefixes(), self.position, |put| recent.put_rows(put)))?;
         Cache::take_run(&self.cache, recent.objects());
         self.recent.clear();
-        while quietly(|| self.table.merge_some())? {}
+        while quietly(|| self.table.merge_some(|| true))? {}
         Ok(())
     }
 }

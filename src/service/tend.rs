@@ -2,6 +2,8 @@
 //! are rewritten.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -31,6 +33,8 @@ pub(super) const THREAD_DIED: &str = "one of sled's own threads stopped, and wha
 /// Threads that end when it is dropped.
 #[derive(Debug)]
 pub(super) struct Tending {
+    /// Long work gives up.
+    ending: Arc<AtomicBool>,
     stop: Vec<mpsc::Sender<()>>,
     threads: Vec<thread::JoinHandle<()>>,
 }
@@ -43,7 +47,7 @@ impl Tending {
         stopper: Stopper,
         panics: u64,
     ) -> std::io::Result<Self> {
-        let mut tending = Self { stop: Vec::new(), threads: Vec::new() };
+        let mut tending = Self { ending: Arc::default(), stop: Vec::new(), threads: Vec::new() };
         let (watched, mut looks) = (store.cloned(), 0);
         // It calls nothing of sled's: that could wait for the same thread.
         tending.spawn("watch", WATCH_EVERY, move || {
@@ -67,6 +71,12 @@ impl Tending {
                 && let Err(error) = flushed.flush()
             {
                 tracing::error!(%error, "the index could not be written; it is folded again at the next start");
+            }
+        })?;
+        let (merged, ending) = (Arc::clone(index), Arc::clone(&tending.ending));
+        tending.spawn("merge", TEND_EVERY, move || {
+            if let Err(error) = merged.merge(|| !ending.load(Ordering::Relaxed)) {
+                tracing::error!(%error, "runs of the index could not be merged; it answers as before");
             }
         })?;
         let Some(store) = store else { return Ok(tending) };
@@ -104,6 +114,7 @@ impl Tending {
     }
 
     pub(super) fn stop(self) {
+        self.ending.store(true, Ordering::Relaxed);
         drop(self.stop);
         for thread in self.threads {
             if thread.join().is_err() {

@@ -24,7 +24,7 @@ use crate::store::volume::Volume;
 pub struct OpenOptions {
     /// From how many bytes on the newest volume is followed by another, in bytes of its file; 2 GB.
     pub volume_bytes: u64,
-    /// The cache of each open volume, in bytes; 64 MiB.
+    /// The cache of the newest volume, in bytes; 64 MiB. Older ones have a quarter of it each.
     pub cache_bytes: u64,
     /// Free bytes of the disk below which nothing is written; 1 GiB.
     pub reserve_bytes: u64,
@@ -33,6 +33,12 @@ pub struct OpenOptions {
     /// Whether to go on after an earlier run ended with a failed write or sync: the newest volume is verified from the
     /// disk first.
     pub accept_after_sync_error: bool,
+}
+
+impl OpenOptions {
+    pub(super) const fn older_cache_bytes(&self) -> u64 {
+        self.cache_bytes / 4
+    }
 }
 
 impl Default for OpenOptions {

@@ -121,7 +121,7 @@ impl SledStore {
                 continue;
             }
             let volume = self.older(first, end)?;
-            closing::rewrite(&self.folder, &volume, end, self.options.cache_bytes)?;
+            closing::rewrite(&self.folder, &volume, end, self.options.older_cache_bytes())?;
             drop(volume);
             // Whoever still reads in the replaced volume holds its files open; they go when he is done.
             let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
@@ -205,7 +205,7 @@ impl SledStore {
     fn open_older(&self, first: u64, end: u64) -> Result<Volume, StoreError> {
         let path = self.folder.volume(first);
         let attempt = || {
-            let volume = Volume::open(&path, first, self.options.cache_bytes, Purpose::Read)?;
+            let volume = Volume::open(&path, first, self.options.older_cache_bytes(), Purpose::Read)?;
             let closed = closing::read(&path)?.map_or(end, |closed| closed.last + 1);
             match volume.end()? {
                 found if found == end && closed == end => Ok(volume),

@@ -20,8 +20,9 @@ use crate::store::runs::run::RunMeta;
 use crate::store::runs::run::RunWriter;
 use crate::store::runs::run::remove_run;
 
-/// Runs of about the same size are merged when there are this many.
-const RUNS_OF_A_SIZE: usize = 4;
+/// Runs of about the same size are merged when there are this many: each row is written again for every factor of
+/// eight by which a table grows.
+const RUNS_OF_A_SIZE: usize = 8;
 
 /// How far an index is folded: the number of entries, and the leaf hash of the last of them, so that an index of
 /// another log is seen.
@@ -77,6 +78,10 @@ pub struct Table {
     runs: RwLock<(Position, Arc<Vec<Arc<Run>>>)>,
     /// Merged away; removed when no reader has them. Guards nothing else.
     obsolete: Mutex<Vec<Arc<Run>>>,
+    /// Held while the manifest is written: a run may be added while others are merged.
+    publishing: Mutex<()>,
+    /// Held while runs are merged.
+    merging: Mutex<()>,
     next_run: AtomicU64,
     values_written: AtomicU64,
 }
@@ -117,6 +122,8 @@ impl Table {
             version,
             runs: RwLock::new((manifest.position, Arc::new(runs))),
             obsolete: Mutex::default(),
+            publishing: Mutex::default(),
+            merging: Mutex::default(),
             next_run: AtomicU64::new(manifest.next_run),
             values_written: AtomicU64::new(0),
         })
@@ -184,41 +191,57 @@ impl Table {
         position: Position,
         fill: impl FnOnce(&mut Put<'_>) -> Result<(), RunsError>,
     ) -> Result<(), RunsError> {
-        let mut runs = self.current().as_ref().clone();
         let mut writer = RunWriter::new(&self.tree, self.number, self.next_id(), prefixes);
         fill(&mut |key, value| writer.push(key, self.prefix(key), value))?;
-        if !writer.is_empty() {
-            let (run, values) = writer.finish()?;
-            self.values_written.fetch_add(values, Ordering::Relaxed);
-            runs.insert(0, Arc::new(run));
-        }
-        self.publish(runs, position)
+        let run = if writer.is_empty() { None } else { Some(self.finished(writer)?) };
+        self.publish(|runs, at| {
+            runs.splice(..0, run);
+            *at = position;
+        })
     }
 
-    /// Merges runs of about the same size, where there are enough of them. Returns whether it did.
+    fn finished(&self, writer: RunWriter<'_>) -> Result<Arc<Run>, RunsError> {
+        let (run, values) = writer.finish()?;
+        self.values_written.fetch_add(values, Ordering::Relaxed);
+        Ok(Arc::new(run))
+    }
+
+    /// Merges runs of about the same size, where there are enough of them, while others read and one adds. Returns
+    /// whether it did; it gives up, and leaves the table as it was, when `go_on` says so.
     ///
     /// # Errors
     ///
     /// sled failed. The table is as it was.
-    pub fn merge_some(&self) -> Result<bool, RunsError> {
+    pub fn merge_some(&self, go_on: impl Fn() -> bool) -> Result<bool, RunsError> {
+        let _merging = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
         self.remove_obsolete()?;
         let runs = self.current();
         let Some(range) = same_size(&runs) else { return Ok(false) };
-        let merged = &runs[range.clone()];
+        let merged = runs[range].to_vec();
+        drop(runs);
         let prefixes: u64 = merged.iter().map(|run| run.meta.prefixes).sum();
         let prefixes = usize::try_from(prefixes).expect("filters fit in memory");
-        let mut writer = RunWriter::new(&self.tree, self.number, self.next_id(), prefixes);
-        let mut sorted = Rows::from(merged, &[])?;
+        let id = self.next_id();
+        let mut writer = RunWriter::new(&self.tree, self.number, id, prefixes);
+        let mut sorted = Rows::from(&merged, &[])?;
         while let Some((key, value)) = sorted.next_row()? {
+            if !go_on() {
+                drop(writer);
+                remove_run(&self.tree, self.number, id)?;
+                return Ok(false);
+            }
             writer.push(key, self.prefix(key), &value)?;
         }
-        let (run, values) = writer.finish()?;
-        self.values_written.fetch_add(values, Ordering::Relaxed);
-        let mut after = runs.as_ref().clone();
-        let gone: Vec<_> = after.splice(range, [Arc::new(run)]).collect();
-        self.publish(after, self.position())?;
-        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).extend(gone);
-        drop(runs);
+        drop(sorted);
+        let run = self.finished(writer)?;
+        let oldest = merged.last().map(|run| run.meta.id);
+        self.publish(|runs, _| {
+            // Runs were added before the newest of them, and nothing else.
+            let end =
+                runs.iter().position(|run| Some(run.meta.id) == oldest).expect("only a merge takes runs away") + 1;
+            runs.splice(end - merged.len()..end, [run]);
+        })?;
+        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).extend(merged);
         self.remove_obsolete()?;
         Ok(true)
     }
@@ -229,15 +252,23 @@ impl Table {
     ///
     /// sled failed.
     pub fn clear(&self) -> Result<(), RunsError> {
-        let gone = self.current();
-        self.publish(Vec::new(), Position::START)?;
-        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).extend(gone.iter().cloned());
-        drop(gone);
+        let _merging = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = Vec::new();
+        self.publish(|runs, position| {
+            gone = std::mem::take(runs);
+            *position = Position::START;
+        })?;
+        self.obsolete.lock().unwrap_or_else(PoisonError::into_inner).extend(gone);
         self.remove_obsolete()
     }
 
-    fn publish(&self, runs: Vec<Arc<Run>>, position: Position) -> Result<(), RunsError> {
+    /// Makes what was written durable, then the manifest that names it, and only then lets it answer.
+    fn publish(&self, change: impl FnOnce(&mut Vec<Arc<Run>>, &mut Position)) -> Result<(), RunsError> {
+        let _publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         self.db.flush()?;
+        let mut position = self.position();
+        let mut runs = self.current().as_ref().clone();
+        change(&mut runs, &mut position);
         let manifest = Manifest {
             version: self.version,
             position,
@@ -270,7 +301,7 @@ impl Table {
 
 /// The oldest neighbours of about the same size that are worth a merge, as a range of `runs` (newest first).
 fn same_size(runs: &[Arc<Run>]) -> Option<std::ops::Range<usize>> {
-    let tier = |run: &Run| run.meta.rows.max(1).ilog2() / 2;
+    let tier = |run: &Run| run.meta.rows.max(1).ilog2() / 3;
     let mut end = runs.len();
     while end > 0 {
         let oldest = tier(&runs[end - 1]);
