@@ -32,7 +32,7 @@ pub struct Config {
     pub origin: Option<String>,
     /// From how many bytes on the newest volume is followed by another.
     pub volume_bytes: u64,
-    /// Cache of each open volume, bytes.
+    /// Cache of the newest volume, bytes; older ones have a quarter of it each.
     pub cache_bytes: u64,
     /// Free bytes of the disk below which nothing is appended.
     pub reserve_bytes: u64,

@@ -19,7 +19,7 @@ const DECODED: usize = 1 << 14;
 const PACKED: usize = (1 << 21) / 8 * 7;
 
 /// Bytes of packed objects in a half.
-const PACKED_BYTES: usize = 40 << 20;
+const PACKED_BYTES: usize = 48 << 20;
 
 /// Rows taken under one lock.
 const ROWS_AT_ONCE: usize = 256;
@@ -64,6 +64,8 @@ impl<H> Halves<H> {
 struct Packed {
     places: ByDigest<[u8; 16], u32>,
     rows: Vec<u8>,
+    /// Only its room is kept.
+    scratch: Vec<u8>,
 }
 
 impl Packed {
@@ -72,10 +74,27 @@ impl Packed {
         postcard::take_from_bytes(&self.rows[place as usize..]).ok().map(|(row, _)| row)
     }
 
+    /// A row takes the place of the one before where it has room there: it begins at a multiple of eight.
     fn insert(&mut self, token: [u8; 16], row: &ObjectRow) {
-        let place = u32::try_from(self.rows.len()).expect("a half is far below 4 GiB");
-        self.rows = postcard::to_extend(row, std::mem::take(&mut self.rows)).expect("an object's row can be written");
-        self.places.insert(token, place);
+        let before = self.places.get(&token).copied().unwrap_or(u32::MAX);
+        self.scratch = postcard::to_extend(row, std::mem::take(&mut self.scratch)).expect("a row can be written");
+        let room = self.room(before);
+        if self.scratch.len() <= room {
+            self.rows[before as usize..][..self.scratch.len()].copy_from_slice(&self.scratch);
+        } else {
+            let place = u32::try_from(self.rows.len()).expect("a half is far below 4 GiB");
+            self.rows.extend_from_slice(&self.scratch);
+            self.rows.resize(self.rows.len().next_multiple_of(8), 0);
+            self.places.insert(token, place);
+        }
+        self.scratch.clear();
+    }
+
+    /// How many bytes a row may have that takes the place of this one.
+    fn room(&self, place: u32) -> usize {
+        let Some(bytes) = self.rows.get(place as usize..) else { return 0 };
+        let rest = postcard::take_from_bytes::<ObjectRow>(bytes).map_or(bytes, |(_, rest)| rest);
+        (bytes.len() - rest.len()).next_multiple_of(8)
     }
 
     fn clear(&mut self) {

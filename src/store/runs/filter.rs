@@ -7,6 +7,9 @@ const PROBES: u32 = 6;
 /// Bits for each key.
 const BITS_A_KEY: usize = 12;
 
+/// A key of a tag and a digest has at least so many bytes.
+const DIGEST_KEY_BYTES: usize = 17;
+
 /// Bytes of a block.
 const BLOCK_BYTES: usize = 64;
 
@@ -45,16 +48,21 @@ impl Filter {
 
     fn block(&self, key: Hashed) -> usize {
         let blocks = (self.bits.len() / BLOCK_BYTES) as u128;
-        let block = (u128::from(key.0) * blocks) >> 64;
+        let block = (u128::from(key.block) * blocks) >> 64;
         usize::try_from(block).expect("filters fit in memory") * BLOCK_BYTES
     }
 }
 
 /// A key, hashed once for the filters of all runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hashed(u64);
+pub(super) struct Hashed {
+    block: u64,
+    bits: u64,
+}
 
 impl Hashed {
+    /// Most keys are a tag and a digest. The digest alone says in which block a key is, so that keys in ascending order
+    /// fill the blocks in order.
     pub(super) fn of(key: &[u8]) -> Self {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let (chunks, rest) = key.as_chunks::<8>();
@@ -64,12 +72,13 @@ impl Hashed {
         for byte in rest {
             hash = mixed(hash ^ u64::from(*byte));
         }
-        Self(hash)
+        let digest = key.get(1..9).and_then(<[u8]>::first_chunk).filter(|_| key.len() >= DIGEST_KEY_BYTES);
+        Self { block: digest.map_or(hash, |digest| u64::from_be_bytes(*digest)), bits: hash }
     }
 
-    /// Byte within a block, and bit within it. Which block it is says nothing of them.
+    /// Byte within a block, and bit within it.
     fn probes(self) -> impl Iterator<Item = (usize, u8)> {
-        let bits = mixed(self.0);
+        let bits = mixed(self.bits);
         (0..PROBES).map(move |probe| {
             let bit = (bits >> (9 * probe)) & 511;
             (usize::try_from(bit / 8).expect("nine bits"), 1 << (bit % 8))
