@@ -49,7 +49,7 @@ const ENTRIES_IN_MEMORY: u64 = 65_536;
 const ENTRIES_IN_MEMORY_MAX: u64 = 4 * ENTRIES_IN_MEMORY;
 
 /// What sled keeps of the runs. Rows of objects, which are asked for at random, are kept apart.
-const SLED_CACHE_BYTES: u64 = 64 << 20;
+const SLED_CACHE_BYTES: u64 = 48 << 20;
 
 /// The derived index of one log.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ mod frame;
 mod guard;
 mod memory;
 mod open;
+mod paging;
 mod remedy;
 pub mod runs;
 mod shield;

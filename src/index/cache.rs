@@ -1,8 +1,8 @@
 //! Rows of objects that stand in runs, so that the next reader need not look there: sled takes 25 µs for a row at a random
 //! place, and each event asks for several.
 //!
-//! The objects of the day stand decoded. Behind them stand many more as bytes, at about 50 bytes an object: a million
-//! persons with a case each are 150 MB. Both have two halves: what the older has and nobody asked for goes when the
+//! The objects of the day stand decoded. Behind them stand many more as bytes, at about 50 bytes an object: 1.8
+//! million are 100 MB. Both have two halves: what the older has and nobody asked for goes when the
 //! younger is full.
 
 use std::sync::Mutex;
@@ -15,11 +15,11 @@ use crate::ledger::ObjectRow;
 /// Decoded objects in a half.
 const DECODED: usize = 1 << 14;
 
-/// Packed objects in a half: as many as a table of 2²¹ places takes.
-const PACKED: usize = (1 << 21) / 8 * 7;
+/// Packed objects in a half: as many as a table of 2²⁰ places takes.
+const PACKED: usize = (1 << 20) / 8 * 7;
 
 /// Bytes of packed objects in a half.
-const PACKED_BYTES: usize = 48 << 20;
+const PACKED_BYTES: usize = 32 << 20;
 
 /// Rows taken under one lock.
 const ROWS_AT_ONCE: usize = 256;

@@ -15,6 +15,7 @@ use crate::store::failpoint;
 use crate::store::folder;
 use crate::store::frame;
 use crate::store::frame::Frame;
+use crate::store::paging;
 use crate::store::shield;
 use crate::store::shield::Refused;
 
@@ -183,11 +184,13 @@ impl Volume {
         let Some((start, _, _)) = self.last_at_or_before(from)? else {
             return Err(self.damaged(from, "the entry is missing"));
         };
-        let mut frames = self.sled().tree.range(frame::key(start, 0)..);
+        let tree = &self.sled().tree;
+        let mut frames = tree.range(frame::key(start, 0)..);
         let mut next = start;
         let mut bytes = 0;
         while next < end && bytes < max_bytes {
-            let found = shield::call(|| frames.next().transpose()).map_err(|refused| self.refused(next, refused))?;
+            let found = shield::call(|| paging::read(tree, || frames.next().transpose(), key_of))
+                .map_err(|refused| self.refused(next, refused))?;
             let Some((key, value)) = found else { return Err(self.damaged(next, "the entry is missing")) };
             if frame::parse_key(&key) != Some((next, 0)) {
                 return Err(self.damaged(next, "the entry is missing"));
@@ -224,8 +227,10 @@ impl Volume {
     /// The last key at or before any part of entry `index`, with its value.
     fn last_at_or_before(&self, index: u64) -> Result<Option<(u64, u16, sled::IVec)>, StoreError> {
         let tree = &self.sled().tree;
-        let found = shield::call(|| tree.range(..=frame::key(index, u16::MAX)).next_back().transpose())
-            .map_err(|refused| self.refused(index, refused))?;
+        let found = shield::call(|| {
+            paging::read(tree, || tree.range(..=frame::key(index, u16::MAX)).next_back().transpose(), key_of)
+        })
+        .map_err(|refused| self.refused(index, refused))?;
         let Some((key, value)) = found else { return Ok(None) };
         match frame::parse_key(&key) {
             Some((first, part)) => Ok(Some((first, part, value))),
@@ -278,6 +283,10 @@ fn error_of(refused: Refused, volume: u64, at: Option<u64>) -> StoreError {
         Refused::Damage(what) => StoreError::Damaged { volume, at, what },
         Refused::System(what) => StoreError::Unreadable { volume, at, what },
     }
+}
+
+fn key_of(found: &(sled::IVec, sled::IVec)) -> sled::IVec {
+    found.0.clone()
 }
 
 fn config(path: &Path, cache_bytes: u64, purpose: Purpose) -> sled::Config {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::store::paging;
 use crate::store::runs::block::BLOCK_BYTES_MAX;
 use crate::store::runs::block::BlockReader;
 use crate::store::runs::block::BlockWriter;
@@ -310,5 +311,6 @@ fn value(tree: &sled::Tree, key: &[u8]) -> Result<Bytes, RunsError> {
 }
 
 fn stored(tree: &sled::Tree, key: &[u8]) -> Result<sled::IVec, RunsError> {
-    tree.get(key)?.ok_or(RunsError::Damaged { what: "a block that the manifest names is missing" })
+    paging::read(tree, || tree.get(key), |_| key.into())?
+        .ok_or(RunsError::Damaged { what: "a block that the manifest names is missing" })
 }
