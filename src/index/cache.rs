@@ -8,7 +8,6 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use crate::domain::State;
 use crate::ledger::ByDigest;
 use crate::ledger::ObjectRow;
 
@@ -153,8 +152,7 @@ impl Cache {
             }
         }
         let in_older = self.packed.older.places.remove(token).is_some();
-        let asked_for = matches!(row.state.as_deref(), None | Some(State::Entity(_) | State::Case(_)));
-        if in_older || asked_for || self.packed.younger.places.contains_key(token) {
+        if in_older || row.is_pointed_to() || self.packed.younger.places.contains_key(token) {
             self.pack(*token, row);
         }
     }

@@ -32,6 +32,13 @@ pub struct ObjectRow {
     pub state: Option<Arc<State>>,
 }
 
+impl ObjectRow {
+    /// Whether events of other streams ask for it: it is a person, a body, a case or a subject.
+    pub fn is_pointed_to(&self) -> bool {
+        matches!(self.state.as_deref(), None | Some(State::Entity(_) | State::Case(_)))
+    }
+}
+
 /// A stream begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {

@@ -31,6 +31,9 @@ impl Default for Limits {
 /// What comes back when the request is durable or refused.
 pub type Answer = oneshot::Receiver<Result<Recorded, AppendError>>;
 
+/// Room of the queue: for a request, and for its bytes.
+pub(super) type Places = [OwnedSemaphorePermit; 2];
+
 /// A request that waits.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -38,7 +41,8 @@ pub(super) struct Job {
     /// On the monotonic clock of the service; past it the request gets no place.
     pub(super) deadline_ms: Option<u64>,
     pub(super) answer: oneshot::Sender<Result<Recorded, AppendError>>,
-    _places: [OwnedSemaphorePermit; 2],
+    /// In the queue's room, until it is answered.
+    pub(super) places: Places,
 }
 
 /// Where requests go in.
@@ -142,14 +146,9 @@ impl Queue {
         u32::try_from(request.len_bytes / 1024 + 1).unwrap_or(u32::MAX).min(self.kibibytes_max)
     }
 
-    fn send(
-        &self,
-        request: Prepared,
-        deadline_ms: Option<u64>,
-        places: [OwnedSemaphorePermit; 2],
-    ) -> Result<Answer, AppendError> {
+    fn send(&self, request: Prepared, deadline_ms: Option<u64>, places: Places) -> Result<Answer, AppendError> {
         let (answer, receiver) = oneshot::channel();
-        let job = Job { request, deadline_ms, answer, _places: places };
+        let job = Job { request, deadline_ms, answer, places };
         self.sender.send(job).map_err(|_| AppendError::Ending)?;
         Ok(receiver)
     }

@@ -31,6 +31,7 @@ use crate::sequencer::Health;
 use crate::sequencer::Parts;
 use crate::sequencer::Recorded;
 use crate::sequencer::queue::Job;
+use crate::sequencer::queue::Places;
 use crate::sequencer::time::Times;
 use crate::store::LogStore;
 use crate::store::StoreError;
@@ -64,14 +65,27 @@ struct Batch {
     overlay: Overlay,
     entries: Vec<Bytes>,
     changes: Vec<Change>,
-    waiting: Vec<(oneshot::Sender<Outcome>, Outcome)>,
+    waiting: Vec<Waiting>,
+}
+
+/// Whoever waits for the commit keeps his place in the queue until he is answered.
+struct Waiting {
+    answer: oneshot::Sender<Outcome>,
+    outcome: Outcome,
+    _places: Places,
+}
+
+impl Waiting {
+    fn of(job: Job, outcome: Outcome) -> Self {
+        Self { answer: job.answer, outcome, _places: job.places }
+    }
 }
 
 impl Batch {
     /// Everybody who waits gets this instead.
     fn fail(&mut self, error: &AppendError) {
-        for (_, outcome) in &mut self.waiting {
-            *outcome = Err(error.clone());
+        for waiting in &mut self.waiting {
+            waiting.outcome = Err(error.clone());
         }
     }
 }
@@ -154,17 +168,17 @@ impl Writer {
                 self.batch.entries.extend(planned.entries);
                 self.batch.changes.extend(planned.changes);
                 let recorded = Recorded { receipt: planned.receipt, replayed: None };
-                self.batch.waiting.push((job.answer, Ok(recorded)));
+                self.batch.waiting.push(Waiting::of(job, Ok(recorded)));
                 planned.head
             }
             Err(PlanError::Repeated { first_index }) => {
                 let outcome = self.repeat(&job.request, first_index);
-                self.batch.waiting.push((job.answer, outcome));
+                self.batch.waiting.push(Waiting::of(job, outcome));
                 head
             }
             Err(PlanError::Refused(refusal)) => {
                 // It may rest on an earlier request of this batch, which is not durable yet.
-                self.batch.waiting.push((job.answer, Err(refusal.into())));
+                self.batch.waiting.push(Waiting::of(job, Err(refusal.into())));
                 head
             }
             Err(PlanError::Rows(error)) => {
@@ -182,7 +196,7 @@ impl Writer {
         match rows.request(&token) {
             Ok(Some(first_index)) => {
                 let outcome = self.repeat(&job.request, first_index);
-                self.batch.waiting.push((job.answer, outcome));
+                self.batch.waiting.push(Waiting::of(job, outcome));
             }
             Ok(None) => answer(job.answer, Err(refusal)),
             Err(error) => {
@@ -221,8 +235,8 @@ impl Writer {
 
     /// Answers everybody of the batch.
     fn settle(&mut self) {
-        for (sender, outcome) in self.batch.waiting.drain(..) {
-            answer(sender, outcome);
+        for waiting in self.batch.waiting.drain(..) {
+            answer(waiting.answer, waiting.outcome);
         }
         self.batch.overlay.clear();
         self.batch.entries.clear();

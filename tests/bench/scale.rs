@@ -34,7 +34,7 @@ type Figures = Vec<(&'static str, f64)>;
 pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     fs::create_dir_all(&plan.data)?;
     let fresh = folder(&plan.data)?;
-    let folder = plan.keep.as_deref().unwrap_or(fresh.path());
+    let folder = plan.keep.as_deref().unwrap_or_else(|| fresh.path());
     let mut columns: Vec<(u64, Figures)> = Vec::new();
     for size in &plan.sizes {
         let registered = columns.last().map_or(0, |(size, _)| respondents(*size));

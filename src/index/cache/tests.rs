@@ -35,7 +35,9 @@ proptest! {
                     let rows: Vec<([u8; 16], ObjectRow)> = numbers.iter().map(|n| (token(*n), row(count))).collect();
                     written.extend(numbers.iter().map(|n| (*n, row(count))));
                     cache.run_written();
-                    rows.iter().for_each(|(token, row)| cache.renew(token, row));
+                    for (token, row) in &rows {
+                        cache.renew(token, row);
+                    }
                 }
                 1 => {
                     for number in numbers {
