@@ -117,3 +117,48 @@ fn no_value_in_sled_is_longer_than_4_kib() {
         assert!(row.unwrap().1.len() <= 4096);
     }
 }
+
+/// One thread writes runs, another merges them, a third reads: no row is ever missing or old, and a merge that is
+/// told to give up changes nothing.
+#[test]
+fn runs_are_merged_while_others_are_written_and_read() {
+    const ROUNDS: u32 = 60;
+    let db = database();
+    let table = Table::open(&db, 1, 4, 1).unwrap();
+    let written = std::sync::atomic::AtomicU32::new(0);
+    let row = |round: u32, number: u32| (((number * 7) % 50 + round % 3).to_be_bytes().to_vec(), round.to_be_bytes());
+    let done = || written.load(std::sync::atomic::Ordering::SeqCst);
+    let mut model = BTreeMap::new();
+    std::thread::scope(|scope| {
+        let merging = scope.spawn(|| {
+            let (mut merged, mut looks) = (0, 0);
+            while done() < ROUNDS || merged == 0 {
+                looks += 1;
+                // Every third merge gives up in its middle.
+                let left = std::cell::Cell::new(if looks % 3 == 0 { 20 } else { u32::MAX });
+                let go_on = || left.replace(left.get().saturating_sub(1)) > 0;
+                merged += u32::from(table.merge_some(go_on).unwrap());
+            }
+            merged
+        });
+        let reading = scope.spawn(|| {
+            while done() < ROUNDS {
+                let (least, (key, _)) = (done(), row(0, 1));
+                let found = table.get(&key).unwrap().map_or(0, |value| u32::from_be_bytes(value[..].try_into().unwrap()));
+                assert!(found + 3 >= least, "round {found} after {least} were written");
+            }
+        });
+        for round in 1..=ROUNDS {
+            let rows: BTreeMap<_, _> = (0..50).map(|number| row(round, number)).collect();
+            let rows: BTreeMap<_, _> = rows.into_iter().map(|(key, value)| (key, value.to_vec())).collect();
+            add(&table, &rows, position(u64::from(round)));
+            model.extend(rows);
+            written.store(round, std::sync::atomic::Ordering::SeqCst);
+        }
+        reading.join().unwrap();
+        assert!(merging.join().unwrap() > 0, "runs were merged");
+    });
+    check(&table, &model);
+    drop(table);
+    check(&Table::open(&db, 1, 4, 1).unwrap(), &model);
+}
