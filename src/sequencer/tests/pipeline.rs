@@ -1,6 +1,6 @@
 //! What is planned while another batch is being stored.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::Sender;
@@ -40,7 +40,7 @@ impl<S: LogStore> LogStore for Told<S> {
     }
 
     fn append(&self, entries: &[EntryBytes]) -> Result<(), StoreError> {
-        drop(self.came.send(entries.len()));
+        let _nobody_looks = self.came.send(entries.len());
         match self.fate.lock().unwrap().recv() {
             Ok(Fate::NoSpace) => Err(StoreError::NoSpace { free: 1, reserve: 2 }),
             Ok(Fate::Broken) => Err(StoreError::SyncFailed { what: "as told".to_owned() }),
@@ -128,7 +128,7 @@ fn receipts_are_true_whatever_becomes_of_the_batches_between() {
             }
         }
     });
-    let mut receipts: HashMap<u8, u64> = HashMap::new();
+    let mut receipts: BTreeMap<u8, u64> = BTreeMap::new();
     for round in 0..40_u8 {
         let asked: Vec<u8> = (0..12).map(|number| (round * 5 + number * 3) % 200).collect();
         let answers: Vec<_> = asked.iter().map(|number| bench.queue(*number, &[person(u64::from(*number))])).collect();
