@@ -130,7 +130,7 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
 
 fn of_entries(entries: &dyn Entries, head: Option<Head>, opener: Option<&dyn Opener>) -> Verdict {
     let bar = progress::bar(entries.size(), "verifying", "entries");
-    let wanted = Wanted { head: head.map(|Head(index, hash)| (index, hash)), opener, threads: 0 };
+    let wanted = Wanted { head: head.map(|Head(index, hash)| (index, hash)), opener, ..Wanted::default() };
     let report = verify(entries, &wanted, |done, _| {
         if done % 4096 == 0 {
             bar.set_position(done);

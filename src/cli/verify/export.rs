@@ -220,7 +220,7 @@ fn with_entries(
     let known = head.filter(|Head(index, _)| *index < entries.size());
     let bar = progress::bar(entries.size(), "verifying", "entries");
     let sought = known.map(|Head(index, hash)| (index, hash));
-    let report = verify(&entries, &crate::verify::Wanted { head: sought, opener: None, threads: 0 }, |done, _| {
+    let report = verify(&entries, &crate::verify::Wanted { head: sought, ..crate::verify::Wanted::default() }, |done, _| {
         if done % 4096 == 0 {
             bar.set_position(done);
         }
