@@ -68,11 +68,17 @@ pub(super) fn open(path: &Path, create: bool) -> Result<File, KeysError> {
         .mode(0o600)
         .open(path)
         .map_err(io(path))?;
+    check_mode(&file, path)?;
+    Ok(file)
+}
+
+/// Refuses a key file that others may use.
+pub(super) fn check_mode(file: &File, path: &Path) -> Result<(), KeysError> {
     let mode = file.metadata().map_err(io(path))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeysError::Mode { file: path.display().to_string(), mode });
     }
-    Ok(file)
+    Ok(())
 }
 
 pub(super) fn sync_folder(folder: &Path) -> Result<(), KeysError> {
