@@ -439,8 +439,7 @@ fn a_log_that_grows_is_verified_up_to_the_end_that_was_asked_for() {
             self.0.read(from, bytes_max)
         }
     }
-    let entries = TinyLedger::with_a_case().entries;
-    let mut damaged = entries.clone();
+    let mut damaged = TinyLedger::with_a_case().entries;
     damaged[2] = flip(&damaged[2], 0);
     let report = verify(&Growing(Kept(damaged, BTreeMap::new()), 1), &Wanted::default(), |_, _| {});
     assert!(report.is_good() && report.entries == 1, "{report:?}");
