@@ -2,10 +2,14 @@
 //! the restored log, or none.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+
+use tempfile::TempDir;
 
 use crate::backup::BACKUP;
 use crate::backup::RESTORE;
 use crate::backup::stored;
+use crate::crash::load::Load;
 use crate::export::check;
 use crate::export::files;
 use crate::export::head;
@@ -13,6 +17,8 @@ use crate::export::log::Log;
 use crate::export::log::amended;
 use crate::export::names;
 use crate::export::run_with;
+use crate::service;
+use crate::service::Served;
 
 /// Points of a backup, how often each is passed before, and whether the backup then holds what is new.
 const BACKUP_POINTS: [(&str, bool); 8] = [
@@ -96,4 +102,46 @@ async fn a_kill_leaves_nothing_that_opens_as_a_log() {
     let said = check(&log, &restore, 2);
     assert!(said.contains("not an empty folder"), "{said}");
     assert_eq!(names(&log), ["backup", "data", "new", "safe"]);
+}
+
+/// A log that is backed up while it is written, killed with its backups, and restored elsewhere: whatever was
+/// acknowledged before the last backup has the same receipt there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_under_load_is_backed_up_and_restored() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (data, new) = (path("data"), path("new"));
+    let backup = |source: [&str; 2], crash_at: &str| {
+        let mut command = service::probity(["backup", "--segment-bytes", "20000", "--json", "--to"]);
+        let output = command.arg(path("backup")).args(source).env("PROBITY_CRASH_AT", crash_at).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), crash_at.is_empty().then_some(0), "{crash_at}: {said}");
+        assert_eq!(output.status.signal().is_none(), crash_at.is_empty(), "{crash_at} was not passed: {said}");
+        let verified = service::run(service::probity(["verify", "--json", "--backup"]).arg(path("backup")));
+        assert_eq!(verified.0, Some(0), "{crash_at}: {verified:?}");
+    };
+    let served = Served::start(&data);
+    let mut load = Load::new(0x5eed << 20);
+    let running = load.start(&served.url);
+    let points =
+        ["", "backup-segment-written:2", "backup-verified", "", "backup-segment-renamed", "backup-manifest-renamed"];
+    for (round, point) in (1u64..).zip(points) {
+        running.acknowledged(round * 300).await;
+        tokio::task::block_in_place(|| backup(["--from", &served.url], point));
+    }
+    served.kill();
+    load.end(running).await;
+    // What the service said is durable is there after the kill: the log is never behind its backup.
+    tokio::task::block_in_place(|| backup(["--data", data.to_str().unwrap()], ""));
+    let mut restore = service::probity(["restore", "--backup"]);
+    let mut restore = restore.arg(path("backup")).arg("--keys").arg(data.join("keys"));
+    restore = restore.arg("--data").arg(&new);
+    let (status, printed, said) = tokio::task::block_in_place(|| service::run(restore));
+    assert_eq!(status, Some(0), "{printed}{said}");
+    assert_eq!(stored(&new), stored(&data));
+    let served = Served::start(&new);
+    load.repeat_all(&served.url).await.unwrap();
+    load.compare_with_log(&served.url).await;
+    served.stop();
+    service::verify(&new);
 }
