@@ -30,7 +30,8 @@ pub(super) fn make_folder(folder: &Path, create: bool) -> Result<(), KeysError> 
         return Err(KeysError::Missing { file: folder.display().to_string() });
     }
     fs::DirBuilder::new().mode(0o700).create(folder).map_err(io(folder))?;
-    sync_folder(folder.parent().unwrap_or(folder))
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or_else(|| Path::new(".")))
 }
 
 /// Reads a secret of 32 bytes, or makes one.

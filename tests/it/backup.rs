@@ -10,8 +10,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use probity::clock::Settable;
+use probity::proto::v1;
+use probity::proto::v1::ledger_service_client::LedgerServiceClient;
 use probity::server;
 use probity::server::Settings;
+use probity::server::errors::Reason;
 use serde_json::Value;
 
 use crate::export::check;
@@ -22,7 +26,11 @@ use crate::export::log::SEALED;
 use crate::export::log::amended;
 use crate::export::names;
 use crate::export::run;
+use crate::service;
+use crate::service::Here;
 use crate::service::contains_below;
+use crate::service::refusal;
+use crate::service::story;
 
 /// Segments of an entry or two.
 const BACKUP: &str = "backup --data {data} --to {}/backup --segment-bytes 300";
@@ -96,6 +104,25 @@ async fn a_restored_log_is_the_log() {
     log.append(vec![amended()]).await;
     check(&log, "verify --data {data} --open-parts --views", 0);
     assert_eq!(json(&log, BACKUP)["entries_added"], 1);
+}
+
+/// As it is typed: names in the folder where one stands.
+#[tokio::test]
+async fn folders_are_named_from_where_one_stands() {
+    let log = Log::with_a_story().await;
+    for arguments in [
+        "backup --data data --to backup --keys safe",
+        "backup --data data --to backup --keys safe",
+        "verify --backup backup",
+        "restore --backup backup --data new --keys safe",
+        "verify --data new --open-parts",
+    ] {
+        let mut command = service::probity(arguments.split_whitespace());
+        let (status, printed, said) = service::run(command.current_dir(log.folder()));
+        assert_eq!(status, Some(0), "{arguments}: {printed}{said}");
+    }
+    assert_eq!(names(&log), ["backup", "data", "new", "safe"]);
+    assert_eq!(files(&log.path("new/keys")), files(&log.data().join("keys")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -215,7 +242,7 @@ async fn a_damaged_log_is_not_added_to_a_backup() {
     let good = files(&log.path("backup"));
     log.append(vec![amended()]).await;
     log.append(vec![amended()]).await;
-    crate::service::damage(&log.data(), 10);
+    service::damage(&log.data(), 10);
     for to in ["backup", "fresh"] {
         let said = check(&log, &format!("backup --data {{data}} --to {{}}/{to} --segment-bytes 300"), 1);
         assert!(said.contains("entry 10"), "{said}");
@@ -275,4 +302,34 @@ async fn what_cannot_be_backed_up_or_restored_is_refused_and_leaves_nothing() {
     let said = check(&log, &format!("{RESTORE} --keys {{}}/safe"), 2);
     assert!(said.contains("make it 600"), "{said}");
     assert_eq!(names(&log), before);
+}
+
+/// A backup that is under way when its service stops was told that the log ends there, which is what damage looks like.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_stops_says_so_to_whoever_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Settable::at(1_777_797_000_000);
+    let here = Here::open(&folder.path().join("data"), &clock, |_| ()).await;
+    let mut ledger = here.ledger().await;
+    for number in 0..4 {
+        ledger.append(story::request(story::LARGE + number)).await.unwrap();
+    }
+    let request = v1::ReadEntriesRequest { view: v1::EntryView::Full.into(), ..v1::ReadEntriesRequest::default() };
+    let mut messages = ledger.read_entries(request).await.unwrap().into_inner();
+    messages.message().await.unwrap().unwrap();
+    let url = here.url.clone();
+    let stopping = tokio::spawn(here.stop());
+    // It takes nobody in any more: so it has told whoever is in.
+    while LedgerServiceClient::connect(url.clone()).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let ended = loop {
+        match messages.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it ended as if that were all"),
+            Err(status) => break status,
+        }
+    };
+    refusal::check("a read", &ended, Reason::ServerShuttingDown, "", "");
+    stopping.await.unwrap();
 }
