@@ -3,6 +3,7 @@
 //! Answers go to standard output, everything else to standard error. Exit status 0 is good; what 1 and 2 mean is said
 //! by each subcommand.
 
+pub mod backup;
 pub mod demo;
 pub mod doctor;
 pub mod export;
@@ -10,8 +11,10 @@ mod folder;
 pub mod import;
 mod progress;
 mod remote;
+pub mod restore;
 pub mod serve;
 pub mod show;
+mod staging;
 pub mod verify;
 pub mod views;
 
@@ -38,6 +41,8 @@ enum Command {
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
     Export(export::ExportArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Views(views::ViewsArgs),
     Doctor(doctor::DoctorArgs),
 }
@@ -58,6 +63,8 @@ pub fn main() -> ExitCode {
             Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Verify(arguments) => verify::run(arguments).await.map_err(Failure::from),
             Command::Export(arguments) => export::run(arguments).await.map_err(Failure::from),
+            Command::Backup(arguments) => backup::run(arguments).await.map_err(Failure::from),
+            Command::Restore(arguments) => restore::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
         }

@@ -28,6 +28,7 @@ pub use manifest::MANIFEST_FILE;
 pub use manifest::Manifest;
 pub use manifest::ManifestFault;
 pub use manifest::TABLES_VERSION;
+pub use manifest::digested;
 pub use run::ENTRIES_FILE;
 pub use run::EntryRead;
 pub use run::ExportError;

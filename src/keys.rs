@@ -7,6 +7,7 @@
 //! keys/data.keys     data keys, records of 96 bytes, only ever appended or overwritten whole
 //! ```
 
+mod copy;
 mod data;
 mod files;
 
@@ -20,8 +21,13 @@ use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use copy::copy;
 pub use data::DataKey;
 pub use data::DataKeys;
+
+const SIGNING: &str = "log.ed25519";
+const LOOKUP: &str = "lookup.key";
+const DATA: &str = "data.keys";
 
 /// All keys of one log.
 #[derive(Debug)]
@@ -49,9 +55,9 @@ impl Keyring {
     /// A key is missing and may not be made, a file cannot be read, has another length, or others may read it.
     pub fn open(folder: &Path, create: bool) -> Result<Self, KeysError> {
         files::make_folder(folder, create)?;
-        let seed = files::secret(&folder.join("log.ed25519"), create)?;
-        let lookup = files::secret(&folder.join("lookup.key"), create)?;
-        let data = DataKeys::open(&folder.join("data.keys"), create)?;
+        let seed = files::secret(&folder.join(SIGNING), create)?;
+        let lookup = files::secret(&folder.join(LOOKUP), create)?;
+        let data = DataKeys::open(&folder.join(DATA), create)?;
         Ok(Self { data, signing: SigningKey::from_bytes(&seed), lookup: Secret(lookup) })
     }
 
@@ -117,6 +123,12 @@ pub enum KeysError {
         file: String,
         /// Which record, from 0.
         record: u64,
+    },
+    /// Keys of another log are there.
+    #[error("{file} is there already, and is the key of another log; name another folder, nothing was touched")]
+    OfAnother {
+        /// Which file.
+        file: String,
     },
     /// Others than the owner may read or write it.
     #[error("{file} has mode {mode:o}; keys are for the service alone, make it 600")]

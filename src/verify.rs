@@ -54,6 +54,9 @@ pub trait Opener: Sync {
 /// What is to be verified beside the entries themselves.
 #[derive(Clone, Copy, Default)]
 pub struct Wanted<'a> {
+    /// The first entry to be verified. Those before it are taken as they are, and what only the beginning of the log
+    /// could show is not asked: that no request stands twice, and at which sequence a history begins. 0 is the whole log.
+    pub from: u64,
     /// A head that was kept elsewhere: the entry of this index has this leaf hash.
     pub head: Option<(u64, LeafHash)>,
     /// With the keys: step 7.
@@ -64,20 +67,24 @@ pub struct Wanted<'a> {
 
 impl fmt::Debug for Wanted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wanted").field("head", &self.head).field("threads", &self.threads).finish_non_exhaustive()
+        f.debug_struct("Wanted")
+            .field("from", &self.from)
+            .field("head", &self.head)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
     }
 }
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Entries verified, from the first; those before the first fault where there is one.
+    /// Entries verified, from the first that was wanted; those before the first fault where there is one.
     pub entries: u64,
     /// Bytes of them.
     pub bytes: u64,
     /// The last entry verified: its index and leaf hash.
     pub head: Option<(u64, LeafHash)>,
-    /// The log's origin.
+    /// The log's origin; empty where entry 0 was not wanted.
     pub origin: String,
     /// Requests.
     pub requests: u64,

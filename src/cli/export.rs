@@ -1,10 +1,10 @@
 //! `probity export`: current state as files that can be checked without the service.
 
-mod entries_file;
+mod files;
 mod source;
-mod staging;
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,9 +16,12 @@ use comfy_table::Table;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::backup::EntriesFile;
+use crate::backup::EntriesWriter;
 use crate::cli::folder;
 use crate::cli::progress;
 use crate::cli::remote::RemoteEntries;
+use crate::cli::staging::StagingError;
 use crate::domain::dates::Day;
 use crate::export;
 use crate::export::ExportError;
@@ -32,9 +35,8 @@ use crate::store::failpoint;
 use crate::verify::Entries;
 use crate::verify::Unreadable;
 
-pub(crate) use entries_file::EntriesFile;
+use files::Files;
 pub(crate) use source::LogSource;
-use staging::Staging;
 
 /// Writes current state as tables: persons, organisations, cases, allegations, decisions, sanctions, appeals,
 /// declarations and what they came from, without a single name of a human being.
@@ -164,19 +166,23 @@ impl Failed {
         match self {
             Self::Damaged { .. } | Self::Misplaced { .. } => true,
             Self::Unreadable(unreadable) => unreadable.damaged,
-            Self::Store(error) => matches!(
-                error,
-                StoreError::Damaged { .. }
-                    | StoreError::MissingVolume { .. }
-                    | StoreError::BehindGuard { .. }
-                    | StoreError::ForkedFromGuard { .. }
-            ),
+            Self::Store(error) => error.is_damage(),
             _ => false,
         }
     }
 
     fn io(path: &Path, doing: &'static str, error: std::io::Error) -> Self {
         Self::Io { path: path.to_owned(), doing, error }
+    }
+}
+
+impl From<StagingError> for Failed {
+    fn from(error: StagingError) -> Self {
+        match error {
+            StagingError::Exists { path } => Self::Exists { path },
+            StagingError::UnderWay { path } => Self::UnderWay { path },
+            StagingError::Io { path, doing, error } => Self::Io { path, doing, error },
+        }
     }
 }
 
@@ -224,21 +230,42 @@ pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
 pub(crate) fn from_folder(arguments: &ExportArgs) -> Result<Manifest, Failed> {
     let data = arguments.data.clone().unwrap_or_default();
     folder::read(&data, |store| {
-        let staging = Staging::begin(&arguments.to, arguments.replace)?;
-        export(&LogEntries(store), arguments, staging)
+        let files = Files::begin(&arguments.to, arguments.replace)?;
+        export(&LogEntries(store), arguments, files)
     })?
 }
 
 /// Exports from a service: its entries are read once, into a file that has no name.
 fn from_service(remote: &RemoteEntries, arguments: &ExportArgs) -> Result<Manifest, Failed> {
-    let staging = Staging::begin(&arguments.to, arguments.replace)?;
+    let files = Files::begin(&arguments.to, arguments.replace)?;
     let bar = progress::bar(remote.size(), "reading", "entries");
-    let entries = EntriesFile::copy(remote, staging.unnamed_file()?, |done| bar.set_position(done))?;
+    let entries = copy(remote, files.unnamed_file()?, |done| bar.set_position(done))?;
     bar.finish_and_clear();
-    export(&entries, arguments, staging)
+    export(&entries, arguments, files)
 }
 
-fn export(entries: &dyn Entries, arguments: &ExportArgs, mut staging: Staging) -> Result<Manifest, Failed> {
+/// Copies all entries into an empty file.
+fn copy(from: &dyn Entries, file: File, mut progress: impl FnMut(u64)) -> Result<EntriesFile, Failed> {
+    let refused = |error| Failed::io(Path::new("the file of entries"), "write to it", error);
+    let mut writer = EntriesWriter::new(file, 0);
+    while writer.next() < from.size() {
+        let read = from.read(writer.next(), source::CHUNK_BYTES)?;
+        if read.is_empty() {
+            let what = format!("the log ends after {} of {} entries", writer.next(), from.size());
+            return Err(Unreadable { damaged: false, what }.into());
+        }
+        for (index, bytes) in read.into_iter().take_while(|(index, _)| *index < from.size()) {
+            if index != writer.next() {
+                return Err(Failed::Misplaced { index: writer.next() });
+            }
+            writer.push(&bytes).map_err(refused)?;
+        }
+        progress(writer.next());
+    }
+    Ok(writer.finish("").map_err(refused)?.0)
+}
+
+fn export(entries: &dyn Entries, arguments: &ExportArgs, mut files: Files) -> Result<Manifest, Failed> {
     let last = entries.size().checked_sub(1).ok_or_else(|| Failed::Refused("the log is empty".to_owned()))?;
     let wanted = Wanted {
         position: arguments.position.unwrap_or(last),
@@ -251,15 +278,15 @@ fn export(entries: &dyn Entries, arguments: &ExportArgs, mut staging: Staging) -
     bar.finish_and_clear();
     failpoint::hit("export-leaves-read");
     let bar = progress::bar(0, "exporting", "entries");
-    staging.open(&export::file_names(&wanted))?;
-    let mut manifest = export::write(&source, &wanted, &mut staging, |done, goal| {
+    files.open(&export::file_names(&wanted))?;
+    let mut manifest = export::write(&source, &wanted, &mut files, |done, goal| {
         if done % 1024 == 0 {
             bar.set_length(goal);
             bar.set_position(done);
         }
     })?;
     bar.finish_and_clear();
-    staging.finish(&manifest.encode())?;
+    files.finish(&manifest.encode())?;
     Ok(manifest)
 }
 

@@ -11,6 +11,8 @@ use clap::Args;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::backup;
+use crate::backup::Segments;
 use crate::cli::folder;
 use crate::cli::progress;
 use crate::cli::remote::RemoteEntries;
@@ -39,7 +41,7 @@ use crate::verify::verify;
 /// elsewhere (the last line of the report) and compare it with --head.
 ///
 /// Of an export, every file is compared with the manifest, and where the entries are there, they are verified and the
-/// tables made again from them.
+/// tables made again from them. Of a backup, every segment is compared with the manifest and all its entries verified.
 ///
 /// Exit status: 0 everything that was asked is good, 1 the log is damaged, 2 it could not be verified.
 #[derive(Args, Clone, Debug)]
@@ -47,14 +49,17 @@ use crate::verify::verify;
                         probity verify --from http://127.0.0.1:7411\n  probity verify --export export-2026-06")]
 pub struct VerifyArgs {
     /// A data folder that no service uses now.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "export"], conflicts_with_all = ["from", "export"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "export", "backup"], conflicts_with_all = ["from", "export", "backup"])]
     pub data: Option<PathBuf>,
     /// A service.
-    #[arg(long, value_name = "URL", conflicts_with = "export")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["export", "backup"])]
     pub from: Option<String>,
     /// An export.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "backup")]
     pub export: Option<PathBuf>,
+    /// A backup.
+    #[arg(long, value_name = "DIR")]
+    pub backup: Option<PathBuf>,
     /// A head that was kept elsewhere: index and leaf hash.
     #[arg(long, value_name = "INDEX:HASH")]
     pub head: Option<Head>,
@@ -71,7 +76,7 @@ pub struct VerifyArgs {
 
 /// A head that was kept elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head(u64, LeafHash);
+pub struct Head(pub(super) u64, pub(super) LeafHash);
 
 impl FromStr for Head {
     type Err = &'static str;
@@ -114,6 +119,8 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
     let verdict = if let Some(url) = &arguments.from {
         let remote = RemoteEntries::connect(url).await?;
         tokio::task::spawn_blocking(move || of_entries(&remote, head, None)).await?
+    } else if let Some(folder) = arguments.backup.clone() {
+        tokio::task::spawn_blocking(move || of_backup(&folder, head)).await??
     } else if let Some(data) = arguments.data.clone() {
         tokio::task::spawn_blocking(move || of_folder(&data, &arguments)).await??
     } else {
@@ -130,7 +137,7 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
 
 fn of_entries(entries: &dyn Entries, head: Option<Head>, opener: Option<&dyn Opener>) -> Verdict {
     let bar = progress::bar(entries.size(), "verifying", "entries");
-    let wanted = Wanted { head: head.map(|Head(index, hash)| (index, hash)), opener, threads: 0 };
+    let wanted = Wanted { head: head.map(|Head(index, hash)| (index, hash)), opener, ..Wanted::default() };
     let report = verify(entries, &wanted, |done, _| {
         if done % 4096 == 0 {
             bar.set_position(done);
@@ -138,6 +145,15 @@ fn of_entries(entries: &dyn Entries, head: Option<Head>, opener: Option<&dyn Ope
     });
     bar.finish_and_clear();
     Verdict { report, beside: Vec::new() }
+}
+
+fn of_backup(folder: &Path, head: Option<Head>) -> Result<Verdict, Unreadable> {
+    let manifest = match backup::read_manifest(folder) {
+        Ok(manifest) => manifest,
+        Err(error) if error.is_damage() => return Ok(damaged_at(0, error.to_string())),
+        Err(error) => return Err(Unreadable { damaged: false, what: error.to_string() }),
+    };
+    Ok(of_entries(&Segments::new(folder, &manifest), head, None))
 }
 
 fn of_folder(data: &Path, arguments: &VerifyArgs) -> Result<Verdict, Unreadable> {
@@ -177,8 +193,12 @@ fn refused(error: &StoreError) -> Result<Verdict, Unreadable> {
         StoreError::ForkedFromGuard { at, .. } => *at,
         _ => return Err(Unreadable { damaged: false, what }),
     };
+    Ok(damaged_at(index, what))
+}
+
+fn damaged_at(index: u64, what: String) -> Verdict {
     let fault = Some(Fault { index, what: crate::verify::What::Unreadable(what) });
-    Ok(Verdict { report: Report { fault, ..Report::default() }, beside: Vec::new() })
+    Verdict { report: Report { fault, ..Report::default() }, beside: Vec::new() }
 }
 
 fn vault(data: &Path, store: &SledStore) -> Result<KeyVault, Unreadable> {
@@ -192,7 +212,8 @@ fn vault(data: &Path, store: &SledStore) -> Result<KeyVault, Unreadable> {
     }
 }
 
-struct Keys(KeyVault);
+/// Opens what a keyring can open.
+pub(super) struct Keys(pub(super) KeyVault);
 
 impl Opener for Keys {
     fn opens(&self, entry: &Checked, part: usize) -> Option<Result<(), String>> {

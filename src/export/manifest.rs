@@ -115,9 +115,7 @@ impl Manifest {
 
     /// Sets its own digest, and gives the bytes of the file.
     pub fn encode(&mut self) -> Vec<u8> {
-        self.manifest_sha256.clear();
-        self.manifest_sha256 = sha256(&self.bytes());
-        self.bytes()
+        digested(self, |manifest| &mut manifest.manifest_sha256)
     }
 
     /// Reads the bytes of the file, in their only spelling.
@@ -158,12 +156,18 @@ impl Manifest {
     pub fn file(&self, name: &str) -> Option<&FileEntry> {
         self.files.iter().find(|file| file.name == name)
     }
+}
 
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec_pretty(self).expect("texts and numbers become JSON");
+/// The bytes of a manifest's file, after its field `digest` was set to their SHA-256 with that field empty.
+pub fn digested<M: Serialize>(manifest: &mut M, digest: impl Fn(&mut M) -> &mut String) -> Vec<u8> {
+    let bytes = |manifest: &M| {
+        let mut bytes = serde_json::to_vec_pretty(manifest).expect("texts and numbers become JSON");
         bytes.push(b'\n');
         bytes
-    }
+    };
+    digest(manifest).clear();
+    *digest(manifest) = HEXLOWER.encode(&Sha256::digest(bytes(manifest)));
+    bytes(manifest)
 }
 
 /// Length and digest of a file while it is written or read.
@@ -185,8 +189,4 @@ impl Digester {
         let sha256 = HEXLOWER.encode(&self.hasher.finalize());
         FileEntry { name: name.to_owned(), rows, bytes: self.bytes, sha256 }
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    HEXLOWER.encode(&Sha256::digest(bytes))
 }

@@ -30,7 +30,8 @@ pub(super) fn make_folder(folder: &Path, create: bool) -> Result<(), KeysError> 
         return Err(KeysError::Missing { file: folder.display().to_string() });
     }
     fs::DirBuilder::new().mode(0o700).create(folder).map_err(io(folder))?;
-    sync_folder(folder.parent().unwrap_or(folder))
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or_else(|| Path::new(".")))
 }
 
 /// Reads a secret of 32 bytes, or makes one.
@@ -68,11 +69,17 @@ pub(super) fn open(path: &Path, create: bool) -> Result<File, KeysError> {
         .mode(0o600)
         .open(path)
         .map_err(io(path))?;
+    check_mode(&file, path)?;
+    Ok(file)
+}
+
+/// Refuses a key file that others may use.
+pub(super) fn check_mode(file: &File, path: &Path) -> Result<(), KeysError> {
     let mode = file.metadata().map_err(io(path))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeysError::Mode { file: path.display().to_string(), mode });
     }
-    Ok(file)
+    Ok(())
 }
 
 pub(super) fn sync_folder(folder: &Path) -> Result<(), KeysError> {

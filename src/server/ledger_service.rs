@@ -141,8 +141,10 @@ impl LedgerService for Ledger {
         let stop = self.stop.clone();
         tokio::task::spawn_blocking(move || {
             while let Some(message) = reading.next_message().transpose() {
+                // Said, since a stream that just ends would look like the end of the log.
+                let message = if stop.is_cancelled() { Err(of_append(&AppendError::Ending)) } else { message };
                 let ends = message.is_err();
-                if stop.is_cancelled() || sender.blocking_send(message).is_err() || ends {
+                if sender.blocking_send(message).is_err() || ends {
                     return;
                 }
             }

@@ -167,6 +167,14 @@ impl StoreError {
         matches!(self, Self::NoSpace { .. } | Self::EntryTooLong { .. })
     }
 
+    /// Whether the ledger is damaged or another one, and not only out of reach.
+    pub const fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. } | Self::MissingVolume { .. } | Self::BehindGuard { .. } | Self::ForkedFromGuard { .. }
+        )
+    }
+
     /// What a person can do about it.
     pub const fn advice(&self) -> &'static str {
         match self {

@@ -31,14 +31,17 @@ const CHUNK_BYTES: usize = 1 << 20;
 type Chunk = (u64, Vec<(u64, Bytes)>);
 type ChunkLooked = (u64, Vec<Result<Looked, Fault>>);
 
-/// Verifies a whole log. `progress` is told how many entries are good, and the goal.
+/// Verifies a log, whole or from an entry on. `progress` is told how many entries are good, and the goal.
 pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnMut(u64, u64)) -> Report {
-    let size = entries.size();
+    let (from, size) = (wanted.from, entries.size());
     let threads = match wanted.threads {
         0 => thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
-    let mut order = Order::new(entries);
+    let mut order = match begin(entries, from) {
+        Ok(order) => order,
+        Err(fault) => return Report { fault: Some(fault), ..Report::default() },
+    };
     let mut head = HeadSought { wanted: wanted.head, met: false };
     let stopped = AtomicBool::new(false);
     let unreadable = thread::scope(|scope| {
@@ -52,7 +55,7 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
         }
         drop((to_look, looked_sender));
         let stopped = &stopped;
-        let reader = scope.spawn(move || read_chunks(entries, size, stopped, &chunks));
+        let reader = scope.spawn(move || read_chunks(entries, from, size, stopped, &chunks));
         in_order(&looked, |looked| {
             let step = looked.and_then(|looked| {
                 head.compare(looked.index, &looked.leaf_hash)?;
@@ -60,7 +63,7 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
             });
             match step {
                 Ok(()) => {
-                    progress(order.report.entries, size);
+                    progress(order.report.entries, size.saturating_sub(from));
                     ControlFlow::Continue(())
                 }
                 Err(fault) => {
@@ -71,7 +74,7 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
             }
         });
         drop(looked);
-        reader.join().unwrap_or_else(|_| Err((order.report.entries, out_of_reach("the reader stopped"))))
+        reader.join().unwrap_or_else(|_| Err((from + order.report.entries, out_of_reach("the reader stopped"))))
     });
     if order.report.fault.is_none() {
         match unreadable {
@@ -86,7 +89,7 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
     if report.is_good()
         && let Some((index, _)) = wanted.head.filter(|_| !head.met)
     {
-        report.fault = Some(Fault { index, what: What::Missing { size: report.entries } });
+        report.fault = Some(Fault { index, what: What::Missing { size: from + report.entries } });
     }
     report
 }
@@ -118,14 +121,16 @@ impl HeadSought {
 
 fn read_chunks(
     entries: &dyn Entries,
+    mut from: u64,
     size: u64,
     stopped: &AtomicBool,
     chunks: &mpsc::SyncSender<Chunk>,
 ) -> Result<(), (u64, Unreadable)> {
-    let mut from = 0;
     let mut number = 0;
     while from < size && !stopped.load(Ordering::Relaxed) {
-        let read = entries.read(from, CHUNK_BYTES).map_err(|unreadable| (from, unreadable))?;
+        let mut read = entries.read(from, CHUNK_BYTES).map_err(|unreadable| (from, unreadable))?;
+        // A log that grows meanwhile gives what comes after its end, which can be the beginning of a request.
+        read.retain(|(index, _)| *index < size);
         let Some((last, _)) = read.last() else {
             let what = format!("the log ends after {from} of {size} entries");
             return Err((from, Unreadable { damaged: true, what }));
@@ -183,17 +188,7 @@ fn in_order(looked: &mpsc::Receiver<ChunkLooked>, mut take: impl FnMut(Result<Lo
 pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
     let size = entries.size();
     let mut tokens = Tokens::default();
-    let mut order = match from.checked_sub(1) {
-        None => Order::new(entries),
-        Some(before) => {
-            let read = read_or_fault(entries, before, 1)?;
-            let (index, bytes) = read.first().ok_or(Fault { index: before, what: What::Missing { size } })?;
-            Order::after(
-                entries,
-                &look(*index, bytes, None, &mut tokens).map_err(|what| Fault { index: before, what })?,
-            )
-        }
-    };
+    let mut order = begin(entries, from)?;
     let mut next = from;
     while next < size {
         let read = read_or_fault(entries, next, CHUNK_BYTES)?;
@@ -206,6 +201,16 @@ pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Begins the order before entry `from`, after the one before it.
+fn begin(entries: &dyn Entries, from: u64) -> Result<Order<'_>, Fault> {
+    let Some(before) = from.checked_sub(1) else { return Ok(Order::new(entries)) };
+    let read = read_or_fault(entries, before, 1)?;
+    let missing = || Fault { index: before, what: What::Missing { size: entries.size() } };
+    let (index, bytes) = read.first().ok_or_else(missing)?;
+    let last = look(*index, bytes, None, &mut Tokens::default()).map_err(|what| Fault { index: before, what })?;
+    Ok(Order::after(entries, &last))
 }
 
 fn read_or_fault(entries: &dyn Entries, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Fault> {

@@ -401,3 +401,46 @@ fn many_entries_are_verified_in_order_by_many_threads() {
         assert!(report.is_good() && report.entries == 401, "{threads}: {report:?}");
     }
 }
+
+#[test]
+fn a_log_is_verified_from_an_entry_on() {
+    let ledger = TinyLedger::with_a_case();
+    let all = ledger.entries.len() as u64;
+    let from = |entries: Vec<Bytes>, from| {
+        let wanted = Wanted { from, threads: 2, ..Wanted::default() };
+        verify(&Kept(entries, BTreeMap::new()), &wanted, |_, _| {})
+    };
+    for begin in 0..all {
+        let report = from(ledger.entries.clone(), begin);
+        assert!(report.is_good(), "{begin}: {report:?}");
+        assert_eq!((report.entries, report.head), (all - begin, Some((all - 1, ledger.head.leaf_hash))));
+    }
+    assert_eq!(from(ledger.entries.clone(), all).entries, 0);
+    let mut damaged = ledger.entries.clone();
+    damaged[3] = flip(&damaged[3], damaged[3].len() - 1);
+    assert_eq!(from(damaged.clone(), 1).fault.unwrap().index, 3);
+    assert_eq!(from(damaged.clone(), 4).fault.unwrap().index, 3, "what it begins after is looked at");
+    assert!(from(damaged, 5).is_good(), "what is before that is taken as it is");
+    let mut another = ledger.entries.clone();
+    another[2] = another[1].clone();
+    assert_eq!(from(another, 3).fault.unwrap().index, 2);
+    assert_eq!(from(ledger.entries, all + 1).fault.unwrap().what, What::Missing { size: all });
+}
+
+/// The service sends what it has: a verifier that asked where the log ends is sent the beginning of a request beyond.
+#[test]
+fn a_log_that_grows_is_verified_up_to_the_end_that_was_asked_for() {
+    struct Growing(Kept, u64);
+    impl Entries for Growing {
+        fn size(&self) -> u64 {
+            self.1
+        }
+        fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Unreadable> {
+            self.0.read(from, bytes_max)
+        }
+    }
+    let mut damaged = TinyLedger::with_a_case().entries;
+    damaged[2] = flip(&damaged[2], 0);
+    let report = verify(&Growing(Kept(damaged, BTreeMap::new()), 1), &Wanted::default(), |_, _| {});
+    assert!(report.is_good() && report.entries == 1, "{report:?}");
+}

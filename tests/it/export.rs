@@ -2,7 +2,7 @@
 //! log by the entries in them.
 
 mod forged;
-mod log;
+pub(crate) mod log;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,19 +20,19 @@ use crate::export::log::Log;
 use crate::export::log::SEALED;
 
 /// What the program did: its exit status (none: it was killed), and what it printed.
-struct Ran {
-    status: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) status: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs the program; `{data}` and `{out}` stand for paths of the log.
-fn run(log: &Log, arguments: &str) -> Ran {
+pub(crate) fn run(log: &Log, arguments: &str) -> Ran {
     run_with(log, arguments, "")
 }
 
 /// The same, killed at a named point.
-fn run_with(log: &Log, arguments: &str, crash_at: &str) -> Ran {
+pub(crate) fn run_with(log: &Log, arguments: &str, crash_at: &str) -> Ran {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let place = |word: &str| word.replace("{data}", &text(&log.data())).replace("{}", &text(log.folder()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_probity"));
@@ -49,20 +49,20 @@ fn run_with(log: &Log, arguments: &str, crash_at: &str) -> Ran {
 }
 
 /// Runs the program and compares the exit status; what it printed, both streams.
-fn check(log: &Log, arguments: &str, status: i32) -> String {
+pub(crate) fn check(log: &Log, arguments: &str, status: i32) -> String {
     let ran = run(log, arguments);
     assert_eq!(ran.status, Some(status), "{arguments}\n{}{}", ran.out, ran.err);
     ran.out + &ran.err
 }
 
 /// Every file of a folder with its content.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
 }
 
 /// Names beside the data folder.
-fn names(log: &Log) -> Vec<String> {
+pub(crate) fn names(log: &Log) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(log.folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -75,7 +75,7 @@ fn rows(log: &Log, export: &str, table: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn head(log: &Log, index: usize) -> String {
+pub(crate) fn head(log: &Log, index: usize) -> String {
     format!("{index}:{}", log.entries()[index].leaf_hash)
 }
 
@@ -117,7 +117,7 @@ async fn nothing_sealed_is_exported() {
 async fn the_same_position_gives_the_same_bytes() {
     let mut log = Log::with_a_story().await;
     check(&log, "export --data {data} --to {}/one --position 8 --entries", 0);
-    log.append(vec![log_event()]).await;
+    log.append(vec![log::amended()]).await;
     fs::remove_dir_all(log.data().join("views")).unwrap();
     check(&log, "export --data {data} --to {}/two --position 8 --entries", 0);
     assert_eq!(files(&log.path("one")), files(&log.path("two")));
@@ -126,17 +126,6 @@ async fn the_same_position_gives_the_same_bytes() {
     check(&log, "export --data {data} --to {}/later --position 8 --as-of 2027-01-01", 0);
     assert_eq!(rows(&log, "later", "sanctions")[0]["standing"], "EXPIRED");
     assert_eq!(rows(&log, "later", "sanctions")[0]["position"], 7);
-}
-
-fn log_event() -> probity::events::Event {
-    let section = probity::events::Section { asset_class: log::code("cash"), none_declared: true, item_count: 0 };
-    let event = probity::events::DeclarationAmended {
-        declaration_id: log::id(40),
-        person_id: log::id(1),
-        sections: vec![section],
-        ..probity::events::DeclarationAmended::default()
-    };
-    event.into()
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 20] = [
+const MODULES: [(&str, &[&str], bool); 21] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
@@ -20,6 +20,7 @@ const MODULES: [(&str, &[&str], bool); 20] = [
     ("verify", &["events", "log", "domain", "ledger"], true),
     ("export", &["events", "log", "proto", "domain", "views"], true),
     ("store", &["log"], false),
+    ("backup", &["log", "verify", "export", "store"], false),
     ("keys", &["events", "log", "clock"], false),
     ("index", &["events", "log", "ledger", "store"], false),
     (
@@ -83,6 +84,7 @@ const MODULES: [(&str, &[&str], bool); 20] = [
             "verify",
             "export",
             "store",
+            "backup",
             "keys",
             "index",
             "sequencer",

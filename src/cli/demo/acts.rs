@@ -6,6 +6,7 @@ use std::path::Path;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
+use crate::backup::EntriesFile;
 use crate::cli;
 use crate::cli::demo::declaration;
 use crate::cli::demo::folder::Passing;
@@ -18,7 +19,6 @@ use crate::cli::demo::story::Cast;
 use crate::cli::demo::teller::Surprise;
 use crate::cli::demo::teller::Teller;
 use crate::cli::demo::teller::expect;
-use crate::cli::export::EntriesFile;
 use crate::cli::export::ExportArgs;
 use crate::cli::export::TableFormat;
 use crate::events::PartialDate;

@@ -16,7 +16,7 @@ use crate::verify::Entries;
 use crate::verify::Unreadable;
 
 /// Bytes of entries read at once.
-const CHUNK_BYTES: usize = 1 << 20;
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
 /// A log with the places of its streams: 24 bytes an entry in memory.
 pub(crate) struct LogSource<'a> {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::cli::export::EntriesFile;
+use crate::backup::EntriesFile;
 use crate::cli::export::Failed;
 use crate::cli::export::LogSource;
 use crate::cli::progress;
@@ -220,11 +220,12 @@ fn with_entries(
     let known = head.filter(|Head(index, _)| *index < entries.size());
     let bar = progress::bar(entries.size(), "verifying", "entries");
     let sought = known.map(|Head(index, hash)| (index, hash));
-    let report = verify(&entries, &crate::verify::Wanted { head: sought, opener: None, threads: 0 }, |done, _| {
-        if done % 4096 == 0 {
-            bar.set_position(done);
-        }
-    });
+    let report =
+        verify(&entries, &crate::verify::Wanted { head: sought, ..crate::verify::Wanted::default() }, |done, _| {
+            if done % 4096 == 0 {
+                bar.set_position(done);
+            }
+        });
     bar.finish_and_clear();
     match (&report.fault, &report.unreadable) {
         (Some(fault), _) => findings.faults.push(format!("{ENTRIES_FILE}: {fault}")),

@@ -12,6 +12,7 @@ use probity::events::CaseOpened;
 use probity::events::Code;
 use probity::events::DecisionAnnulled;
 use probity::events::DecisionIssued;
+use probity::events::DeclarationAmended;
 use probity::events::DeclarationSubmitted;
 use probity::events::EntryErased;
 use probity::events::Event;
@@ -51,34 +52,34 @@ use tempfile::TempDir;
 const BEGIN_MS: u64 = 1_777_797_000_000;
 
 /// What is sealed, and must be in no export.
-pub(super) const SEALED: &str = "A Name That Nobody Has";
+pub(crate) const SEALED: &str = "A Name That Nobody Has";
 
 /// A data folder, and a place for exports.
-pub(super) struct Log {
+pub(crate) struct Log {
     folder: TempDir,
     clock: Arc<Settable>,
     requests: u8,
 }
 
-pub(super) fn id(number: u128) -> String {
+pub(crate) fn id(number: u128) -> String {
     Id(number).to_string()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
-pub(super) fn code(code: &str) -> Option<Code> {
+pub(crate) fn code(code: &str) -> Option<Code> {
     Some(Code { scheme: "test".to_owned(), code: code.to_owned() })
 }
 
 impl Log {
     /// A log with a GENESIS and nothing else.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let log = Self { folder: tempfile::tempdir().unwrap(), clock: Settable::at(BEGIN_MS), requests: 0 };
         log.open().stop().unwrap();
         log
     }
 
     /// A log with a little of everything: 9 entries after GENESIS, in 4 requests; entry 9 annuls the decision.
-    pub(super) async fn with_a_story() -> Self {
+    pub(crate) async fn with_a_story() -> Self {
         let mut log = Self::new();
         log.append(vec![person(1, "first"), person(2, "=cmd|' /C calc'!A0")]).await;
         log.append(vec![case(10, 1), allegation(10, 1, 1), allegation(10, 2, 1)]).await;
@@ -87,20 +88,20 @@ impl Log {
         log
     }
 
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.path("data")
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Opens the service.
-    pub(super) fn open(&self) -> Service {
+    pub(crate) fn open(&self) -> Service {
         let mut options = Options::new(self.data());
         options.origin = Some("log.example/export".to_owned());
         options.store.reserve_bytes = 0;
@@ -108,7 +109,7 @@ impl Log {
     }
 
     /// Appends events in one request, a minute after the last.
-    pub(super) async fn append(&mut self, events: Vec<Event>) {
+    pub(crate) async fn append(&mut self, events: Vec<Event>) {
         self.clock.pass(60_000);
         self.requests += 1;
         let service = self.open();
@@ -125,7 +126,7 @@ impl Log {
     }
 
     /// Every entry, decoded.
-    pub(super) fn entries(&self) -> Vec<Checked> {
+    pub(crate) fn entries(&self) -> Vec<Checked> {
         let store = store::open(&self.data(), &OpenOptions { reserve_bytes: 0, ..OpenOptions::default() }).unwrap();
         let read = store.read(0, usize::MAX).unwrap();
         read.iter().map(|(_, bytes)| Entry::check(bytes).unwrap()).collect()
@@ -133,7 +134,7 @@ impl Log {
 
     /// Records that everything of an entry was erased. Its bytes stay in the store: an erasure that is not yet
     /// carried out there.
-    pub(super) fn erase(&mut self, target: u64) {
+    pub(crate) fn erase(&mut self, target: u64) {
         let entries = self.entries();
         let erased = &entries[usize::try_from(target).unwrap()];
         let keys = |place: &Place| Place { key: place.key, sequence: next(&entries, &place.key) };
@@ -253,12 +254,23 @@ fn declaration(number: u128, person: u128) -> Event {
     .into()
 }
 
-pub(super) fn annulled(number: u128, respondent: u128) -> Event {
+pub(crate) fn annulled(number: u128, respondent: u128) -> Event {
     DecisionAnnulled {
         decision_id: id(number),
         respondent_id: id(respondent),
         retroactive: true,
         ..DecisionAnnulled::default()
+    }
+    .into()
+}
+
+/// Can be said again and again.
+pub(crate) fn amended() -> Event {
+    DeclarationAmended {
+        declaration_id: id(40),
+        person_id: id(1),
+        sections: vec![Section { asset_class: code("cash"), none_declared: true, item_count: 0 }],
+        ..DeclarationAmended::default()
     }
     .into()
 }

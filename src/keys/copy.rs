@@ -1,0 +1,100 @@
+//! Copies of the keys: for a backup of them, and back.
+
+use std::fs;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Read as _;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use crate::keys::DATA;
+use crate::keys::DataKeys;
+use crate::keys::KeysError;
+use crate::keys::LOOKUP;
+use crate::keys::SIGNING;
+use crate::keys::files;
+
+/// Name of what is being written, after the name that it will have.
+const PARTIAL: &str = ".partial";
+
+/// Copies the keys of a log into a folder, which is made, mode 0700, where there is none. What was copied there of the
+/// same log before is replaced: a data key that was destroyed is destroyed in the copy, too.
+///
+/// # Errors
+///
+/// A key is missing or damaged, others may read it, keys of another log are there, or the disk refused. A copy that
+/// was there is as it was; where the disk refused at the very end, each of its files is the old or the new one, whole.
+pub fn copy(from: &Path, to: &Path) -> Result<(), KeysError> {
+    let mut keys = Vec::new();
+    for name in [SIGNING, LOOKUP, DATA] {
+        let bytes = read(&from.join(name))?;
+        if name != DATA {
+            check_secret(&from.join(name), &to.join(name), &bytes)?;
+        }
+        keys.push((to.join(name), to.join(format!("{name}{PARTIAL}")), bytes));
+    }
+    files::make_folder(to, true)?;
+    let placed = place(&keys, to);
+    if placed.is_err() {
+        for (_, partial, _) in &keys {
+            _ = fs::remove_file(partial);
+        }
+    }
+    placed
+}
+
+/// The copies, each with the name that it has until all are whole.
+fn place(keys: &[(PathBuf, PathBuf, Zeroizing<Vec<u8>>)], to: &Path) -> Result<(), KeysError> {
+    for (_, partial, bytes) in keys {
+        write(partial, bytes)?;
+    }
+    // Reads every record: one that is damaged must not take the place of a good one.
+    DataKeys::open(&to.join(format!("{DATA}{PARTIAL}")), false)?;
+    for (path, partial, _) in keys {
+        fs::rename(partial, path).map_err(files::io(partial))?;
+    }
+    files::sync_folder(to)
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => KeysError::Missing { file: path.display().to_string() },
+        _ => files::io(path)(error),
+    })?;
+    files::check_mode(&file, path)?;
+    // At its full length at once: a vector that grows leaves copies of the keys behind.
+    let len = file.metadata().map_err(files::io(path))?.len();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(len).unwrap_or(usize::MAX)));
+    file.take(len).read_to_end(&mut bytes).map_err(files::io(path))?;
+    Ok(bytes)
+}
+
+/// A secret has 32 bytes, and never changes.
+fn check_secret(from: &Path, to: &Path, secret: &[u8]) -> Result<(), KeysError> {
+    if secret.len() != 32 {
+        let found = secret.len() as u64;
+        return Err(KeysError::Length { file: from.display().to_string(), found, expected: "32" });
+    }
+    if to.exists() && **read(to)? != *secret {
+        return Err(KeysError::OfAnother { file: to.display().to_string() });
+    }
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), KeysError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(files::io(path)(error)),
+        _ => {}
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(files::io(path))
+}
