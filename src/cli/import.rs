@@ -27,8 +27,8 @@ pub struct ImportArgs {
     /// The service, as `probity serve` prints it.
     #[arg(long, value_name = "URL", env = "PROBITY_URL")]
     pub to: String,
-    /// A mapping's file, or a shipped one: ccrb-penalties, govtrack-misconduct, us-senate-efd. Without it the inputs
-    /// are JSON Lines of events or requests in the proto JSON mapping.
+    /// A mapping's file, or a shipped one: ccrb-penalties, govtrack-misconduct, tse-assets, uk-commons-interests,
+    /// us-senate-efd. Without it the inputs are JSON Lines of events or requests in the proto JSON mapping.
     #[arg(long, value_name = "FILE|NAME")]
     pub mapping: Option<String>,
     /// Where refused rows go, with their reasons. It holds personal data and is readable by its owner alone.

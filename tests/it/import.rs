@@ -4,6 +4,7 @@ mod accounting;
 mod exactly_once;
 mod fake;
 mod input;
+mod registers;
 mod shipped;
 
 use std::fs;
