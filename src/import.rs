@@ -24,6 +24,7 @@ pub mod mapping;
 pub mod native;
 pub mod node;
 pub mod plan;
+pub mod rehearse;
 pub mod rejects;
 pub mod scope;
 pub mod send;
@@ -67,7 +68,7 @@ use crate::proto::v1::ledger_service_client::LedgerServiceClient;
 /// What is to be imported, and where to.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The service, for example `http://127.0.0.1:7401`.
+    /// The service, for example `http://127.0.0.1:7401`. A rehearsal asks none.
     pub to: String,
     /// A mapping's file, or the name of a shipped one; none for native input.
     pub mapping: Option<String>,

@@ -5,6 +5,7 @@ mod exactly_once;
 mod fake;
 mod input;
 mod registers;
+mod rehearsal;
 mod shipped;
 
 use std::fs;
