@@ -217,10 +217,11 @@ impl Mapping {
 }
 
 /// The shipped mappings: their names and texts. None of them comes with data.
-pub const SHIPPED: [(&str, &str); 5] = [
+pub const SHIPPED: [(&str, &str); 6] = [
     ("ccrb-penalties", include_str!("mappings/ccrb-penalties.toml")),
     ("govtrack-misconduct", include_str!("mappings/govtrack-misconduct.toml")),
     ("tse-assets", include_str!("mappings/tse-assets.toml")),
+    ("tse-candidates", include_str!("mappings/tse-candidates.toml")),
     ("uk-commons-interests", include_str!("mappings/uk-commons-interests.toml")),
     ("us-senate-efd", include_str!("mappings/us-senate-efd.toml")),
 ];

@@ -144,6 +144,45 @@ async fn a_declaration_that_stands_twice_comes_in_once() {
     told("tse-assets", &[("a.csv", &file), ("c.csv", &other)], &story, &[(2, "DUPLICATE_KEY")]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_who_has_nothing_declares_it_and_the_assets_find_the_name() {
+    let text = "DT_GERACAO;HH_GERACAO;ANO_ELEICAO;NR_TURNO;CD_ELEICAO;SG_UE;SQ_CANDIDATO;NM_CANDIDATO;ST_DECLARAR_BENS\n\
+                09/12/2022;18:37:33;2022;1;546;XX;1;ALGU\u{c9}M;S\n\
+                09/12/2022;18:37:33;2022;1;546;XX;2;OUTRO;N\n\
+                09/12/2022;18:37:33;2022;2;546;XX;2;OUTRO;N\n\
+                09/12/2022;18:37:33;2022;1;546;XX;3;TERCEIRO;N\u{e3}o divulg\u{e1}vel\n\
+                09/12/2022;18:37:33;2022;1;546;XX;4;#NULO#;N\n";
+    let candidates: Vec<u8> = text.chars().map(|letter| u8::try_from(letter).unwrap()).collect();
+    let (fake, mut bench) = (Fake::start().await, Bench::new(&[("consulta_cand_2022_XX.csv", &candidates)]));
+    bench.run_shipped(&fake, "tse-candidates").await.unwrap();
+    let reasons: Vec<_> = bench.rejects().into_iter().map(|(_, line, reason)| (line, reason)).collect();
+    assert_eq!(reasons, [(6, "VALUE_ABSENT".to_owned())]);
+    bench.inputs.clear();
+    bench.input("bem_candidato_2022_XX.csv", &tse(&[asset("1", 1, "21", "carro", "1,00")]));
+    bench.run_shipped(&fake, "tse-assets").await.unwrap();
+    let story = [
+        "organisation.registered",
+        "person.registered",
+        "first_seen",
+        "person.registered",
+        "first_seen",
+        "declaration.submitted",
+        "first_seen",
+        "person.registered",
+        "first_seen",
+        // The court and the candidate are there.
+        "first_seen",
+        "declaration.submitted",
+    ];
+    assert_eq!(fake.story(), story);
+    let events = fake.events();
+    let Event::PersonRegistered(person) = &events[1] else { panic!("{:?}", events[1]) };
+    assert_eq!(person.identity.as_ref().unwrap().full_name, "ALGU\u{c9}M");
+    let (nothing, assets) = (submitted(&events[5]), submitted(&events[10]));
+    assert!(nothing.sections[0].none_declared && nothing.content.is_none());
+    assert_eq!(assets.person_id, person.entity_id);
+}
+
 const OLD: &str = "ID,Parent Interest ID,Summary,Registration Date,Published Date,Updated Date,Category,Member,MNIS ID";
 const NEW: &str = "ID,Summary,Parent Interest ID,Registered,Published,Updated_1,Category,MNIS ID,Member";
 const GIFT: &str = "\"Gifts, benefits and hospitality from UK sources\"";
