@@ -44,6 +44,16 @@ pub enum ImportError {
         /// The input.
         input: PathBuf,
     },
+    /// A file of which the mapping cannot tell the edition: what is gone could not be told.
+    #[error("{mapping}:{line}: {}: snapshots.edition gives nothing for this file", input.display())]
+    NoEdition {
+        /// The mapping's file or name.
+        mapping: String,
+        /// The line that should tell the edition, from 1.
+        line: usize,
+        /// The file.
+        input: PathBuf,
+    },
     /// Files of one edition, and between them files of another: what is gone could not be told.
     #[error("{}: other files stand between those of edition {edition:?}; give an edition's files together", input.display())]
     PartedEdition {

@@ -113,7 +113,7 @@ impl Mapped {
     ///
     /// # Errors
     ///
-    /// `AbsentColumn`, `RepeatedColumn`, `PartedEdition`.
+    /// `AbsentColumn`, `RepeatedColumn`, `NoEdition`, `PartedEdition`.
     pub fn begin(&mut self, rows: &mut Rows) -> Result<(), ImportError> {
         self.tells_changes = self.mapping.changes.is_some() && rows.format == Format::JsonLines;
         self.begin_edition(rows.path())?;
@@ -138,6 +138,11 @@ impl Mapped {
             return Ok(());
         }
         if let Some(edition) = edition {
+            if edition.is_empty() {
+                let line = self.mapping.line_of("snapshots.edition", "");
+                let mapping = self.mapping.name.clone();
+                return Err(ImportError::NoEdition { mapping, line, input: path.to_owned() });
+            }
             if self.editions.contains(&edition) {
                 return Err(ImportError::PartedEdition { edition, input: path.to_owned() });
             }
@@ -150,12 +155,11 @@ impl Mapped {
         Ok(())
     }
 
-    /// The name of the edition that a file is of, where editions have names.
+    /// The name of the edition that a file is of, where editions have names; empty where it cannot be told.
     fn edition(&self, path: &Path) -> Option<String> {
         let edition = self.mapping.snapshots.as_ref()?.edition.as_ref()?;
         let place = Place::of_file(path);
-        // A name that cannot be made is that of a file of its own.
-        edition.text(&self.scope(&place, &Value::Null, None)).ok().filter(|name| !name.is_empty())
+        Some(edition.text(&self.scope(&place, &Value::Null, None)).unwrap_or_default())
     }
 
     /// Whether an edition is whole with this file, when that one comes next.
@@ -176,7 +180,7 @@ impl Mapped {
         }
         let missing = self.table.missing();
         if self.unreadable > 0 && !missing.is_empty() {
-            return Gone::Unknown;
+            return Gone::Unknown(self.editions.last().cloned().unwrap_or_else(|| place.file.to_string()));
         }
         let nothing = Value::Object(Map::new());
         let plan = |key: String| self.gone(place, &nothing, &key, None).unwrap_or_else(Plan::Reject);

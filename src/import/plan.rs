@@ -69,7 +69,7 @@ impl Planner {
     ///
     /// # Errors
     ///
-    /// `AbsentColumn`, `RepeatedColumn`, `PartedEdition`.
+    /// `AbsentColumn`, `RepeatedColumn`, `NoEdition`, `PartedEdition`.
     pub fn begin(&mut self, rows: &mut Rows) -> Result<(), ImportError> {
         match self {
             Self::Native(_) => Ok(()),
@@ -134,6 +134,6 @@ impl Planner {
 pub enum Gone {
     /// They are gone.
     Plans(Vec<Plan>),
-    /// Nothing: some of its rows could not be read, and could be they.
-    Unknown,
+    /// Nothing: some of its rows could not be read, and could be they. The name of the edition, or of its file.
+    Unknown(String),
 }

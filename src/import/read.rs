@@ -35,7 +35,7 @@ pub(super) struct Read {
     pub rows: u64,
     /// Keys that snapshots no longer had.
     pub gone: u64,
-    /// Files of which it is not known what is gone.
+    /// Editions, or files, of which it is not known what is gone.
     pub gone_unknown: Vec<String>,
     /// Files read to their end.
     pub files: u64,
@@ -123,7 +123,7 @@ impl Reader {
 
     fn end(&mut self, place: &Place) -> Result<(), Stopped> {
         match self.planner.end(place) {
-            Gone::Unknown => self.read.gone_unknown.push(place.file.to_string()),
+            Gone::Unknown(edition) => self.read.gone_unknown.push(edition),
             Gone::Plans(plans) => {
                 for plan in plans {
                     self.read.gone += 1;

@@ -2,12 +2,14 @@
 //!
 //! A row that is broken is a row that is refused; a file that cannot be read any further ends the import.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::path;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ use crate::import::error::Refusal;
 pub struct Place {
     /// The name of its file, without folders.
     pub file: Arc<str>,
-    /// The name of the folder that the file is in; empty where the path names none.
+    /// The name of the folder that the file is in, as the path says it; empty for the root.
     pub folder: Arc<str>,
     /// Its line, from 1: where its record begins; 1 for the object of a document.
     pub line: u64,
@@ -39,8 +41,10 @@ pub struct Place {
 impl Place {
     /// A file as a whole: its first row is row 1.
     pub fn of_file(path: &Path) -> Self {
-        let name = |path: Option<&std::ffi::OsStr>| path.unwrap_or_default().to_string_lossy().into_owned();
-        let folder = path.parent().and_then(Path::file_name);
+        let name = |path: Option<&OsStr>| path.unwrap_or_default().to_string_lossy().into_owned();
+        // A file named without its folder is in one all the same.
+        let whole = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let folder = whole.parent().and_then(Path::file_name);
         Self { file: name(path.file_name()).into(), folder: name(folder).into(), line: 0, row: 0 }
     }
 }

@@ -48,7 +48,7 @@ pub struct Summary {
     pub rows: Tally,
     /// Keys that a snapshot no longer had. They are no rows of any input.
     pub gone: Tally,
-    /// Files of which it is not known what is gone, since some of their rows could not be read.
+    /// Editions, or files that are one each, of which it is not known what is gone, since some of their rows could not be read.
     pub gone_unknown: Vec<String>,
     /// Files read.
     pub files: u64,

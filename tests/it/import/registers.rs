@@ -319,6 +319,38 @@ async fn files_of_an_edition_stand_together_and_columns_have_one_name_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edition_with_an_unreadable_row_in_any_file_says_nothing_about_who_is_gone() {
+    let row = |id: u32| format!("{NEW}\n{id},a,,,2024-07-06,,Miscellaneous,9,Some One\n");
+    let (broken, empty) = (format!("{NEW}\n1,a\n"), format!("{NEW}\n"));
+    let (fake, mut bench) = (Fake::start().await, Bench::new(&[]));
+    let inputs = [
+        ("240804/a.csv", row(1)),
+        ("240902/a.csv", broken),
+        ("240902/b.csv", row(2)),
+        ("240930/a.csv", row(2)),
+        ("240930/b.csv", empty),
+    ];
+    for (path, text) in &inputs {
+        std::fs::create_dir_all(bench.path(path).parent().unwrap()).unwrap();
+        bench.input(path, text.as_bytes());
+    }
+    let summary = bench.run_shipped(&fake, "uk-commons-interests").await.unwrap().summary;
+    assert_eq!((summary.gone_unknown, summary.gone.imported), (vec!["240902".to_owned()], 1));
+    assert_eq!(fake.story().iter().filter(|event| *event == "gone").count(), 1, "gone from the third, which is whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_no_edition_stops_the_import() {
+    let (fake, bench) = (Fake::start().await, Bench::new(&[("1.csv", crate::import::HEADER.as_bytes())]));
+    let mapping = crate::import::MAPPING.replace("[snapshots]", "[snapshots]\nedition = \"{$file|after:_}\"");
+    bench.mapping(&mapping);
+    let stopped = bench.run(&fake).await.unwrap().stopped.unwrap();
+    let line = mapping.lines().position(|line| line.contains("edition =")).unwrap() + 1;
+    assert!(matches!(&stopped, ImportError::NoEdition { line: found, .. } if *found == line), "{stopped}");
+    assert!(fake.log().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_ended_in_the_midst_of_an_edition_counts_its_rows_anew() {
     let row = |id: u32| format!("{NEW}\n{id},a,,,2024-07-06,,Miscellaneous,9,Some One\n");
     let (fake, mut bench) = (Fake::start().await, Bench::new(&[]));
