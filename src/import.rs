@@ -14,6 +14,7 @@
 //!
 #![doc = include_str!("manual/import.md")]
 
+pub mod encoding;
 pub mod error;
 pub mod event;
 pub mod filter;
@@ -23,6 +24,7 @@ pub mod mapping;
 pub mod native;
 pub mod node;
 pub mod plan;
+pub mod rehearse;
 pub mod rejects;
 pub mod scope;
 pub mod send;
@@ -41,6 +43,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 use tonic::Code;
@@ -65,7 +68,7 @@ use crate::proto::v1::ledger_service_client::LedgerServiceClient;
 /// What is to be imported, and where to.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The service, for example `http://127.0.0.1:7401`.
+    /// The service, for example `http://127.0.0.1:7401`. A rehearsal asks none.
     pub to: String,
     /// A mapping's file, or the name of a shipped one; none for native input.
     pub mapping: Option<String>,
@@ -96,6 +99,14 @@ pub struct Progress {
     pub events: AtomicU64,
 }
 
+impl Progress {
+    /// These files are to be read.
+    fn expect(&self, files: &[PathBuf]) {
+        let len_bytes = files.iter().filter_map(|file| fs::metadata(file).ok()).map(|about| about.len()).sum();
+        self.bytes.fetch_add(len_bytes, Ordering::Relaxed);
+    }
+}
+
 /// What came of a run: what was done, and why it stopped before the end, if it did.
 #[derive(Debug)]
 pub struct Outcome {
@@ -114,12 +125,8 @@ pub struct Outcome {
 pub async fn run(options: Options, progress: Arc<Progress>) -> Result<Outcome, ImportError> {
     let mapping = options.mapping.as_deref().map(Mapping::open).transpose()?;
     let files = source::expand(&options.inputs)?;
-    let mut fingerprints = Vec::with_capacity(files.len());
-    for file in &files {
-        fingerprints.push(state::fingerprint(file)?);
-        let len_bytes = fs::metadata(file).map_or(0, |about| about.len());
-        progress.bytes.fetch_add(len_bytes, std::sync::atomic::Ordering::Relaxed);
-    }
+    progress.expect(&files);
+    let fingerprints = files.iter().map(|file| state::fingerprint(file)).collect::<Result<_, _>>()?;
     let key = ImportKey::open(&options.key)?;
     fs::create_dir_all(&options.state).map_err(|source| ImportError::File { path: options.state.clone(), source })?;
 
@@ -131,14 +138,18 @@ pub async fn run(options: Options, progress: Arc<Progress>) -> Result<Outcome, I
     let begin = State::begin(&genesis, about.as_bytes(), fingerprints);
     let stem = name.rsplit('/').next().unwrap_or_default().to_owned();
     let path = begin.path(&options.state, &stem);
-    let mut state = begin.resume(&path, ordered);
+    let planner = Planner::new(mapping, key);
+    let may_grow = |from: usize| {
+        let last = from.checked_sub(1).and_then(|last| files.get(last));
+        !ordered && last.is_none_or(|last| planner.ends_edition(last, files.get(from).map(PathBuf::as_path)))
+    };
+    let mut state = begin.resume(&path, may_grow);
     if !is_in_the_log(&state, &mut client).await? {
         state.forget();
     }
 
     let rejects = Rejects::create(&options.rejects, &name)?;
     let (units, mut planned) = mpsc::channel(PLANNED_MAX);
-    let planner = Planner::new(mapping, key);
     let reader = read::Reader::new(planner, files, state.clone(), Arc::clone(&progress), units);
     let reading = tokio::task::spawn_blocking(move || reader.run());
     let mut ledger = Ledger::new(state, path, rejects, progress);

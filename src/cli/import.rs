@@ -12,12 +12,19 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
+use prost_types::Any;
+use tokio::task::JoinHandle;
 
+use crate::domain;
+use crate::domain::RuleKind;
+use crate::events::shape;
 use crate::import;
 use crate::import::Options;
 use crate::import::Progress;
 use crate::import::error::ImportError;
+use crate::import::error::Refusal;
 use crate::import::send::Patience;
+use crate::import::summary::Summary;
 
 /// Imports records of another register, exactly once however often it is interrupted.
 ///
@@ -25,10 +32,14 @@ use crate::import::send::Patience;
 #[derive(Args, Clone, Debug)]
 pub struct ImportArgs {
     /// The service, as `probity serve` prints it.
-    #[arg(long, value_name = "URL", env = "PROBITY_URL")]
-    pub to: String,
-    /// A mapping's file, or a shipped one: ccrb-penalties, govtrack-misconduct, us-senate-efd. Without it the inputs
-    /// are JSON Lines of events or requests in the proto JSON mapping.
+    #[arg(long, value_name = "URL", env = "PROBITY_URL", required_unless_present = "dry_run")]
+    pub to: Option<String>,
+    /// Say what would happen: rows and events by type and reason. Needs no service, sends nothing, writes nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A mapping's file, or a shipped one: ccrb-penalties, govtrack-misconduct, tse-assets, tse-candidates,
+    /// uk-commons-interests, us-senate-efd. Without it the inputs are JSON Lines of events or requests in the proto
+    /// JSON mapping.
     #[arg(long, value_name = "FILE|NAME")]
     pub mapping: Option<String>,
     /// Where refused rows go, with their reasons. It holds personal data and is readable by its owner alone.
@@ -58,23 +69,70 @@ pub struct ImportArgs {
 ///
 /// When it could not begin, or could not print.
 pub async fn run(args: ImportArgs) -> Result<ExitCode, ImportError> {
-    let json = args.json;
+    let (json, dry_run) = (args.json, args.dry_run);
     let options = options(args);
     let rejects = options.rejects.clone();
     let progress = Arc::new(Progress::default());
     let drawing = io::stderr().is_terminal().then(|| tokio::spawn(draw(Arc::clone(&progress))));
-    let outcome = import::run(options, progress).await;
+    let done = if dry_run {
+        rehearse(&options, progress, drawing, json).await
+    } else {
+        let outcome = import::run(options, progress).await;
+        stop(drawing).await;
+        outcome.map(|outcome| {
+            report(&outcome, json, &rejects);
+            (outcome.summary, outcome.stopped.is_some())
+        })
+    };
+    let (summary, stopped) = done?;
+    Ok(match (stopped, summary.rows.rejected + summary.gone.rejected) {
+        (true, _) => ExitCode::from(2),
+        (false, 0) => ExitCode::SUCCESS,
+        (false, _) => ExitCode::from(1),
+    })
+}
+
+/// What it drew is cleared when its bar goes; only then may anything else be printed.
+async fn stop(drawing: Option<JoinHandle<()>>) {
     if let Some(drawing) = drawing {
         drawing.abort();
-        // What it drew is cleared when its bar goes; only then may anything else be printed.
         _ = drawing.await;
     }
-    let outcome = outcome?;
-    report(&outcome, json, &rejects);
-    Ok(match (&outcome.stopped, outcome.summary.rows.rejected + outcome.summary.gone.rejected) {
-        (Some(_), _) => ExitCode::from(2),
-        (None, 0) => ExitCode::SUCCESS,
-        (None, _) => ExitCode::from(1),
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "what would happen is what --dry-run is asked for")]
+async fn rehearse(
+    options: &Options,
+    progress: Arc<Progress>,
+    drawing: Option<JoinHandle<()>>,
+    json: bool,
+) -> Result<(Summary, bool), ImportError> {
+    let rehearsed = import::rehearse::rehearse(options, progress, judge).await;
+    stop(drawing).await;
+    let (rehearsal, stopped) = rehearsed?;
+    if json {
+        println!("{}", serde_json::to_string(&rehearsal).expect("counts and names become JSON"));
+    } else {
+        println!("{rehearsal}");
+    }
+    if let Some(error) = &stopped {
+        eprintln!("stopped: {error}");
+    }
+    Ok((rehearsal.summary, stopped.is_some()))
+}
+
+/// What the service says of an event whatever is in its log.
+fn judge(any: &Any) -> Result<(), Refusal> {
+    let (event_type, event) = import::event::read(any)?;
+    shape::check_proposed(event_type, &any.value).map_err(|fault| {
+        Refusal::new(&format!("FIELD_INVALID: {}", fault.rule.name()), fault.rule.to_string()).at(&fault.path)
+    })?;
+    domain::check(&event).map_err(|rejection| {
+        let reason = match rejection.rule.kind() {
+            RuleKind::Field => "FIELD_INVALID",
+            RuleKind::State => "RULE_VIOLATED",
+        };
+        Refusal::new(&format!("{reason}: {}", rejection.rule.name()), rejection.to_string()).at(&rejection.field)
     })
 }
 
@@ -99,7 +157,7 @@ fn options(args: ImportArgs) -> Options {
     let state = args.state.unwrap_or_else(default_state);
     let keys = args.keys.unwrap_or_else(|| state.join("keys"));
     Options {
-        to: args.to,
+        to: args.to.unwrap_or_default(),
         mapping: args.mapping,
         inputs: args.inputs,
         key: args.key.unwrap_or_else(|| keys.join("import.key")),

@@ -34,6 +34,34 @@ pub enum ImportError {
         /// The columns that the input has.
         found: Vec<String>,
     },
+    /// Two columns of an input go by the same name.
+    #[error("{}: two columns are called {column:?}, by the header or by source.aliases of {mapping}", input.display())]
+    RepeatedColumn {
+        /// The mapping's file or name.
+        mapping: String,
+        /// The column.
+        column: String,
+        /// The input.
+        input: PathBuf,
+    },
+    /// A file of which the mapping cannot tell the edition: what is gone could not be told.
+    #[error("{mapping}:{line}: {}: snapshots.edition gives nothing for this file", input.display())]
+    NoEdition {
+        /// The mapping's file or name.
+        mapping: String,
+        /// The line that should tell the edition, from 1.
+        line: usize,
+        /// The file.
+        input: PathBuf,
+    },
+    /// Files of one edition, and between them files of another: what is gone could not be told.
+    #[error("{}: other files stand between those of edition {edition:?}; give an edition's files together", input.display())]
+    PartedEdition {
+        /// The edition.
+        edition: String,
+        /// The first file that stands apart.
+        input: PathBuf,
+    },
     /// No mapping of this name is shipped and no file of this name exists.
     #[error("no mapping {name:?}: neither a file nor one of {shipped}")]
     NoMapping {
@@ -107,6 +135,13 @@ impl Refusal {
     /// A refusal of the row as a whole.
     pub fn new(reason: &str, detail: impl Into<String>) -> Self {
         Self { reason: reason.to_owned(), at: String::new(), detail: detail.into() }
+    }
+
+    /// The same, and what the place that is known is in.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        self.at = if self.at.is_empty() { place.to_owned() } else { format!("{place}.{}", self.at) };
+        self
     }
 
     /// The same, and where.

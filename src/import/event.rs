@@ -56,6 +56,19 @@ pub fn message(name: &str, fields: Value) -> Result<Any, Refusal> {
     Ok(Any { type_url: format!("{TYPE_PREFIX}{name}"), value })
 }
 
+/// The event of a message, and its type.
+///
+/// # Errors
+///
+/// `EVENT_TYPE_UNKNOWN`, `EVENT_INVALID`.
+pub fn read(event: &Any) -> Result<(EventType, Event), Refusal> {
+    let name = event.type_url.strip_prefix(TYPE_PREFIX).unwrap_or_default();
+    let unknown = || Refusal::new("EVENT_TYPE_UNKNOWN", format!("{name:?} is no event"));
+    let event_type = EventType::of_message(name).ok_or_else(unknown)?;
+    let read = Event::decode(event_type, &event.value);
+    Ok((event_type, read.map_err(|error| Refusal::new("EVENT_INVALID", error.to_string()).at(name))?))
+}
+
 /// The name of the stream that an event is in, for example `case/01J…`.
 pub fn stream_of(event: &Any) -> Option<String> {
     let descriptor = descriptor(event.type_url.strip_prefix(TYPE_PREFIX)?).ok()?;

@@ -48,6 +48,16 @@ pub enum Filter {
     Valuation(String),
     /// `leftover` – what `valuation` would lose of the text.
     Leftover,
+    /// `exact:currency` – an exact amount of money, in digits with the source's decimal mark, with or without a mark
+    /// between thousands. Any other text refuses the row.
+    Exact(String),
+    /// `try_exact:currency` – the same; any other text is nothing.
+    TryExact(String),
+    /// `number` – a number without needless zeros and with a point: so that `5000,00` is `5000`. Any other text stays.
+    Number,
+    /// `by:field` – the elements of a list, those with the same text in a field together: a list of `key` and
+    /// `elements`, in the order of the first of each.
+    By(String),
     /// `lookup:table` – what the mapping's table has for the text, or for `*`; without either the row is refused.
     Lookup(String),
     /// `recall` – what an earlier row `remember`ed under the text.
@@ -66,7 +76,8 @@ impl Filter {
             Some(argument) if !argument.is_empty() => Ok(argument.to_owned()),
             _ => Err(format!("filter {name:?} wants an argument, as in {name}:x")),
         };
-        if argument.is_some() && ["lower", "slug", "count", "iso", "year", "days", "leftover", "recall"].contains(&name)
+        if argument.is_some()
+            && ["lower", "slug", "count", "iso", "year", "days", "leftover", "number", "recall"].contains(&name)
         {
             return Err(format!("filter {name:?} takes no argument"));
         }
@@ -88,6 +99,10 @@ impl Filter {
             "days" => Self::Days,
             "valuation" => Self::Valuation(wants(argument)?),
             "leftover" => Self::Leftover,
+            "exact" => Self::Exact(wants(argument)?),
+            "try_exact" => Self::TryExact(wants(argument)?),
+            "number" => Self::Number,
+            "by" => Self::By(wants(argument)?),
             "lookup" => Self::Lookup(wants(argument)?),
             "recall" => Self::Recall,
             _ => return Err(format!("no filter {name:?}; there are {NAMES}")),
@@ -129,7 +144,14 @@ impl Filter {
                 Some((_, true)) => Value::Null,
                 _ => Value::String(text),
             }),
-            Self::Date(_) | Self::TryDate(_) | Self::Lookup(_) | Self::Recall => value,
+            Self::By(field) => by(value, field),
+            Self::Date(_)
+            | Self::TryDate(_)
+            | Self::Exact(_)
+            | Self::TryExact(_)
+            | Self::Number
+            | Self::Lookup(_)
+            | Self::Recall => value,
         }
     }
 }
@@ -161,6 +183,92 @@ pub fn date(text: &str, formats: &[String]) -> Result<Value, Refusal> {
     })
 }
 
+/// An exact amount in digits: `1234`, `-1.234,5` where the decimal mark is a comma. At most nine places after it.
+///
+/// # Errors
+///
+/// `AMOUNT_UNREADABLE` for anything else, however little.
+pub fn exact_amount(text: &str, currency: &str, decimal: Decimal) -> Result<Value, Refusal> {
+    let amount = || {
+        let number = Number::parse(text, decimal)?;
+        let sign = if number.negative { -1 } else { 1 };
+        let units = number.whole.parse::<i64>().ok()? * sign;
+        let nanos = format!("{:0<9}", number.parts).parse::<i64>().ok().filter(|_| number.parts.len() <= 9)? * sign;
+        let mut money = json!({ "currency": currency, "units": units });
+        if nanos != 0 {
+            money["nanos"] = json!(nanos);
+        }
+        Some(json!({ "exact": money }))
+    };
+    amount().ok_or_else(|| {
+        let mark = decimal.mark();
+        Refusal::new("AMOUNT_UNREADABLE", format!("{text:?} is no amount in digits with the decimal mark {mark:?}"))
+    })
+}
+
+/// A number without needless zeros and with a point; a text that is no number as it is.
+pub fn plain_number(text: &str, decimal: Decimal) -> String {
+    let Some(number) = Number::parse(text, decimal) else { return text.to_owned() };
+    let whole = Some(number.whole.trim_start_matches('0')).filter(|whole| !whole.is_empty()).unwrap_or("0");
+    let parts = number.parts.trim_end_matches('0');
+    let is_zero = whole == "0" && parts.is_empty();
+    let sign = if number.negative && !is_zero { "-" } else { "" };
+    if parts.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{parts}") }
+}
+
+/// What stands between a number's whole and its parts. The other of the two may stand between its thousands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Decimal {
+    /// `1,234.50`
+    #[default]
+    Point,
+    /// `1.234,50`
+    Comma,
+}
+
+impl Decimal {
+    const fn mark(self) -> char {
+        match self {
+            Self::Point => '.',
+            Self::Comma => ',',
+        }
+    }
+
+    const fn between_thousands(self) -> char {
+        match self {
+            Self::Point => ',',
+            Self::Comma => '.',
+        }
+    }
+}
+
+struct Number {
+    negative: bool,
+    whole: String,
+    parts: String,
+}
+
+impl Number {
+    fn parse(text: &str, decimal: Decimal) -> Option<Self> {
+        let text = text.trim();
+        let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+        let (whole, parts) = match digits.split_once(decimal.mark()) {
+            Some((_, "")) => return None,
+            Some(split) => split,
+            None => (digits, ""),
+        };
+        let in_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let groups: Vec<&str> = whole.split(decimal.between_thousands()).collect();
+        let grouped = match groups.as_slice() {
+            [whole] => !whole.is_empty(),
+            [first, rest @ ..] => (1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3),
+            [] => false,
+        };
+        let right = grouped && in_digits(parts) && groups.iter().all(|group| in_digits(group));
+        right.then(|| Self { negative, whole: groups.concat(), parts: parts.to_owned() })
+    }
+}
+
 /// The text of a value: of a string that is not blank, a number or a truth value.
 pub fn text_of(value: &Value) -> Option<String> {
     match value {
@@ -183,6 +291,19 @@ fn having(value: Value, field: &str) -> Value {
     elements
         .retain(|element| element.get(field).is_some_and(|set| *set != Value::Bool(false) && text_of(set).is_some()));
     if elements.is_empty() { Value::Null } else { Value::Array(elements) }
+}
+
+fn by(value: Value, field: &str) -> Value {
+    let Value::Array(elements) = value else { return Value::Null };
+    let mut keys: Vec<(String, Vec<Value>)> = Vec::new();
+    for element in elements {
+        let key = element.get(field).and_then(text_of).unwrap_or_default();
+        match keys.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, alike)) => alike.push(element),
+            None => keys.push((key, vec![element])),
+        }
+    }
+    keys.into_iter().map(|(key, elements)| json!({ "key": key, "elements": elements })).collect()
 }
 
 fn date_text(value: &Value) -> Option<String> {
@@ -268,4 +389,4 @@ fn exact(text: &str, currency: &str) -> Option<Value> {
 
 const CODE_LEN_MAX: usize = 96;
 const NAMES: &str = "default, lower, slug, after, before, without, pad, split, count, having, date, try_date, iso, year, \
-                     days, valuation, leftover, lookup, recall";
+                     days, valuation, leftover, exact, try_exact, number, by, lookup, recall";

@@ -44,14 +44,30 @@ impl ImportKey {
     ///
     /// `File` when it cannot be read or written, `Key` when it has another length.
     pub fn open(path: &Path) -> Result<Self, ImportError> {
-        let failed = |source| ImportError::File { path: path.to_owned(), source };
+        match Self::read(path)? {
+            Some(key) => Ok(key),
+            None => Self::create(path).map_err(|source| ImportError::File { path: path.to_owned(), source }),
+        }
+    }
+
+    /// The key in a file, or for want of that one that is kept nowhere: its ids are good for a rehearsal only.
+    ///
+    /// # Errors
+    ///
+    /// `File` when it is there and cannot be read, `Key` when it has another length.
+    pub fn open_or_passing(path: &Path) -> Result<Self, ImportError> {
+        Ok(Self::read(path)?.unwrap_or(Self([0; LEN_BYTES])))
+    }
+
+    fn read(path: &Path) -> Result<Option<Self>, ImportError> {
         match fs::read(path) {
             Ok(bytes) => {
                 let len_bytes = bytes.len();
-                bytes.try_into().map(Self).map_err(|_| ImportError::Key { path: path.to_owned(), len_bytes })
+                let key = bytes.try_into().map(Self);
+                key.map(Some).map_err(|_| ImportError::Key { path: path.to_owned(), len_bytes })
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path).map_err(failed),
-            Err(error) => Err(failed(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(ImportError::File { path: path.to_owned(), source }),
         }
     }
 

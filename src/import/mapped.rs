@@ -1,7 +1,11 @@
 //! Rows of another register to plans, by a mapping.
 
+mod group;
+mod normal;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use data_encoding::BASE64;
 use prost_types::Any;
@@ -44,8 +48,12 @@ pub struct Mapped {
     ensured: BTreeSet<String>,
     /// Whether the rows of this file tell changes.
     tells_changes: bool,
-    /// Rows of this file whose key is not known.
+    /// Rows of this edition whose key is not known.
     unreadable: u64,
+    /// Editions that have begun, where they have names; the last is the one that is read.
+    editions: Vec<String>,
+    /// The spellings of each column of this file, by their places in the mapping.
+    spelled: BTreeMap<String, Vec<usize>>,
 }
 
 /// A row as it is seen.
@@ -91,6 +99,8 @@ impl Mapped {
             ensured: BTreeSet::new(),
             tells_changes: false,
             unreadable: 0,
+            editions: Vec::new(),
+            spelled: BTreeMap::new(),
         }
     }
 
@@ -103,24 +113,59 @@ impl Mapped {
     ///
     /// # Errors
     ///
-    /// `AbsentColumn`.
-    pub fn begin(&mut self, rows: &Rows) -> Result<(), ImportError> {
-        self.unreadable = 0;
+    /// `AbsentColumn`, `RepeatedColumn`, `NoEdition`, `PartedEdition`.
+    pub fn begin(&mut self, rows: &mut Rows) -> Result<(), ImportError> {
         self.tells_changes = self.mapping.changes.is_some() && rows.format == Format::JsonLines;
-        if self.mapping.snapshots.is_some() {
-            self.table.next_edition();
-        }
+        self.begin_edition(rows.path())?;
+        self.rename(rows)?;
         let Some(header) = &rows.header else { return Ok(()) };
         match self.mapping.source.columns.iter().find(|column| !header.contains(column)) {
             None => Ok(()),
             Some(column) => Err(ImportError::AbsentColumn {
                 mapping: self.mapping.name.clone(),
-                line: self.mapping.line_of(column),
+                line: self.mapping.line_of("source.columns", column),
                 column: column.clone(),
                 input: rows.path().to_owned(),
                 found: header.clone(),
             }),
         }
+    }
+
+    /// An edition begins with this file, unless it is of the one that is read.
+    fn begin_edition(&mut self, path: &Path) -> Result<(), ImportError> {
+        let edition = self.edition(path);
+        if edition.is_some() && self.editions.last() == edition.as_ref() {
+            return Ok(());
+        }
+        if let Some(edition) = edition {
+            if edition.is_empty() {
+                let line = self.mapping.line_of("snapshots.edition", "");
+                let mapping = self.mapping.name.clone();
+                return Err(ImportError::NoEdition { mapping, line, input: path.to_owned() });
+            }
+            if self.editions.contains(&edition) {
+                return Err(ImportError::PartedEdition { edition, input: path.to_owned() });
+            }
+            self.editions.push(edition);
+        }
+        self.unreadable = 0;
+        if self.mapping.snapshots.is_some() {
+            self.table.next_edition();
+        }
+        Ok(())
+    }
+
+    /// The name of the edition that a file is of, where editions have names; empty where it cannot be told.
+    fn edition(&self, path: &Path) -> Option<String> {
+        let edition = self.mapping.snapshots.as_ref()?.edition.as_ref()?;
+        let place = Place::of_file(path);
+        Some(edition.text(&self.scope(&place, &Value::Null, None)).unwrap_or_default())
+    }
+
+    /// Whether an edition is whole with this file, when that one comes next.
+    pub fn ends_edition(&self, file: &Path, next: Option<&Path>) -> bool {
+        let edition = self.edition(file);
+        edition.is_none() || next.is_none_or(|next| self.edition(next) != edition)
     }
 
     /// Plans a row.
@@ -135,7 +180,7 @@ impl Mapped {
         }
         let missing = self.table.missing();
         if self.unreadable > 0 && !missing.is_empty() {
-            return Gone::Unknown;
+            return Gone::Unknown(self.editions.last().cloned().unwrap_or_else(|| place.file.to_string()));
         }
         let nothing = Value::Object(Map::new());
         let plan = |key: String| self.gone(place, &nothing, &key, None).unwrap_or_else(Plan::Reject);
@@ -148,13 +193,13 @@ impl Mapped {
     ///
     /// Why the row is refused.
     pub fn sort_key(&self, row: &Row) -> Result<Vec<String>, Refusal> {
-        let content = self.normal(row.content.clone()?);
+        let content = self.normal(&row.place, row.content.clone()?);
         let scope = self.scope(&row.place, &content, None);
         self.mapping.source.order.iter().map(|template| template.text(&scope)).collect()
     }
 
     fn try_row(&mut self, row: &Row) -> Result<Plan, Refusal> {
-        let raw = row.content.clone().map(|content| self.normal(content));
+        let raw = row.content.clone().map(|content| self.normal(&row.place, content));
         let planned = raw.and_then(|raw| {
             if let Some(reason) = self.skipped(&row.place, &raw)? {
                 return Ok(Err(Plan::Skip(reason)));
@@ -202,8 +247,12 @@ impl Mapped {
 
     /// A row under a key is now so.
     fn put(&mut self, row: &Row, raw: &Value, now: &Value, key: &str) -> Result<Plan, Refusal> {
-        let compare = self.mapping.snapshots.as_ref().map_or(&[][..], |snapshots| &snapshots.compare);
-        let digest = snapshots::digest(now, compare);
+        let (compare, ignore) = self
+            .mapping
+            .snapshots
+            .as_ref()
+            .map_or((&[][..], &[][..]), |snapshots| (snapshots.compare.as_slice(), snapshots.ignore.as_slice()));
+        let digest = snapshots::digest(now, compare, ignore);
         let sight = self.table.sight(key, &digest);
         let (observation, was) = match sight {
             Sight::First => (Observation::First, None),
@@ -220,7 +269,9 @@ impl Mapped {
         };
         let bytes = Some(row.bytes.as_slice());
         let seen = Seen { place: &row.place, raw, now, was: was.as_ref(), key, bytes, observation };
-        match self.complete(now).and_then(|()| self.draft(&seen)) {
+        // Of a group each row was looked at before, and what is in `now` is what its rows have in common.
+        let complete = if self.mapping.group.is_some() { Ok(()) } else { self.complete(now) };
+        match complete.and_then(|()| self.draft(&seen)) {
             Ok(draft) => {
                 self.table.remember(key.to_owned(), digest, now);
                 Ok(self.keep(draft))
@@ -254,7 +305,7 @@ impl Mapped {
         let register = &self.mapping.source.register;
         if seen.observation != Observation::Gone {
             for rule in &self.mapping.ensures {
-                self.ensure(rule, &scope, &mut draft).map_err(|refusal| refusal.at(&rule.at))?;
+                self.ensure(rule, &scope, &mut draft).map_err(|refusal| refusal.within(&rule.at))?;
             }
         }
         let record_id = self.key.id(register, seen.key);
@@ -272,7 +323,7 @@ impl Mapped {
                     draft.remembered.extend(remembered(rule.remember.as_ref(), &scope)?);
                     Ok(())
                 })
-                .map_err(|refusal| refusal.at(&rule.at))?;
+                .map_err(|refusal| refusal.within(&rule.at))?;
             }
         }
         let expected =
@@ -308,11 +359,12 @@ impl Mapped {
     /// The event that says that the row was imported, and the release.
     fn record(&self, seen: &Seen<'_>, scope: &Scope<'_>, record_id: &str) -> Result<(String, Any), Refusal> {
         let raw = self.scope(seen.place, seen.raw, None);
-        let release = self.mapping.source.release.value(&raw).map_err(|refusal| refusal.at("source.release"))?;
+        let release = self.mapping.source.release.value(&raw).map_err(|refusal| refusal.within("source.release"))?;
         let release = filter::text_of(&release).unwrap_or_default();
         let observed = self.mapping.source.observed_on.as_ref().map(|node| node.value(&raw)).transpose();
-        let observed = observed.map_err(|refusal| refusal.at("source.observed_on"))?;
-        let subjects = self.mapping.record.subjects.value(scope).map_err(|refusal| refusal.at("record.subjects"))?;
+        let observed = observed.map_err(|refusal| refusal.within("source.observed_on"))?;
+        let subjects =
+            self.mapping.record.subjects.value(scope).map_err(|refusal| refusal.within("record.subjects"))?;
         let mut fields = json!({
             "recordId": record_id,
             "source": { "scheme": "register", "code": self.mapping.source.register },
@@ -364,30 +416,6 @@ impl Mapped {
             Some(column) => Err(Refusal::new("COLUMN_ABSENT", format!("no column {column:?}")).at(column)),
         }
     }
-
-    /// The row with its white space squashed and its empty words emptied, where the mapping says so.
-    fn normal(&self, mut row: Value) -> Value {
-        if self.mapping.source.squash || !self.mapping.source.nulls.is_empty() {
-            self.normalize(&mut row);
-        }
-        row
-    }
-
-    fn normalize(&self, value: &mut Value) {
-        match value {
-            Value::String(text) => {
-                if self.mapping.source.squash {
-                    *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                }
-                if self.mapping.source.nulls.contains(text) {
-                    text.clear();
-                }
-            }
-            Value::Array(values) => values.iter_mut().for_each(|value| self.normalize(value)),
-            Value::Object(fields) => fields.values_mut().for_each(|value| self.normalize(value)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
 }
 
 /// Gives the fields of each event of a rule.
@@ -398,7 +426,7 @@ fn apply(
 ) -> Result<(), Refusal> {
     let mut one = || {
         if rule.when.as_ref().map_or(Ok(true), |when| when.holds(scope))? {
-            let fields = rule.fields.value(scope)?;
+            let fields = rule.fields.value(scope).map_err(|refusal| refusal.within("fields"))?;
             give(if fields.is_null() { Value::Object(Map::new()) } else { fields })?;
         }
         Ok(())

@@ -4,7 +4,10 @@
 //! exists, and what does not is told with the line. The manual's page on imports has the language.
 
 mod check;
+mod lines;
 mod parse;
+
+pub mod columns;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,8 +16,12 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::import::error::ImportError;
+use crate::import::filter::Decimal;
+use crate::import::mapping::columns::Aliases;
+use crate::import::mapping::columns::Spelling;
 use crate::import::node::Condition;
 use crate::import::node::Node;
+use crate::import::source::Reading;
 use crate::import::template::Template;
 
 /// A mapping, checked.
@@ -30,6 +37,8 @@ pub struct Mapping {
     pub record: Record,
     /// The keyed snapshots, where the inputs are such.
     pub snapshots: Option<Snapshots>,
+    /// How rows are put together, where several of them are one record.
+    pub group: Option<Group>,
     /// The changes, where an input is a list of them and not of rows.
     pub changes: Option<Changes>,
     formats: BTreeMap<String, Vec<String>>,
@@ -57,8 +66,14 @@ pub struct Source {
     pub columns: Vec<String>,
     /// Columns that a row may have.
     pub optional: Vec<String>,
-    /// Between two fields of a CSV file.
-    pub delimiter: Option<u8>,
+    /// How a file is read.
+    pub reading: Reading,
+    /// What stands in its numbers between the whole and the parts.
+    pub decimal: Decimal,
+    /// Other names of columns.
+    pub aliases: Aliases,
+    /// Columns that are brought into one spelling.
+    pub spelling: Vec<Spelling>,
     /// Whether runs of white space in texts count as one space.
     pub squash: bool,
     /// Texts that mean nothing, beside the empty one.
@@ -83,6 +98,19 @@ pub struct Record {
 pub struct Snapshots {
     /// Columns whose change is a change of the row; all where there are none.
     pub compare: Vec<String>,
+    /// Columns whose change is none.
+    pub ignore: Vec<String>,
+    /// What is the same for all files that are one edition together; none where each file is one.
+    pub edition: Option<Template>,
+}
+
+/// Rows of a file that have the same key are one record.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The column that holds the rows.
+    pub rows: String,
+    /// What they are sorted by; else they stand as in the file.
+    pub order: Vec<Template>,
 }
 
 /// Rows that tell what changed.
@@ -175,20 +203,26 @@ impl Mapping {
         table.get(text).or_else(|| table.get("*")).map(String::as_str)
     }
 
-    /// The line that a text stands in first, from 1.
-    pub fn line_of(&self, needle: &str) -> usize {
-        line_of(&self.text, needle)
+    /// The line, from 1, of what stands at a key, or of as much of the key as there is; none where its first step is
+    /// not in the mapping.
+    pub fn line_at(&self, key: &str) -> Option<usize> {
+        lines::line_at(&self.text, key)
+    }
+
+    /// The line, from 1, of a text at a key, for example `events[2].fields.case_id`: the first after where the key
+    /// stands, or that of the key itself.
+    pub fn line_of(&self, key: &str, needle: &str) -> usize {
+        lines::line_of(&self.text, key, needle)
     }
 }
 
-fn line_of(text: &str, needle: &str) -> usize {
-    text.find(needle).map_or(1, |offset| text[..offset].matches('\n').count() + 1)
-}
-
 /// The shipped mappings: their names and texts. None of them comes with data.
-pub const SHIPPED: [(&str, &str); 3] = [
+pub const SHIPPED: [(&str, &str); 6] = [
     ("ccrb-penalties", include_str!("mappings/ccrb-penalties.toml")),
     ("govtrack-misconduct", include_str!("mappings/govtrack-misconduct.toml")),
+    ("tse-assets", include_str!("mappings/tse-assets.toml")),
+    ("tse-candidates", include_str!("mappings/tse-candidates.toml")),
+    ("uk-commons-interests", include_str!("mappings/uk-commons-interests.toml")),
     ("us-senate-efd", include_str!("mappings/us-senate-efd.toml")),
 ];
 
@@ -200,6 +234,7 @@ struct File {
     source: SourceTable,
     record: RecordTable,
     snapshots: Option<SnapshotsTable>,
+    group: Option<GroupTable>,
     changes: Option<ChangesTable>,
     #[serde(default)]
     formats: BTreeMap<String, Vec<String>>,
@@ -225,6 +260,12 @@ struct SourceTable {
     #[serde(default)]
     optional: Vec<String>,
     delimiter: Option<char>,
+    encoding: Option<String>,
+    decimal: Option<char>,
+    #[serde(default)]
+    aliases: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    spelling: Vec<SpellingTable>,
     #[serde(default)]
     squash: bool,
     #[serde(default)]
@@ -254,6 +295,24 @@ struct RecordTable {
 struct SnapshotsTable {
     #[serde(default)]
     compare: Vec<String>,
+    #[serde(default)]
+    ignore: Vec<String>,
+    edition: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupTable {
+    rows: String,
+    #[serde(default)]
+    order: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpellingTable {
+    columns: Vec<String>,
+    value: String,
 }
 
 #[derive(Deserialize)]

@@ -70,6 +70,8 @@ pub enum Condition {
     Any(Vec<Self>),
     /// `{ changed = [columns] }` – one of them is not what it was, or the row is new.
     Changed(Vec<String>),
+    /// `{ changed_besides = [columns] }` – another than these is not what it was, or the row is new.
+    ChangedBesides(Vec<String>),
     /// `{ remembered = … }`
     Remembered(Template),
 }
@@ -246,6 +248,7 @@ impl Condition {
                 false
             }
             Self::Changed(columns) => scope.has_changed(columns),
+            Self::ChangedBesides(columns) => scope.has_changed_besides(columns),
             Self::Remembered(template) => scope.remembers(&template.text(scope)?),
         })
     }
@@ -264,7 +267,9 @@ impl Condition {
                     condition.visit(templates, changed);
                 }
             }
-            Self::Changed(columns) => changed.extend(columns.iter().map(String::as_str)),
+            Self::Changed(columns) | Self::ChangedBesides(columns) => {
+                changed.extend(columns.iter().map(String::as_str));
+            }
         }
     }
 }
@@ -273,7 +278,7 @@ fn object(fields: &[(String, Node)], scope: &Scope<'_>) -> Result<Value, Refusal
     let mut object = Map::with_capacity(fields.len());
     let (mut filled, mut open) = (false, false);
     for (name, node) in fields {
-        let value = node.value(scope).map_err(|refusal| refusal.at(name))?;
+        let value = node.value(scope).map_err(|refusal| refusal.within(name))?;
         if !node.is_constant() {
             open = true;
             filled |= !value.is_null();

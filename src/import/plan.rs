@@ -6,6 +6,8 @@
 //! register made, with other words, counts as made. A row's own request asks the same of its record's stream. So it
 //! is the ledger that says what is there, and the importer's memory can be lost without anything coming in twice.
 
+use std::path::Path;
+
 use crate::import::error::ImportError;
 use crate::import::error::Refusal;
 use crate::import::ids::ImportKey;
@@ -67,8 +69,8 @@ impl Planner {
     ///
     /// # Errors
     ///
-    /// `AbsentColumn`.
-    pub fn begin(&mut self, rows: &Rows) -> Result<(), ImportError> {
+    /// `AbsentColumn`, `RepeatedColumn`, `NoEdition`, `PartedEdition`.
+    pub fn begin(&mut self, rows: &mut Rows) -> Result<(), ImportError> {
         match self {
             Self::Native(_) => Ok(()),
             Self::Mapped(mapped) => mapped.begin(rows),
@@ -83,7 +85,30 @@ impl Planner {
         }
     }
 
-    /// A file ends: what it shows by showing nothing.
+    /// Whether rows of a file are planned together.
+    pub fn groups(&self) -> bool {
+        self.mapping().is_some_and(|mapping| mapping.group.is_some())
+    }
+
+    /// Plans all rows of a file; each is in one of the plans.
+    pub fn group(&mut self, rows: Vec<Row>) -> Vec<(Vec<Row>, Plan)> {
+        match self {
+            Self::Native(native) => {
+                rows.into_iter().map(|row| (native.row(&row), row)).map(|(plan, row)| (vec![row], plan)).collect()
+            }
+            Self::Mapped(mapped) => mapped.group(rows),
+        }
+    }
+
+    /// Whether an edition is whole with this file, when that one comes next.
+    pub fn ends_edition(&self, file: &Path, next: Option<&Path>) -> bool {
+        match self {
+            Self::Native(_) => true,
+            Self::Mapped(mapped) => mapped.ends_edition(file, next),
+        }
+    }
+
+    /// An edition ends: what it shows by showing nothing.
     pub fn end(&mut self, place: &Place) -> Gone {
         match self {
             Self::Native(_) => Gone::Plans(Vec::new()),
@@ -109,6 +134,6 @@ impl Planner {
 pub enum Gone {
     /// They are gone.
     Plans(Vec<Plan>),
-    /// Nothing: some of its rows could not be read, and could be they.
-    Unknown,
+    /// Nothing: some of its rows could not be read, and could be they. The name of the edition, or of its file.
+    Unknown(String),
 }

@@ -35,7 +35,7 @@ pub(super) struct Read {
     pub rows: u64,
     /// Keys that snapshots no longer had.
     pub gone: u64,
-    /// Files of which it is not known what is gone.
+    /// Editions, or files, of which it is not known what is gone.
     pub gone_unknown: Vec<String>,
     /// Files read to their end.
     pub files: u64,
@@ -64,15 +64,31 @@ impl Reader {
     }
 
     fn in_order(&mut self) -> Result<(), Stopped> {
-        for path in std::mem::take(&mut self.files) {
-            let rows = self.open(&path)?;
-            let file = rows.file();
-            for row in rows {
-                let row = self.told(row)?;
-                self.plan(row)?;
+        let files = std::mem::take(&mut self.files);
+        for (number, path) in files.iter().enumerate() {
+            let rows = self.open(path)?;
+            if self.planner.groups() {
+                self.together(rows)?;
+            } else {
+                for row in rows {
+                    let row = self.told(row)?;
+                    self.plan(row)?;
+                }
             }
-            self.end(&Place { file, line: 0, row: 0 })?;
+            if self.planner.ends_edition(path, files.get(number + 1).map(PathBuf::as_path)) {
+                self.end(&Place::of_file(path))?;
+            }
             self.read.files += 1;
+        }
+        Ok(())
+    }
+
+    /// All rows of a file: nothing is planned before it is read to its end.
+    fn together(&mut self, rows: Rows) -> Result<(), Stopped> {
+        let rows = self.told(rows.collect::<Result<Vec<Row>, ImportError>>())?;
+        self.read.rows += rows.len() as u64;
+        for (rows, plan) in self.planner.group(rows) {
+            self.unit(rows, plan)?;
         }
         Ok(())
     }
@@ -92,9 +108,9 @@ impl Reader {
     }
 
     fn open(&mut self, path: &std::path::Path) -> Result<Rows, Stopped> {
-        let delimiter = self.planner.mapping().and_then(|mapping| mapping.source.delimiter);
-        let rows = self.told(Rows::open(path, delimiter, &self.progress.bytes_read))?;
-        let begun = self.planner.begin(&rows);
+        let reading = self.planner.mapping().map(|mapping| mapping.source.reading).unwrap_or_default();
+        let mut rows = self.told(Rows::open(path, reading, &self.progress.bytes_read))?;
+        let begun = self.planner.begin(&mut rows);
         self.told(begun)?;
         Ok(rows)
     }
@@ -102,30 +118,35 @@ impl Reader {
     fn plan(&mut self, row: Row) -> Result<(), Stopped> {
         self.read.rows += 1;
         let plan = self.planner.row(&row);
-        self.unit(true, row.place, row.bytes, plan)
+        self.unit(vec![row], plan)
     }
 
     fn end(&mut self, place: &Place) -> Result<(), Stopped> {
         match self.planner.end(place) {
-            Gone::Unknown => self.read.gone_unknown.push(place.file.to_string()),
+            Gone::Unknown(edition) => self.read.gone_unknown.push(edition),
             Gone::Plans(plans) => {
                 for plan in plans {
                     self.read.gone += 1;
-                    self.unit(false, place.clone(), Vec::new(), plan)?;
+                    self.send(place.clone(), Vec::new(), plan)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn unit(&mut self, is_row: bool, place: Place, bytes: Vec<u8>, plan: Plan) -> Result<(), Stopped> {
+    fn unit(&mut self, rows: Vec<Row>, plan: Plan) -> Result<(), Stopped> {
+        let place = rows[0].place.clone();
+        self.send(place, rows.into_iter().map(|row| (row.place, row.bytes)).collect(), plan)
+    }
+
+    fn send(&mut self, place: Place, rows: Vec<(Place, Vec<u8>)>, plan: Plan) -> Result<(), Stopped> {
         let number = self.number;
         self.number += 1;
         let plan = match plan {
             Plan::Send(_) if self.state.has(number) => Plan::Skip("settled in an earlier run".to_owned()),
             plan => plan,
         };
-        self.units.blocking_send(Ok(Unit { number, is_row, place, bytes, plan })).map_err(|_| Stopped)
+        self.units.blocking_send(Ok(Unit { number, place, rows, plan })).map_err(|_| Stopped)
     }
 
     /// Tells the other side about an error that ends the import.

@@ -19,6 +19,7 @@ use serde_json::json;
 
 use crate::import::error::ImportError;
 use crate::import::error::Refusal;
+use crate::import::send::Unit;
 use crate::import::source::Place;
 
 /// The rejects of one run, as JSON Lines.
@@ -52,6 +53,18 @@ impl Rejects {
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Adds the rows of a unit, each with the reason of all; of a key that is gone, its place.
+    ///
+    /// # Errors
+    ///
+    /// `File`.
+    pub fn add_unit(&mut self, unit: &Unit, refusal: &Refusal) -> Result<(), ImportError> {
+        if unit.rows.is_empty() {
+            return self.add(&unit.place, &[], refusal);
+        }
+        unit.rows.iter().try_for_each(|(place, bytes)| self.add(place, bytes, refusal))
     }
 
     /// Adds a row.

@@ -65,8 +65,10 @@ impl<'a> Scope<'a> {
         }
         match name {
             "file" => return Ok(json!(*self.place.file)),
+            "folder" => return Ok(json!(*self.place.folder)),
             "line" => return Ok(json!(self.place.line)),
             "row" => return Ok(json!(self.place.row)),
+            "others" => return Ok(place(&self.others(), path)),
             "was" => return Ok(self.was.map_or(Value::Null, |was| place(was, path))),
             _ => {}
         }
@@ -95,12 +97,17 @@ impl<'a> Scope<'a> {
     ///
     /// # Errors
     ///
-    /// `DATE_UNREADABLE`, `VALUE_NOT_IN_TABLE`.
+    /// `DATE_UNREADABLE`, `AMOUNT_UNREADABLE`, `VALUE_NOT_IN_TABLE`.
     pub fn filter(&self, filter: &Filter, value: Value) -> Result<Value, Refusal> {
         let Some(text) = filter::text_of(&value) else { return Ok(filter.apply(Value::Null)) };
         match filter {
             Filter::Date(name) => filter::date(text.trim(), self.mapping.formats(name)),
             Filter::TryDate(name) => Ok(filter::date(text.trim(), self.mapping.formats(name)).unwrap_or(Value::Null)),
+            Filter::Exact(currency) => filter::exact_amount(&text, currency, self.mapping.source.decimal),
+            Filter::TryExact(currency) => {
+                Ok(filter::exact_amount(&text, currency, self.mapping.source.decimal).unwrap_or(Value::Null))
+            }
+            Filter::Number => Ok(json!(filter::plain_number(&text, self.mapping.source.decimal))),
             Filter::Lookup(name) => {
                 let found = self.mapping.lookup(name, &text);
                 let what = || format!("{text:?} is not in the table {name:?}, which has no \"*\"");
@@ -117,10 +124,31 @@ impl<'a> Scope<'a> {
         self.remembered.contains_key(text)
     }
 
-    /// Whether any of these columns is not what it was; true when the row was not seen before.
+    /// Whether any of these columns is not what it was; true when the row was not seen before. A column that is not
+    /// there is as an empty one.
     pub fn has_changed(&self, columns: &[String]) -> bool {
         let Some(was) = self.was else { return true };
-        columns.iter().any(|column| self.row.get(column) != was.get(column))
+        columns.iter().any(|column| filled(self.row.get(column)) != filled(was.get(column)))
+    }
+
+    /// Whether any column but these is not what it was.
+    pub fn has_changed_besides(&self, columns: &[String]) -> bool {
+        let names = |row: Option<&Value>| {
+            row.and_then(Value::as_object)
+                .map_or_else(Vec::new, |row| row.keys().filter(|name| !columns.contains(name)).cloned().collect())
+        };
+        self.has_changed(&names(Some(self.row))) || self.has_changed(&names(self.was))
+    }
+
+    /// The columns with something in them that the mapping does not name, each with its name.
+    fn others(&self) -> Value {
+        let source = &self.mapping.source;
+        let named = |name: &String| source.columns.contains(name) || source.optional.contains(name);
+        let columns = self.row.as_object().into_iter().flatten();
+        columns
+            .filter(|(name, value)| !named(name) && filled(Some(value)).is_some())
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect()
     }
 
     /// Does something with a name set to a value.
@@ -130,6 +158,10 @@ impl<'a> Scope<'a> {
         self.locals.borrow_mut().pop();
         done
     }
+}
+
+fn filled(value: Option<&Value>) -> Option<&Value> {
+    value.filter(|value| filter::text_of(value).is_some())
 }
 
 fn place(value: &Value, path: Option<&str>) -> Value {

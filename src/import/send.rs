@@ -26,17 +26,15 @@ use crate::proto::v1::AppendStreamResponse;
 use crate::proto::v1::append_stream_response::Result as Answer;
 use crate::proto::v1::ledger_service_client::LedgerServiceClient;
 
-/// A row, or a key that is gone, and what is to become of it.
+/// A row, rows that are one record, or a key that is gone, and what is to become of it.
 #[derive(Debug)]
 pub struct Unit {
     /// Its number over all inputs, from 0.
     pub number: u64,
-    /// Whether it is a row of an input.
-    pub is_row: bool,
-    /// Where it stands.
+    /// Where it stands, or begins.
     pub place: Place,
-    /// The row, for the rejects file.
-    pub bytes: Vec<u8>,
+    /// Its rows, for the rejects file; none for a key that is gone.
+    pub rows: Vec<(Place, Vec<u8>)>,
     /// What is to become of it.
     pub plan: Plan,
 }

@@ -67,16 +67,16 @@ impl Ledger {
 
 impl Settle for Ledger {
     fn settle(&mut self, unit: &Unit, outcome: Outcome) -> Result<(), ImportError> {
-        let tally = if unit.is_row { &mut self.summary.rows } else { &mut self.summary.gone };
+        let (tally, count) = self.summary.tally(unit);
         let mut refused = false;
         match outcome {
-            Outcome::Imported => tally.imported += 1,
-            Outcome::Skipped(reason) => tally.skip(&reason),
+            Outcome::Imported => tally.imported += count,
+            Outcome::Skipped(reason) => tally.skip(&reason, count),
             Outcome::Rejected { refusal, by_service } => {
-                tally.reject(&refusal.reason);
+                tally.reject(&refusal.reason, count);
                 refused = by_service;
-                self.rejects.add(&unit.place, &unit.bytes, &refusal)?;
-                self.progress.rejected.fetch_add(1, Ordering::Relaxed);
+                self.rejects.add_unit(unit, &refusal)?;
+                self.progress.rejected.fetch_add(count, Ordering::Relaxed);
             }
         }
         if refused {
@@ -85,7 +85,7 @@ impl Settle for Ledger {
             self.state.refused.remove(&unit.number);
         }
         self.state.settled = self.state.settled.max(unit.number + 1);
-        self.progress.rows.fetch_add(u64::from(unit.is_row), Ordering::Relaxed);
+        self.progress.rows.fetch_add(unit.rows.len() as u64, Ordering::Relaxed);
         self.since_written += 1;
         if self.since_written >= WRITE_EVERY { self.write() } else { Ok(()) }
     }

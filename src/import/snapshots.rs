@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 
+use crate::import::filter;
 use crate::import::ids::sha256;
 
 /// All that has been seen, by key. In memory a short key costs about 230 bytes, and the values of its row.
@@ -162,12 +164,17 @@ impl Table {
     }
 }
 
-/// The digest of some columns of a row, or of all where none are named.
-pub fn digest(row: &Value, columns: &[String]) -> [u8; 32] {
-    let compared: Value = if columns.is_empty() {
-        row.clone()
-    } else {
-        columns.iter().map(|column| row.get(column).cloned().unwrap_or(Value::Null)).collect()
+/// The digest of some columns of a row, or of all but the ignored where none are named. The order of the columns is
+/// nothing, and of all columns an empty one is as one that is not there: editions differ in both.
+pub fn digest(row: &Value, columns: &[String], ignored: &[String]) -> [u8; 32] {
+    let compared: Value = match row.as_object() {
+        Some(row) if columns.is_empty() => {
+            let told = |(name, value): &(&String, &Value)| !ignored.contains(name) && filter::text_of(value).is_some();
+            let told: BTreeMap<&String, &Value> = row.iter().filter(told).collect();
+            json!(told)
+        }
+        None if columns.is_empty() => row.clone(),
+        _ => columns.iter().map(|column| row.get(column).cloned().unwrap_or(Value::Null)).collect(),
     };
     sha256(compared.to_string().as_bytes())
 }

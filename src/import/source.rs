@@ -2,12 +2,14 @@
 //!
 //! A row that is broken is a row that is refused; a file that cannot be read any further ends the import.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::path;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::import::encoding::Encoding;
 use crate::import::error::ImportError;
 use crate::import::error::Refusal;
 
@@ -27,10 +30,23 @@ use crate::import::error::Refusal;
 pub struct Place {
     /// The name of its file, without folders.
     pub file: Arc<str>,
+    /// The name of the folder that the file is in, as the path says it; empty for the root.
+    pub folder: Arc<str>,
     /// Its line, from 1: where its record begins; 1 for the object of a document.
     pub line: u64,
     /// Its number in the file, from 1.
     pub row: u64,
+}
+
+impl Place {
+    /// A file as a whole: its first row is row 1.
+    pub fn of_file(path: &Path) -> Self {
+        let name = |path: Option<&OsStr>| path.unwrap_or_default().to_string_lossy().into_owned();
+        // A file named without its folder is in one all the same.
+        let whole = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let folder = whole.parent().and_then(Path::file_name);
+        Self { file: name(path.file_name()).into(), folder: name(folder).into(), line: 0, row: 0 }
+    }
 }
 
 /// A row as it was read.
@@ -42,6 +58,17 @@ pub struct Row {
     pub bytes: Vec<u8>,
     /// Its columns, or why it has none.
     pub content: Result<Value, Refusal>,
+    /// Where it has none, those that could be read all the same; else null.
+    pub readable: Value,
+}
+
+/// What a file's name does not tell about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Between two fields of a CSV file: a comma, or a tab for `.tsv`, unless said otherwise.
+    pub delimiter: Option<u8>,
+    /// How its texts are written.
+    pub encoding: Encoding,
 }
 
 /// What a file holds.
@@ -113,8 +140,10 @@ pub fn expand(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, ImportError> {
 pub struct Rows {
     path: PathBuf,
     file: Arc<str>,
+    folder: Arc<str>,
     row: u64,
     reader: Reader,
+    encoding: Encoding,
     /// What it holds.
     pub format: Format,
     /// The columns of a CSV file.
@@ -145,28 +174,24 @@ impl Rows {
     /// # Errors
     ///
     /// `File` or `UnknownFormat`.
-    pub fn open(path: &Path, delimiter: Option<u8>, read: &Arc<AtomicU64>) -> Result<Self, ImportError> {
+    pub fn open(path: &Path, reading: Reading, read: &Arc<AtomicU64>) -> Result<Self, ImportError> {
         let failed = |source| ImportError::File { path: path.to_owned(), source };
-        let (format, packed) = Format::of(path, delimiter)?;
+        let (format, packed) = Format::of(path, reading.delimiter)?;
+        let encoding = reading.encoding;
         let counted = Counted { inner: File::open(path).map_err(failed)?, read: Arc::clone(read) };
         let input: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(counted)) } else { Box::new(counted) };
         let mut header = None;
         let reader = match format {
             Format::Csv { delimiter } => {
-                let (reader, names) = open_csv(path, input, delimiter)?;
+                let (reader, names) = open_csv(path, input, delimiter, encoding)?;
                 header = Some(names);
                 reader
             }
             Format::JsonLines => Reader::Lines { reader: Box::new(BufReader::with_capacity(CHUNK, input)), line: 0 },
-            Format::Json | Format::Yaml => open_document(input, format).map_err(failed)?,
+            Format::Json | Format::Yaml => open_document(input, format, encoding).map_err(failed)?,
         };
-        let file = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), file: Arc::from(file.as_ref()), row: 0, reader, format, header })
-    }
-
-    /// The file's name, without folders.
-    pub fn file(&self) -> Arc<str> {
-        Arc::clone(&self.file)
+        let Place { file, folder, .. } = Place::of_file(path);
+        Ok(Self { path: path.to_owned(), file, folder, row: 0, reader, encoding, format, header })
     }
 
     /// Where it lies.
@@ -178,14 +203,17 @@ impl Rows {
         match &mut self.reader {
             Reader::Csv { reader, drained } => {
                 let header = self.header.as_deref().unwrap_or_default();
-                read_record(reader, drained, header)
+                read_record(reader, drained, header, self.encoding)
             }
-            Reader::Lines { reader, line } => read_line(reader, line),
+            Reader::Lines { reader, line } => read_line(reader, line, self.encoding),
             Reader::Elements { values, whole } => Ok(values.next().map(|value| {
                 let bytes = whole.take().unwrap_or_else(|| value.to_string().into_bytes());
-                (1, bytes, Ok(value))
+                RawRow { line: 1, bytes, content: Ok(value), readable: Value::Null }
             })),
-            Reader::Broken(broken) => Ok(broken.take().map(|(bytes, refusal)| (1, bytes, Err(refusal)))),
+            Reader::Broken(broken) => Ok(broken.take().map(|(bytes, refusal)| {
+                let content = Err(refusal);
+                RawRow { line: 1, bytes, content, readable: Value::Null }
+            })),
         }
     }
 }
@@ -196,17 +224,23 @@ impl Iterator for Rows {
     fn next(&mut self) -> Option<Self::Item> {
         match self.read() {
             Ok(None) => None,
-            Ok(Some((line, bytes, content))) => {
+            Ok(Some(RawRow { line, bytes, content, readable })) => {
                 self.row += 1;
-                let place = Place { file: Arc::clone(&self.file), line, row: self.row };
-                Some(Ok(Row { place, bytes, content }))
+                let (file, folder) = (Arc::clone(&self.file), Arc::clone(&self.folder));
+                let place = Place { file, folder, line, row: self.row };
+                Some(Ok(Row { place, bytes, content, readable }))
             }
             Err(source) => Some(Err(ImportError::File { path: self.path.clone(), source })),
         }
     }
 }
 
-fn open_csv(path: &Path, input: Box<dyn Read>, delimiter: u8) -> Result<(Reader, Vec<String>), ImportError> {
+fn open_csv(
+    path: &Path,
+    input: Box<dyn Read>,
+    delimiter: u8,
+    encoding: Encoding,
+) -> Result<(Reader, Vec<String>), ImportError> {
     let failed = |source| ImportError::File { path: path.to_owned(), source };
     let tee = Tee { inner: input, kept: Vec::new() };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(tee);
@@ -214,7 +248,8 @@ fn open_csv(path: &Path, input: Box<dyn Read>, delimiter: u8) -> Result<(Reader,
     reader.read_byte_record(&mut header).map_err(|error| failed(io::Error::other(error)))?;
     let mut names = Vec::new();
     for name in &header {
-        let name = std::str::from_utf8(name).map_err(|_| failed(io::Error::other("the header is not UTF-8")))?;
+        let wrong = |refusal: Refusal| failed(io::Error::other(format!("the header: {}", refusal.detail)));
+        let name = encoding.text(name).map_err(wrong)?;
         names.push(name.trim().to_owned());
     }
     let end = reader.position().byte();
@@ -222,15 +257,15 @@ fn open_csv(path: &Path, input: Box<dyn Read>, delimiter: u8) -> Result<(Reader,
     Ok((Reader::Csv { reader: Box::new(reader), drained: end }, names))
 }
 
-fn open_document(mut input: Box<dyn Read>, format: Format) -> io::Result<Reader> {
+fn open_document(mut input: Box<dyn Read>, format: Format, encoding: Encoding) -> io::Result<Reader> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
-    let value = match std::str::from_utf8(&bytes) {
-        Err(error) => Err(not_utf8(error.valid_up_to())),
+    let value = match encoding.text(&bytes) {
+        Err(refusal) => Err(refusal),
         Ok(text) if format == Format::Yaml => {
-            serde_saphyr::from_str(text).map_err(|error| Refusal::new("YAML_MALFORMED", error.to_string()))
+            serde_saphyr::from_str(&text).map_err(|error| Refusal::new("YAML_MALFORMED", error.to_string()))
         }
-        Ok(text) => serde_json::from_str(text).map_err(|error| Refusal::new("JSON_MALFORMED", error.to_string())),
+        Ok(text) => serde_json::from_str(&text).map_err(|error| Refusal::new("JSON_MALFORMED", error.to_string())),
     };
     Ok(match value {
         Ok(Value::Array(values)) => Reader::Elements { values: values.into_iter(), whole: None },
@@ -239,9 +274,20 @@ fn open_document(mut input: Box<dyn Read>, format: Format) -> io::Result<Reader>
     })
 }
 
-type RawRow = (u64, Vec<u8>, Result<Value, Refusal>);
+/// A row before it is known which it is.
+struct RawRow {
+    line: u64,
+    bytes: Vec<u8>,
+    content: Result<Value, Refusal>,
+    readable: Value,
+}
 
-fn read_record(reader: &mut csv::Reader<Tee>, drained: &mut u64, header: &[String]) -> io::Result<Option<RawRow>> {
+fn read_record(
+    reader: &mut csv::Reader<Tee>,
+    drained: &mut u64,
+    header: &[String],
+    encoding: Encoding,
+) -> io::Result<Option<RawRow>> {
     let mut record = ByteRecord::new();
     if !reader.read_byte_record(&mut record).map_err(io::Error::other)? {
         return Ok(None);
@@ -255,23 +301,31 @@ fn read_record(reader: &mut csv::Reader<Tee>, drained: &mut u64, header: &[Strin
     let empty = taken.iter().take_while(|byte| is_end(byte)).count();
     let passed = taken[..empty].split(|byte| *byte == b'\n').count() - 1;
     let len = taken.len() - taken[empty..].iter().rev().take_while(|byte| is_end(byte)).count();
-    Ok(Some((line + passed as u64, taken[empty..len].to_vec(), columns(&record, header))))
+    let (content, readable) = columns(&record, header, encoding);
+    Ok(Some(RawRow { line: line + passed as u64, bytes: taken[empty..len].to_vec(), content, readable }))
 }
 
-fn columns(record: &ByteRecord, header: &[String]) -> Result<Value, Refusal> {
+/// The columns, or why there are none and those that can be read all the same.
+fn columns(record: &ByteRecord, header: &[String], encoding: Encoding) -> (Result<Value, Refusal>, Value) {
     if record.len() != header.len() {
         let what = format!("{} fields where the header has {}", record.len(), header.len());
-        return Err(Refusal::new("CSV_MALFORMED", what));
+        return (Err(Refusal::new("CSV_MALFORMED", what)), Value::Null);
     }
     let mut columns = Map::with_capacity(header.len());
+    let mut refused = None;
     for (name, field) in header.iter().zip(record) {
-        let text = std::str::from_utf8(field).map_err(|error| not_utf8(error.valid_up_to()).at(name))?;
-        columns.insert(name.clone(), Value::String(text.to_owned()));
+        match encoding.text(field) {
+            Ok(text) => _ = columns.insert(name.clone(), Value::String(text)),
+            Err(refusal) => _ = refused.get_or_insert_with(|| refusal.at(name)),
+        }
     }
-    Ok(Value::Object(columns))
+    match refused {
+        None => (Ok(Value::Object(columns)), Value::Null),
+        Some(refusal) => (Err(refusal), Value::Object(columns)),
+    }
 }
 
-fn read_line(reader: &mut Box<dyn BufRead>, line: &mut u64) -> io::Result<Option<RawRow>> {
+fn read_line(reader: &mut Box<dyn BufRead>, line: &mut u64, encoding: Encoding) -> io::Result<Option<RawRow>> {
     loop {
         let mut bytes = Vec::new();
         if reader.read_until(b'\n', &mut bytes)? == 0 {
@@ -282,17 +336,10 @@ fn read_line(reader: &mut Box<dyn BufRead>, line: &mut u64) -> io::Result<Option
         if text.is_empty() {
             continue;
         }
-        let content = match std::str::from_utf8(text) {
-            Err(error) => Err(not_utf8(error.valid_up_to())),
-            Ok(text) => serde_json::from_str(text).map_err(|error| Refusal::new("JSON_MALFORMED", error.to_string())),
-        };
-        let bytes = text.to_vec();
-        return Ok(Some((*line, bytes, content)));
+        let malformed = |error: serde_json::Error| Refusal::new("JSON_MALFORMED", error.to_string());
+        let content = encoding.text(text).and_then(|text| serde_json::from_str(&text).map_err(malformed));
+        return Ok(Some(RawRow { line: *line, bytes: text.to_vec(), content, readable: Value::Null }));
     }
-}
-
-fn not_utf8(valid_up_to: usize) -> Refusal {
-    Refusal::new("NOT_UTF8", format!("not UTF-8 after {valid_up_to} bytes"))
 }
 
 /// Keeps what the CSV reader took and no record has claimed yet: at most its buffer and one record.

@@ -53,16 +53,17 @@ impl State {
     /// Goes on where an earlier run stopped: one into the same log, with the same mapping and key, whose inputs are
     /// the first of these. Anything else, an unreadable file too, is a beginning.
     ///
-    /// `ordered` says that rows of all inputs are sorted together: then the inputs must be the same.
+    /// `may_grow` says whether inputs may follow after the first so many: not where they are sorted together, nor in the
+    /// midst of an edition. Then the inputs must be the same.
     #[must_use]
-    pub fn resume(self, path: &Path, ordered: bool) -> Self {
+    pub fn resume(self, path: &Path, may_grow: impl Fn(usize) -> bool) -> Self {
         let earlier: Option<Self> = fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         match earlier {
             Some(earlier)
                 if earlier.log == self.log
                     && earlier.mapping == self.mapping
                     && self.inputs.starts_with(&earlier.inputs)
-                    && (!ordered || earlier.inputs == self.inputs) =>
+                    && (earlier.inputs == self.inputs || may_grow(earlier.inputs.len())) =>
             {
                 Self { inputs: self.inputs, ..earlier }
             }

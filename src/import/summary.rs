@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::import::send::Unit;
+
 /// Counts of units of one kind: `imported + skipped + rejected = read`, always.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -28,14 +30,14 @@ impl Tally {
         self.imported + self.skipped + self.rejected
     }
 
-    pub(crate) fn skip(&mut self, reason: &str) {
-        self.skipped += 1;
-        *self.skipped_by_reason.entry(reason.to_owned()).or_default() += 1;
+    pub(crate) fn skip(&mut self, reason: &str, count: u64) {
+        self.skipped += count;
+        *self.skipped_by_reason.entry(reason.to_owned()).or_default() += count;
     }
 
-    pub(crate) fn reject(&mut self, reason: &str) {
-        self.rejected += 1;
-        *self.rejected_by_reason.entry(reason.to_owned()).or_default() += 1;
+    pub(crate) fn reject(&mut self, reason: &str, count: u64) {
+        self.rejected += count;
+        *self.rejected_by_reason.entry(reason.to_owned()).or_default() += count;
     }
 }
 
@@ -46,7 +48,7 @@ pub struct Summary {
     pub rows: Tally,
     /// Keys that a snapshot no longer had. They are no rows of any input.
     pub gone: Tally,
-    /// Files of which it is not known what is gone, since some of their rows could not be read.
+    /// Editions, or files that are one each, of which it is not known what is gone, since some of their rows could not be read.
     pub gone_unknown: Vec<String>,
     /// Files read.
     pub files: u64,
@@ -65,6 +67,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The counts that a unit belongs to, and how much it counts there: its rows, or one key that is gone.
+    pub(crate) const fn tally(&mut self, unit: &Unit) -> (&mut Tally, u64) {
+        if unit.rows.is_empty() { (&mut self.gone, 1) } else { (&mut self.rows, unit.rows.len() as u64) }
+    }
+
     /// Events recorded a second; 0 where it took no time.
     pub const fn events_per_second(&self) -> u64 {
         match (self.events * 1000).checked_div(self.elapsed_ms) {
@@ -78,10 +85,10 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = if self.complete { "" } else { "  (stopped before the end)" };
         writeln!(f, "{:>10}  rows read from {} files{whole}", self.rows.read, self.files)?;
-        tally(f, &self.rows)?;
+        tally(f, &self.rows, "")?;
         if self.gone.read > 0 {
             writeln!(f, "{:>10}  records gone from their register", self.gone.read)?;
-            tally(f, &self.gone)?;
+            tally(f, &self.gone, "")?;
         }
         for file in &self.gone_unknown {
             writeln!(f, "{:>10}  {file}: some rows are unreadable, so nothing is taken as gone", "")?;
@@ -92,13 +99,14 @@ impl fmt::Display for Summary {
     }
 }
 
-fn tally(f: &mut fmt::Formatter<'_>, tally: &Tally) -> fmt::Result {
-    writeln!(f, "{:>10}  imported", tally.imported)?;
-    writeln!(f, "{:>10}  skipped", tally.skipped)?;
+/// Writes the counts; `would` stands before what was or would be done.
+pub(crate) fn tally(f: &mut fmt::Formatter<'_>, tally: &Tally, would: &str) -> fmt::Result {
+    writeln!(f, "{:>10}  {would}imported", tally.imported)?;
+    writeln!(f, "{:>10}  {would}skipped", tally.skipped)?;
     for (reason, count) in &tally.skipped_by_reason {
         writeln!(f, "{count:>20}  {reason}")?;
     }
-    writeln!(f, "{:>10}  rejected", tally.rejected)?;
+    writeln!(f, "{:>10}  {would}rejected", tally.rejected)?;
     for (reason, count) in &tally.rejected_by_reason {
         writeln!(f, "{count:>20}  {reason}")?;
     }

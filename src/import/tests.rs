@@ -8,6 +8,7 @@ use crate::import::event;
 use crate::import::ids::ImportKey;
 use crate::import::mapping::Mapping;
 use crate::import::mapping::SHIPPED;
+use crate::import::source::Reading;
 use crate::import::source::Rows;
 
 #[test]
@@ -22,8 +23,8 @@ fn every_shipped_mapping_is_right() {
 #[test]
 fn the_manuals_mapping_is_right() {
     let manual = include_str!("../manual/import.md");
-    let text = manual.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    if let Err(error) = Mapping::parse("manual", text) {
+    let text = manual.split("```toml\nabout").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    if let Err(error) = Mapping::parse("manual", &format!("about{text}")) {
         panic!("{error}");
     }
 }
@@ -63,7 +64,7 @@ fn check_rows(name: &str, given: &[u8], then: &[(u64, &str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     fs::write(&path, given).unwrap();
-    let rows = Rows::open(&path, None, &Arc::new(AtomicU64::new(0))).unwrap();
+    let rows = Rows::open(&path, Reading::default(), &Arc::new(AtomicU64::new(0))).unwrap();
     let found: Vec<(u64, String, String)> = rows
         .map(|row| {
             let row = row.unwrap();

@@ -4,6 +4,8 @@ mod accounting;
 mod exactly_once;
 mod fake;
 mod input;
+mod registers;
+mod rehearsal;
 mod shipped;
 
 use std::fs;

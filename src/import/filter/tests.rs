@@ -1,8 +1,11 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::import::filter::Decimal;
 use crate::import::filter::Filter;
 use crate::import::filter::date;
+use crate::import::filter::exact_amount;
+use crate::import::filter::plain_number;
 
 #[track_caller]
 fn check(given: &str, filter: &str, then: impl Into<Value>) {
@@ -70,6 +73,91 @@ fn what_is_no_valuation_is_nothing_and_is_left_over() {
 }
 
 #[test]
+fn an_exact_amount_is_what_the_digits_say() {
+    let money = |units: i64, nanos: i64| {
+        let mut money = json!({ "currency": "BRL", "units": units });
+        if nanos != 0 {
+            money["nanos"] = json!(nanos);
+        }
+        json!({ "exact": money })
+    };
+    for (text, decimal, units, nanos) in [
+        ("40000,00", Decimal::Comma, 40_000, 0),
+        ("0,01", Decimal::Comma, 0, 10_000_000),
+        ("1.234.567,5", Decimal::Comma, 1_234_567, 500_000_000),
+        ("1.234", Decimal::Comma, 1234, 0),
+        ("-0,5", Decimal::Comma, 0, -500_000_000),
+        ("-12,25", Decimal::Comma, -12, -250_000_000),
+        ("1,234.50", Decimal::Point, 1234, 500_000_000),
+        (" 7 ", Decimal::Point, 7, 0),
+        ("0.123456789", Decimal::Point, 0, 123_456_789),
+        ("9223372036854775807", Decimal::Point, i64::MAX, 0),
+    ] {
+        assert_eq!(exact_amount(text, "BRL", decimal).unwrap(), money(units, nanos), "{text}");
+    }
+}
+
+#[test]
+fn an_amount_is_exact_or_refused() {
+    let wrong = [
+        "",
+        "-",
+        ",",
+        "1,",
+        ",5",
+        "1,2,3",
+        "12.34",
+        "1234.567",
+        "1.23.456",
+        ".123",
+        "R$ 5,00",
+        "5,00-",
+        "+5",
+        "1 000",
+        "--1",
+        "1e3",
+        "0,1234567891",
+        "9223372036854775808",
+        "\u{0663}",
+    ];
+    for text in wrong {
+        let refused = exact_amount(text, "BRL", Decimal::Comma).unwrap_err();
+        assert_eq!(refused.reason, "AMOUNT_UNREADABLE", "{text}");
+    }
+    assert!(exact_amount("40000,00", "BRL", Decimal::Point).is_err(), "another decimal mark is another amount");
+}
+
+#[test]
+fn a_number_has_one_spelling_and_a_text_its_own() {
+    for (text, decimal, then) in [
+        ("5000.00", Decimal::Point, "5000"),
+        ("05000.10", Decimal::Point, "5000.1"),
+        ("1,000", Decimal::Point, "1000"),
+        ("1.000,50", Decimal::Comma, "1000.5"),
+        ("-0.00", Decimal::Point, "0"),
+        ("about 5", Decimal::Point, "about 5"),
+        ("1.2.3", Decimal::Point, "1.2.3"),
+    ] {
+        assert_eq!(plain_number(text, decimal), then, "{text}");
+    }
+}
+
+#[test]
+fn elements_that_are_alike_stand_together() {
+    let by = Filter::parse("by:k").unwrap();
+    let (one, two, none) = (json!({ "k": "1", "n": 1 }), json!({ "k": "2", "n": 2 }), json!({ "n": 3 }));
+    let given = json!([one, two, none, one]);
+    let then = json!([
+        { "key": "1", "elements": [one, one] },
+        { "key": "2", "elements": [two] },
+        { "key": "", "elements": [none] },
+    ]);
+    assert_eq!(by.apply(given), then);
+    assert_eq!(by.apply(json!("no list")), Value::Null);
+    assert_eq!(by.apply(Value::Null), Value::Null);
+}
+
+#[test]
 fn dates_are_as_precise_as_their_format_and_real() {
     let formats: Vec<String> = ["%m/%d/%Y", "%Y-%m-%d", "%m/%d/%y", "%Y-%m", "%Y"].map(str::to_owned).to_vec();
     for (text, then) in [
@@ -105,7 +193,7 @@ fn texts_are_cut_where_they_say() {
 
 #[test]
 fn a_filter_that_is_not_there_is_refused() {
-    for wrong in ["", "slugg", "date", "date:", "pad:x", "slug:x", "default"] {
+    for wrong in ["", "slugg", "date", "date:", "pad:x", "slug:x", "default", "exact", "number:x", "by:"] {
         assert!(Filter::parse(wrong).is_err(), "{wrong}");
     }
 }

@@ -24,6 +24,10 @@ pub(super) fn check(mapping: &Mapping) -> Result<(), ImportError> {
     if !mapping.source.order.is_empty() && mapping.snapshots.is_some() {
         return Err(checker.wrong("source.order", "order", "snapshots come in the order of their files".to_owned()));
     }
+    checker.combined()?;
+    for (number, spelling) in mapping.source.spelling.iter().enumerate() {
+        checker.template(&format!("source.spelling[{number}].value"), &spelling.value, &["cell"])?;
+    }
     for (at, template) in mapping.templates() {
         checker.template(&at, template, &[])?;
     }
@@ -38,6 +42,9 @@ pub(super) fn check(mapping: &Mapping) -> Result<(), ImportError> {
     if let Some(snapshots) = &mapping.snapshots {
         for column in &snapshots.compare {
             checker.column("snapshots.compare", column, column)?;
+        }
+        for column in &snapshots.ignore {
+            checker.column("snapshots.ignore", column, column)?;
         }
     }
     for rule in mapping.ensures.iter().chain(&mapping.events) {
@@ -54,6 +61,12 @@ impl Mapping {
     fn templates(&self) -> Vec<(String, &Template)> {
         let mut templates = Vec::new();
         templates.extend(self.source.order.iter().map(|template| ("source.order".to_owned(), template)));
+        if let Some(group) = &self.group {
+            templates.extend(group.order.iter().map(|template| ("group.order".to_owned(), template)));
+        }
+        if let Some(edition) = self.snapshots.as_ref().and_then(|snapshots| snapshots.edition.as_ref()) {
+            templates.push(("snapshots.edition".to_owned(), edition));
+        }
         templates.extend(self.record.key.iter().map(|template| ("record.key".to_owned(), template)));
         if let Some(changes) = &self.changes {
             templates.push(("changes.operation".to_owned(), &changes.operation));
@@ -78,6 +91,23 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// What cannot stand together.
+    fn combined(&self) -> Result<(), ImportError> {
+        let mapping = self.mapping;
+        if mapping.group.is_none() {
+            return Ok(());
+        }
+        let beside = [
+            (mapping.snapshots.is_some(), "[snapshots]"),
+            (mapping.changes.is_some(), "[changes]"),
+            (!mapping.source.order.is_empty(), "source.order"),
+        ];
+        match beside.iter().find(|(there, _)| *there) {
+            None => Ok(()),
+            Some((_, other)) => Err(self.wrong("group", "group", format!("has no place beside {other}"))),
+        }
+    }
+
     fn rule(&self, rule: &EventRule) -> Result<(), ImportError> {
         let message = POOL.get_message_by_name(&rule.message);
         let short = rule.message.rsplit('.').next().unwrap_or_default();
@@ -197,7 +227,8 @@ impl Checker<'_> {
         let source = &self.mapping.source;
         let known: Vec<&str> = source.columns.iter().chain(&source.optional).map(String::as_str).collect();
         let first = column.split('.').next().unwrap_or_default();
-        if known.contains(&column) || known.contains(&first) {
+        let rows = self.mapping.group.as_ref().map(|group| group.rows.as_str());
+        if known.contains(&column) || known.contains(&first) || rows == Some(first) {
             return Ok(());
         }
         let what = format!("column {column:?} is not among source.columns and source.optional: {}", known.join(", "));
@@ -234,10 +265,10 @@ impl Checker<'_> {
     }
 
     fn wrong(&self, at: &str, needle: &str, what: String) -> ImportError {
-        let line = self.mapping.line_of(needle);
+        let line = self.mapping.line_of(at, needle);
         ImportError::Mapping { file: self.mapping.name.clone(), line, key: at.to_owned(), what }
     }
 }
 
 /// Names that every row has.
-const TOLD: [&str; 4] = ["file", "line", "row", "was"];
+const TOLD: [&str; 6] = ["file", "folder", "line", "row", "others", "was"];

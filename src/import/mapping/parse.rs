@@ -3,21 +3,30 @@
 use serde_json::json;
 use toml::Value;
 
+use crate::import::encoding;
+use crate::import::encoding::Encoding;
 use crate::import::error::ImportError;
+use crate::import::filter::Decimal;
 use crate::import::mapping::Changes;
 use crate::import::mapping::EventRule;
 use crate::import::mapping::EventTable;
 use crate::import::mapping::File;
+use crate::import::mapping::Group;
+use crate::import::mapping::GroupTable;
 use crate::import::mapping::Id;
 use crate::import::mapping::Mapping;
 use crate::import::mapping::Record;
 use crate::import::mapping::Snapshots;
+use crate::import::mapping::SnapshotsTable;
 use crate::import::mapping::Source;
 use crate::import::mapping::SourceTable;
-use crate::import::mapping::line_of;
+use crate::import::mapping::columns::Aliases;
+use crate::import::mapping::columns::Spelling;
+use crate::import::mapping::lines::line_of;
 use crate::import::node::Condition;
 use crate::import::node::Each;
 use crate::import::node::Node;
+use crate::import::source::Reading;
 use crate::import::template::Template;
 
 /// Reads a mapping; the names in it are not checked yet.
@@ -66,7 +75,8 @@ impl Reader<'_> {
                 key: self.templates("record.key", &file.record.key)?,
                 subjects: self.node("record.subjects", &file.record.subjects)?,
             },
-            snapshots: file.snapshots.map(|snapshots| Snapshots { compare: snapshots.compare }),
+            snapshots: file.snapshots.map(|table| self.snapshots(table)).transpose()?,
+            group: file.group.map(|table| self.group(table)).transpose()?,
             changes: changes.transpose()?,
             formats: file.formats,
             lookups: file.lookup,
@@ -77,12 +87,39 @@ impl Reader<'_> {
         })
     }
 
-    fn source(&self, table: SourceTable) -> Result<Source, ImportError> {
-        let skip = table.skip.into_iter().enumerate().map(|(number, skip)| {
-            Ok((skip.reason, self.condition(&format!("source.skip[{number}].when"), &skip.when)?))
-        });
+    fn snapshots(&self, table: SnapshotsTable) -> Result<Snapshots, ImportError> {
+        let edition = table.edition.map(|edition| self.template("snapshots.edition", &edition)).transpose()?;
+        Ok(Snapshots { compare: table.compare, ignore: table.ignore, edition })
+    }
+
+    fn group(&self, table: GroupTable) -> Result<Group, ImportError> {
+        Ok(Group { rows: table.rows, order: self.templates("group.order", &table.order)? })
+    }
+
+    fn reading(&self, table: &SourceTable) -> Result<Reading, ImportError> {
         let delimiter = table.delimiter.map(|delimiter| {
             u8::try_from(delimiter).map_err(|_| self.wrong("source.delimiter", "delimiter", "wants one byte"))
+        });
+        let encoding = table.encoding.as_ref().map(|name| {
+            let unknown = || format!("no encoding {name:?}; there are {}", encoding::NAMES);
+            Encoding::of(name).ok_or_else(|| self.wrong("source.encoding", name, &unknown()))
+        });
+        Ok(Reading { delimiter: delimiter.transpose()?, encoding: encoding.transpose()?.unwrap_or_default() })
+    }
+
+    fn source(&self, table: SourceTable) -> Result<Source, ImportError> {
+        let reading = self.reading(&table)?;
+        let decimal = match table.decimal {
+            None | Some('.') => Decimal::Point,
+            Some(',') => Decimal::Comma,
+            Some(_) => return Err(self.wrong("source.decimal", "decimal", "a decimal mark is \".\" or \",\"")),
+        };
+        let spelling = table.spelling.into_iter().enumerate().map(|(number, spelling)| {
+            let value = self.template(&format!("source.spelling[{number}].value"), &spelling.value)?;
+            Ok(Spelling { columns: spelling.columns, value })
+        });
+        let skip = table.skip.into_iter().enumerate().map(|(number, skip)| {
+            Ok((skip.reason, self.condition(&format!("source.skip[{number}].when"), &skip.when)?))
         });
         Ok(Source {
             register: table.register,
@@ -90,7 +127,10 @@ impl Reader<'_> {
             observed_on: table.observed_on.map(|value| self.node("source.observed_on", &value)).transpose()?,
             columns: table.columns,
             optional: table.optional,
-            delimiter: delimiter.transpose()?,
+            reading,
+            decimal,
+            aliases: Aliases::new(table.aliases),
+            spelling: spelling.collect::<Result<_, ImportError>>()?,
             squash: table.squash,
             nulls: table.nulls,
             order: self.templates("source.order", &table.order)?,
@@ -220,9 +260,10 @@ impl Reader<'_> {
             "all" => Condition::All(many(argument)?),
             "any" => Condition::Any(many(argument)?),
             "changed" => Condition::Changed(texts(argument)?),
+            "changed_besides" => Condition::ChangedBesides(texts(argument)?),
             "remembered" => Condition::Remembered(self.template(at, &texts(argument)?.remove(0))?),
             _ => {
-                let known = "is, in, starts, contains, not, all, any, changed, remembered";
+                let known = "is, in, starts, contains, not, all, any, changed, changed_besides, remembered";
                 return Err(self.wrong(at, word, &format!("no condition {word:?}; there are {known}")));
             }
         })
@@ -237,7 +278,7 @@ impl Reader<'_> {
     }
 
     fn wrong(&self, at: &str, needle: &str, what: &str) -> ImportError {
-        let line = line_of(self.text, needle);
+        let line = line_of(self.text, at, needle);
         ImportError::Mapping { file: self.name.to_owned(), line, key: at.to_owned(), what: what.to_owned() }
     }
 }

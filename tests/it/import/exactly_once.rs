@@ -116,7 +116,10 @@ async fn rows_that_were_refused_are_tried_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_not_there_is_said_to_be_unreachable() {
     let (fake, bench) = (Fake::start().await, months());
-    let gone = Fake::start().await.url();
+    // Closed before the import begins. A server that was told to stop may still answer for a while.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
     let mut options = probity::import::Options {
         to: gone,
         mapping: None,
