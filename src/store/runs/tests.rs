@@ -144,7 +144,8 @@ fn runs_are_merged_while_others_are_written_and_read() {
         let reading = scope.spawn(|| {
             while done() < ROUNDS {
                 let (least, (key, _)) = (done(), row(0, 1));
-                let found = table.get(&key).unwrap().map_or(0, |value| u32::from_be_bytes(value[..].try_into().unwrap()));
+                let found =
+                    table.get(&key).unwrap().map_or(0, |value| u32::from_be_bytes(value[..].try_into().unwrap()));
                 assert!(found + 3 >= least, "round {found} after {least} were written");
             }
         });
