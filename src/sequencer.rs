@@ -1,6 +1,7 @@
 //! The one writer: it takes what has queued, plans it on an overlay, stores it with one sync, applies it, and only
 //! then answers anybody. What arrives meanwhile is the next batch; there is no timer.
 
+mod commits;
 mod queue;
 mod time;
 mod turn;
@@ -20,9 +21,11 @@ use crate::ledger::Receipt;
 use crate::ledger::Refusal;
 use crate::store::LogStore;
 
+pub use commits::Commits;
 pub use queue::Answer;
 pub use queue::Limits;
 pub use queue::Queue;
+pub use queue::Waiting;
 
 /// What a client gets for a request that is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +150,8 @@ pub struct Sequencer {
     pub health: watch::Receiver<Health>,
     /// Stops it from outside.
     pub stopper: Stopper,
+    /// What it has committed.
+    pub commits: Commits,
     thread: thread::JoinHandle<()>,
 }
 
@@ -161,9 +166,10 @@ impl Sequencer {
         let (health_sender, health) = watch::channel(Health::Writing);
         let (queue, jobs) = queue::queue(limits, health.clone());
         let stopper = Stopper { health: health_sender.clone() };
-        let mut writer = turn::Writer::new(parts, head_sender, health_sender);
+        let commits = Commits::new();
+        let mut writer = turn::Writer::new(parts, head_sender, health_sender, commits.clone());
         let thread = thread::Builder::new().name("sequencer".to_owned()).spawn(move || writer.run(&jobs))?;
-        Ok(Self { queue, head, health, stopper, thread })
+        Ok(Self { queue, head, health, stopper, commits, thread })
     }
 
     /// Takes no more requests, finishes those that are queued, and ends the thread. Of a writer that may be lost, only

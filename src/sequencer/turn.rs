@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
+use tracing::Span;
 
 use crate::index::Index;
 use crate::index::IndexError;
@@ -27,6 +29,7 @@ use crate::ledger::request_token;
 use crate::log::Checked;
 use crate::log::Entry;
 use crate::sequencer::AppendError;
+use crate::sequencer::Commits;
 use crate::sequencer::Health;
 use crate::sequencer::Parts;
 use crate::sequencer::Recorded;
@@ -55,6 +58,7 @@ pub(super) struct Writer {
     head: Head,
     published: watch::Sender<Head>,
     health: watch::Sender<Health>,
+    commits: Commits,
     /// What is planned in this turn.
     batch: Batch,
 }
@@ -72,12 +76,13 @@ struct Batch {
 struct Waiting {
     answer: oneshot::Sender<Outcome>,
     outcome: Outcome,
+    span: Span,
     _places: Places,
 }
 
 impl Waiting {
     fn of(job: Job, outcome: Outcome) -> Self {
-        Self { answer: job.answer, outcome, _places: job.places }
+        Self { answer: job.answer, outcome, span: job.span, _places: job.places }
     }
 }
 
@@ -105,7 +110,12 @@ impl Failure {
 }
 
 impl Writer {
-    pub(super) fn new(parts: Parts, published: watch::Sender<Head>, health: watch::Sender<Health>) -> Self {
+    pub(super) fn new(
+        parts: Parts,
+        published: watch::Sender<Head>,
+        health: watch::Sender<Health>,
+        commits: Commits,
+    ) -> Self {
         Self {
             times: Times::new(parts.clock, parts.accept_gap),
             store: parts.store,
@@ -115,6 +125,7 @@ impl Writer {
             head: parts.head,
             published,
             health,
+            commits,
             batch: Batch::default(),
         }
     }
@@ -208,6 +219,12 @@ impl Writer {
 
     /// Makes the batch durable: keys, then entries, then the index in memory, then the new head.
     fn commit(&mut self, head: Head) {
+        let span = tracing::debug_span!("commit", events = self.batch.entries.len(), size = head.size);
+        for waiting in self.batch.waiting.iter().filter(|_| !span.is_disabled()) {
+            span.follows_from(&waiting.span);
+        }
+        let _entered = span.entered();
+        let began = Instant::now();
         // A crash here leaves nothing, or keys that no entry needs.
         let keys = self.keys.data.sync().map_err(|error| Failure::Final(error.to_string()));
         failpoint::hit("before-append");
@@ -220,6 +237,7 @@ impl Writer {
                 self.index.apply(self.batch.changes.drain(..), position);
                 self.head = head;
                 self.published.send_replace(head);
+                self.commits.note(&self.batch.entries, began.elapsed(), self.store.last_sync());
             }
             Err(Failure::NothingWritten(error)) => {
                 tracing::warn!(%error, "nothing was written");
