@@ -8,6 +8,7 @@ mod doctor;
 mod export;
 mod import;
 mod manual;
+mod metrics;
 mod power;
 mod proto_breaking;
 mod proto_lint;

@@ -7,12 +7,13 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 20] = [
+const MODULES: [(&str, &[&str], bool); 21] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
     ("clock", &[], false),
     ("telemetry", &[], false),
+    ("http", &[], false),
     ("proto", &["events"], false),
     ("domain", &["events"], true),
     ("ledger", &["events", "log", "domain"], true),
@@ -54,6 +55,7 @@ const MODULES: [(&str, &[&str], bool); 20] = [
             "log",
             "clock",
             "telemetry",
+            "http",
             "proto",
             "domain",
             "ledger",
@@ -76,6 +78,7 @@ const MODULES: [(&str, &[&str], bool); 20] = [
             "log",
             "clock",
             "telemetry",
+            "http",
             "proto",
             "domain",
             "ledger",
