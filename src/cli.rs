@@ -3,6 +3,7 @@
 //! Answers go to standard output, everything else to standard error. Exit status 0 is good; what 1 and 2 mean is said
 //! by each subcommand.
 
+pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod export;
@@ -17,6 +18,7 @@ pub mod views;
 
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use clap::Parser;
 use clap::Subcommand;
 
@@ -24,11 +26,17 @@ use crate::telemetry;
 
 /// A ledger of disciplinary records and asset declarations that nobody, its operator included, can change unseen.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 110)]
+#[command(version, max_term_width = 110, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXAMPLES: &str = "Examples:
+  probity demo
+  probity serve --data probity-data
+  probity show --from http://127.0.0.1:7411 person 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity verify --data probity-data";
 
 #[derive(Subcommand, Debug)]
 enum Command {
@@ -40,6 +48,7 @@ enum Command {
     Export(export::ExportArgs),
     Views(views::ViewsArgs),
     Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Runs the program with the arguments of the process.
@@ -60,6 +69,9 @@ pub fn main() -> ExitCode {
             Command::Export(arguments) => export::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
+            Command::Completions(arguments) => {
+                completions::run(&arguments, Arguments::command()).map_err(Failure::from)
+            }
         }
     });
     // What still blocks a thread must not keep the program from ending.
@@ -90,3 +102,6 @@ fn failed(why: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("probity: {why}");
     ExitCode::from(2)
 }
+
+#[cfg(test)]
+mod tests;
