@@ -1,7 +1,8 @@
 //! The one writer: it takes what has queued, plans it on an overlay, stores it with one sync, applies it, and only
 //! then answers anybody. What arrives meanwhile is the next batch; there is no timer.
 
-mod commits;
+mod commit;
+mod figures;
 mod queue;
 mod time;
 mod turn;
@@ -21,7 +22,7 @@ use crate::ledger::Receipt;
 use crate::ledger::Refusal;
 use crate::store::LogStore;
 
-pub use commits::Commits;
+pub use figures::Commits;
 pub use queue::Answer;
 pub use queue::Limits;
 pub use queue::Queue;
@@ -139,7 +140,7 @@ pub struct Parts {
     pub accept_gap: bool,
 }
 
-/// The writer's thread, and what it says of itself.
+/// The writer's threads, and what they say of themselves.
 #[derive(Debug)]
 pub struct Sequencer {
     /// Where requests go in.
@@ -152,7 +153,7 @@ pub struct Sequencer {
     pub stopper: Stopper,
     /// What it has committed.
     pub commits: Commits,
-    thread: thread::JoinHandle<()>,
+    threads: [thread::JoinHandle<()>; 2],
 }
 
 impl Sequencer {
@@ -166,10 +167,23 @@ impl Sequencer {
         let (health_sender, health) = watch::channel(Health::Writing);
         let (queue, jobs) = queue::queue(limits, health.clone());
         let stopper = Stopper { health: health_sender.clone() };
-        let commits = Commits::new();
-        let mut writer = turn::Writer::new(parts, head_sender, health_sender, commits.clone());
-        let thread = thread::Builder::new().name("sequencer".to_owned()).spawn(move || writer.run(&jobs))?;
-        Ok(Self { queue, head, health, stopper, commits, thread })
+        // One commit at a time: the planner waits for what came of it before it hands the next over.
+        let (commits, to_commit) = crossbeam_channel::bounded(1);
+        let (done, dones) = crossbeam_channel::bounded(1);
+        let committer = commit::Committer {
+            store: Arc::clone(&parts.store),
+            index: Arc::clone(&parts.index),
+            keys: Arc::clone(&parts.keys),
+            published: head_sender,
+            health: health_sender.clone(),
+            commits: Commits::new(),
+        };
+        let counted = committer.commits.clone();
+        let committing =
+            thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run(&to_commit, &done))?;
+        let mut writer = turn::Writer::new(parts, health_sender, commits, dones);
+        let planning = thread::Builder::new().name("sequencer".to_owned()).spawn(move || writer.run(&jobs))?;
+        Ok(Self { queue, head, health, stopper, commits: counted, threads: [planning, committing] })
     }
 
     /// Takes no more requests, finishes those that are queued, and ends the thread. Of a writer that may be lost, only
@@ -177,8 +191,10 @@ impl Sequencer {
     pub fn stop(self) {
         self.queue.close();
         drop(self.queue);
-        if self.thread.join().is_err() {
-            tracing::error!("the writer's thread had stopped by itself");
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the writer had stopped by itself");
+            }
         }
     }
 }

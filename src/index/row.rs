@@ -22,7 +22,7 @@ use crate::log;
 pub(super) const PREFIX_BYTES: usize = 17;
 
 /// Rules by which rows are made; another number, or another list of events, and the index is folded anew.
-const RULES: &str = "rows 3";
+const RULES: &str = "rows 4";
 
 pub(super) fn version() -> u32 {
     let mut hasher = crc32fast::Hasher::new();

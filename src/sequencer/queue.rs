@@ -1,8 +1,9 @@
 //! The bounded queue before the writer: so many requests, so many bytes, never unbounded memory.
 
 use std::sync::Arc;
-use std::sync::mpsc;
 
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
@@ -64,7 +65,7 @@ pub(super) struct Job {
 /// Where requests go in.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    sender: mpsc::Sender<Job>,
+    sender: Sender<Job>,
     requests: Arc<Semaphore>,
     requests_max: u32,
     /// One permit a kibibyte.
@@ -74,8 +75,8 @@ pub struct Queue {
     health: watch::Receiver<Health>,
 }
 
-pub(super) fn queue(limits: Limits, health: watch::Receiver<Health>) -> (Queue, mpsc::Receiver<Job>) {
-    let (sender, jobs) = mpsc::channel();
+pub(super) fn queue(limits: Limits, health: watch::Receiver<Health>) -> (Queue, Receiver<Job>) {
+    let (sender, jobs) = crossbeam_channel::unbounded();
     let kibibytes_max = u32::try_from(limits.bytes_max / 1024).unwrap_or(u32::MAX).max(1);
     let queue = Queue {
         sender,

@@ -1,13 +1,14 @@
-//! One turn of the writer: take, plan, store, apply, answer.
+//! The planner: it takes what has queued and plans it, while what it planned before is stored, applied and answered.
 
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use crossbeam_channel::Receiver;
+use crossbeam_channel::RecvError;
+use crossbeam_channel::SendError;
+use crossbeam_channel::Sender;
+use crossbeam_channel::select;
 use tokio::sync::watch;
-use tracing::Span;
 
 use crate::index::Index;
 use crate::index::IndexError;
@@ -29,17 +30,17 @@ use crate::ledger::request_token;
 use crate::log::Checked;
 use crate::log::Entry;
 use crate::sequencer::AppendError;
-use crate::sequencer::Commits;
 use crate::sequencer::Health;
 use crate::sequencer::Parts;
 use crate::sequencer::Recorded;
+use crate::sequencer::commit::Commit;
+use crate::sequencer::commit::Done;
+use crate::sequencer::commit::Outcome;
+use crate::sequencer::commit::Waiting;
+use crate::sequencer::commit::answer;
 use crate::sequencer::queue::Job;
-use crate::sequencer::queue::Places;
 use crate::sequencer::time::Times;
 use crate::store::LogStore;
-use crate::store::StoreError;
-use crate::store::failpoint;
-use crate::store::runs::Position;
 
 /// Events of one commit, at most; a request is never split.
 const BATCH_EVENTS_MAX: usize = 4096;
@@ -47,74 +48,71 @@ const BATCH_EVENTS_MAX: usize = 4096;
 /// Bytes of one commit, about, at most.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
-type Outcome = Result<Recorded, AppendError>;
-
+/// Plans batches; while one is being committed, the next is planned above it.
 pub(super) struct Writer {
     store: Arc<dyn LogStore>,
     index: Arc<Index>,
     keys: Arc<Keyring>,
     origin: Arc<str>,
     times: Times,
-    head: Head,
-    published: watch::Sender<Head>,
     health: watch::Sender<Health>,
-    commits: Commits,
-    /// What is planned in this turn.
+    /// The end of the log before what is being committed.
+    durable: Head,
+    /// The end of what is planned.
+    head: Head,
+    /// What is being committed.
+    flying: Flying,
+    /// What is planned, to be committed next.
     batch: Batch,
+    commits: Sender<Commit>,
+    dones: Receiver<Done>,
 }
 
-/// What one turn will store, and who waits for it.
+/// What is being committed, for as long as the index does not have it.
+#[derive(Default)]
+struct Flying {
+    overlay: Overlay,
+    entries: Arc<Vec<Bytes>>,
+    /// The log after it; none where nothing is being committed.
+    head: Option<Head>,
+}
+
+/// What will be stored at once, and who waits for it.
 #[derive(Default)]
 struct Batch {
+    /// When its entries are recorded.
+    time_ms: Option<u64>,
     overlay: Overlay,
     entries: Vec<Bytes>,
     changes: Vec<Change>,
     waiting: Vec<Waiting>,
-}
-
-/// Whoever waits for the commit keeps his place in the queue until he is answered.
-struct Waiting {
-    answer: oneshot::Sender<Outcome>,
-    outcome: Outcome,
-    span: Span,
-    _places: Places,
-}
-
-impl Waiting {
-    fn of(job: Job, outcome: Outcome) -> Self {
-        Self { answer: job.answer, outcome, span: job.span, _places: job.places }
-    }
+    len_bytes: usize,
 }
 
 impl Batch {
-    /// Everybody who waits gets this instead.
-    fn fail(&mut self, error: &AppendError) {
-        for waiting in &mut self.waiting {
-            waiting.outcome = Err(error.clone());
-        }
+    fn is_full(&self) -> bool {
+        self.entries.len() >= BATCH_EVENTS_MAX || self.len_bytes >= BATCH_BYTES_MAX
     }
-}
 
-/// How a commit failed.
-enum Failure {
-    /// The store goes on.
-    NothingWritten(StoreError),
-    /// Nothing more is written in this run.
-    Final(String),
-}
-
-impl Failure {
-    fn of(error: StoreError) -> Self {
-        if error.nothing_written() { Self::NothingWritten(error) } else { Self::Final(error.to_string()) }
+    /// Nobody gets what he waits for.
+    fn refuse(&mut self, error: &AppendError) {
+        self.waiting.drain(..).for_each(|waiting| waiting.refuse(error));
+        self.time_ms = None;
+        self.overlay.clear();
+        self.entries.clear();
+        self.changes.clear();
+        self.len_bytes = 0;
     }
 }
 
 impl Writer {
+    /// `commits` are stored by a [`Committer`](super::commit::Committer), one after the other; it says of each what
+    /// came of it.
     pub(super) fn new(
         parts: Parts,
-        published: watch::Sender<Head>,
         health: watch::Sender<Health>,
-        commits: Commits,
+        commits: Sender<Commit>,
+        dones: Receiver<Done>,
     ) -> Self {
         Self {
             times: Times::new(parts.clock, parts.accept_gap),
@@ -122,88 +120,96 @@ impl Writer {
             index: parts.index,
             keys: parts.keys,
             origin: parts.origin,
-            head: parts.head,
-            published,
             health,
-            commits,
+            durable: parts.head,
+            head: parts.head,
+            flying: Flying::default(),
             batch: Batch::default(),
+            commits,
+            dones,
         }
     }
 
-    /// Turns until nobody can queue any more.
-    pub(super) fn run(&mut self, jobs: &mpsc::Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            if !self.index.wait_for_room() {
-                let why = "the index cannot be written; a new start folds it again".to_owned();
-                tracing::error!(%why, "nothing more is written in this run");
-                self.health.send_replace(Health::Stopped { why });
+    /// Until nobody can queue any more, and everything that was queued is settled.
+    pub(super) fn run(&mut self, jobs: &Receiver<Job>) {
+        loop {
+            if self.batch.is_full() {
+                self.wait_for_commit();
+            } else {
+                select! {
+                    recv(self.dones) -> done => self.done(done),
+                    recv(jobs) -> job => match job {
+                        Ok(job) => self.take(job, jobs),
+                        Err(_) => break,
+                    },
+                }
             }
-            self.turn(first, jobs);
+            self.hand_over();
         }
+        self.wait_for_commit();
+        self.hand_over();
+        self.wait_for_commit();
     }
 
-    fn turn(&mut self, first: Job, jobs: &mpsc::Receiver<Job>) {
-        if *self.health.borrow() != Health::Writing {
-            answer(first.answer, Err(AppendError::Stopped));
-            return;
-        }
-        let time = self.times.next(&self.head);
-        let mut head = self.head;
-        let mut bytes = 0;
-        let mut next = Some(first);
+    /// Plans a request and those that queued behind it.
+    fn take(&mut self, job: Job, jobs: &Receiver<Job>) {
+        let mut next = Some(job);
         while let Some(job) = next {
-            bytes += job.request.len_bytes;
-            match &time {
-                Ok(time) => head = self.plan(job, head, *time),
-                Err(error) => self.refuse_new(job, error.clone()),
-            }
-            // A clock that was wrong is asked again for whoever comes next.
-            let room = time.is_ok() && self.batch.entries.len() < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX;
-            next = if room { jobs.try_recv().ok() } else { None };
+            self.plan(job);
+            next = if self.batch.is_full() { None } else { jobs.try_recv().ok() };
         }
-        if !self.batch.entries.is_empty() {
-            self.commit(head);
-        }
-        self.settle();
     }
 
-    /// Plans one request at the end of what is planned. Whoever is refused is answered at once, since a refusal rests
-    /// on nothing that a failure could undo; all others wait for the commit.
-    fn plan(&mut self, job: Job, head: Head, time_ms: u64) -> Head {
-        if job.deadline_ms.is_some_and(|deadline| deadline <= self.times.monotonic_ms()) {
-            self.refuse_new(job, AppendError::DeadlineBeforeCommit);
-            return head;
+    /// Plans one request at the end of what is planned. Whoever is refused because of something that no failure could
+    /// undo is answered at once; all others wait for the commit.
+    fn plan(&mut self, job: Job) {
+        if self.batch.time_ms.is_none() && !self.index.wait_for_room() {
+            let why = "the index cannot be written; a new start folds it again".to_owned();
+            tracing::error!(%why, "nothing more is written in this run");
+            self.health.send_replace(Health::Stopped { why });
         }
-        match plan(&job.request, head, time_ms, &mut self.batch.overlay, &*self.index) {
+        if *self.health.borrow() != Health::Writing {
+            return answer(job.answer, Err(AppendError::Stopped));
+        }
+        if job.deadline_ms.is_some_and(|deadline| deadline <= self.times.monotonic_ms()) {
+            return self.refuse_new(job, AppendError::DeadlineBeforeCommit);
+        }
+        // A clock that was wrong is asked again for whoever comes next.
+        let time_ms = match self.batch.time_ms.map_or_else(|| self.times.next(&self.head), Ok) {
+            Ok(time_ms) => time_ms,
+            Err(error) => return self.refuse_new(job, error),
+        };
+        let below = Layered { overlay: &self.flying.overlay, below: &*self.index };
+        match plan(&job.request, self.head, time_ms, &mut self.batch.overlay, &below) {
             Ok(planned) => {
+                self.batch.time_ms = Some(time_ms);
+                self.batch.len_bytes += job.request.len_bytes;
                 self.batch.entries.extend(planned.entries);
                 self.batch.changes.extend(planned.changes);
                 let recorded = Recorded { receipt: planned.receipt, replayed: None };
                 self.batch.waiting.push(Waiting::of(job, Ok(recorded)));
-                planned.head
+                self.head = planned.head;
             }
             Err(PlanError::Repeated { first_index }) => {
                 let outcome = self.repeat(&job.request, first_index);
                 self.batch.waiting.push(Waiting::of(job, outcome));
-                head
             }
             Err(PlanError::Refused(refusal)) => {
-                // It may rest on an earlier request of this batch, which is not durable yet.
+                // It may rest on an earlier request, which is not durable yet.
                 self.batch.waiting.push(Waiting::of(job, Err(refusal.into())));
-                head
             }
             Err(PlanError::Rows(error)) => {
                 tracing::error!(%error, "the index cannot be read; nothing can be admitted");
                 answer(job.answer, Err(AppendError::IndexUnreadable));
-                head
             }
         }
     }
 
-    /// Nothing new is recorded; what was recorded before, or is planned in this batch, gets its answer all the same.
+    /// Nothing new is recorded; what was recorded before, or is planned, gets its answer all the same.
     fn refuse_new(&mut self, job: Job, refusal: AppendError) {
         let token = request_token(&job.request.principal, &job.request.request_id);
-        let rows = Layered { overlay: &self.batch.overlay, below: &*self.index };
+        let below = Layered { overlay: &self.flying.overlay, below: &*self.index };
+        let rows = Layered { overlay: &self.batch.overlay, below: &below };
         match rows.request(&token) {
             Ok(Some(first_index)) => {
                 let outcome = self.repeat(&job.request, first_index);
@@ -217,48 +223,63 @@ impl Writer {
         }
     }
 
-    /// Makes the batch durable: keys, then entries, then the index in memory, then the new head.
-    fn commit(&mut self, head: Head) {
-        let span = tracing::debug_span!("commit", events = self.batch.entries.len(), size = head.size);
-        for waiting in self.batch.waiting.iter().filter(|_| !span.is_disabled()) {
-            span.follows_from(&waiting.span);
+    /// Lets the batch be committed, unless another one is.
+    fn hand_over(&mut self) {
+        if self.flying.head.is_some() || self.batch.waiting.is_empty() {
+            return;
         }
-        let _entered = span.entered();
-        let began = Instant::now();
-        // A crash here leaves nothing, or keys that no entry needs.
-        let keys = self.keys.data.sync().map_err(|error| Failure::Final(error.to_string()));
-        failpoint::hit("before-append");
-        let stored = keys.and_then(|()| self.store.append(&self.batch.entries).map_err(Failure::of));
-        // A crash here leaves entries whose clients were not answered: they ask again with the same id.
-        failpoint::hit("after-sync-before-answer");
-        match stored {
-            Ok(()) => {
-                let position = Position { size: head.size, leaf_hash: head.leaf_hash.0 };
-                self.index.apply(self.batch.changes.drain(..), position);
-                self.head = head;
-                self.published.send_replace(head);
-                self.commits.note(&self.batch.entries, began.elapsed(), self.store.last_sync());
-            }
-            Err(Failure::NothingWritten(error)) => {
-                tracing::warn!(%error, "nothing was written");
-                self.batch.fail(&AppendError::DiskNearlyFull);
-            }
-            Err(Failure::Final(why)) => {
-                tracing::error!(%why, "the store failed; nothing more is written in this run");
-                self.batch.fail(&AppendError::OutcomeUnknown);
-                self.health.send_replace(Health::Stopped { why });
-            }
+        if *self.health.borrow() != Health::Writing {
+            self.give_up(&AppendError::Stopped);
+            return;
+        }
+        let entries = Arc::new(std::mem::take(&mut self.batch.entries));
+        std::mem::swap(&mut self.flying.overlay, &mut self.batch.overlay);
+        self.flying.entries = Arc::clone(&entries);
+        self.flying.head = Some(self.head);
+        let changes = std::mem::take(&mut self.batch.changes);
+        let waiting = std::mem::take(&mut self.batch.waiting);
+        (self.batch.time_ms, self.batch.len_bytes) = (None, 0);
+        let commit = Commit { entries, changes, waiting, head: self.head };
+        if let Err(SendError(commit)) = self.commits.send(commit) {
+            commit.waiting.into_iter().for_each(|waiting| waiting.refuse(&AppendError::Stopped));
+            self.committer_died();
         }
     }
 
-    /// Answers everybody of the batch.
-    fn settle(&mut self) {
-        for waiting in self.batch.waiting.drain(..) {
-            answer(waiting.answer, waiting.outcome);
+    fn wait_for_commit(&mut self) {
+        if self.flying.head.is_some() {
+            let done = self.dones.recv();
+            self.done(done);
         }
-        self.batch.overlay.clear();
-        self.batch.entries.clear();
-        self.batch.changes.clear();
+    }
+
+    /// A commit came to its end. What was planned above one that failed has no ground any more.
+    fn done(&mut self, done: Result<Done, RecvError>) {
+        let head = self.flying.head.take();
+        self.flying.overlay.clear();
+        self.flying.entries = Arc::default();
+        match done {
+            Ok(Ok(())) => self.durable = head.unwrap_or(self.durable),
+            Ok(Err(AppendError::OutcomeUnknown)) => self.give_up(&AppendError::Stopped),
+            Ok(Err(error)) => self.give_up(&error),
+            Err(RecvError) => self.committer_died(),
+        }
+    }
+
+    /// A mistake of ours: what it had in hand is told to nobody, which means that its outcome is unknown.
+    fn committer_died(&mut self) {
+        let why = "the thread that commits stopped by itself".to_owned();
+        tracing::error!(%why, "nothing more is written in this run");
+        self.health.send_replace(Health::Stopped { why });
+        self.dones = crossbeam_channel::never();
+        self.flying.head = None;
+        self.give_up(&AppendError::Stopped);
+    }
+
+    /// Forgets what is planned; nothing of it was written.
+    fn give_up(&mut self, error: &AppendError) {
+        self.batch.refuse(error);
+        self.head = self.durable;
     }
 
     /// The answer to a request whose id is in the log or in this batch.
@@ -278,8 +299,11 @@ impl Writer {
         let mut entries = Vec::new();
         let mut index = first_index;
         loop {
-            let bytes = match index.checked_sub(self.head.size) {
-                Some(planned) => usize::try_from(planned).ok().and_then(|at| self.batch.entries.get(at).cloned()),
+            let bytes = match index.checked_sub(self.durable.size) {
+                Some(planned) => {
+                    let planned = usize::try_from(planned).expect("what is planned is in memory");
+                    self.flying.entries.iter().chain(&self.batch.entries).nth(planned).cloned()
+                }
                 None => self.store.get(index)?,
             };
             let Some(bytes) = bytes else { return Ok(entries) };
@@ -311,9 +335,4 @@ fn replayed(first_index: u64, recorded: &[Checked], checked: ContentChecked) -> 
         revisions: recorded.iter().map(revision).collect(),
     };
     Recorded { receipt, replayed: Some(checked) }
-}
-
-/// Whoever went away gets no answer; what has a place keeps it.
-fn answer(sender: oneshot::Sender<Outcome>, outcome: Outcome) {
-    drop(sender.send(outcome));
 }

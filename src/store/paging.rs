@@ -11,12 +11,16 @@ use std::time::Instant;
 /// A read that takes longer had to wait for the disk, or for the system's cache of it; one from memory takes 1 µs.
 const FROM_DISK: Duration = Duration::from_micros(10);
 
-/// Reads after one from the disk: every second page, a part of the cache looks at its size.
-const AGAIN: usize = 31;
+/// Reads after one from the disk at a random place: at every second page, a part of the cache looks at its size.
+pub(super) const RANDOM: usize = 31;
 
-/// Makes a read, and reads again what came from the disk. `key` gives a key of the page that was read.
+/// Reads after one from the disk where many entries of a page are read in order.
+pub(super) const IN_ORDER: usize = 7;
+
+/// Makes a read, and reads `again` so many times what came from the disk. `key` gives a key of the page that was read.
 pub(super) fn read<T>(
     tree: &sled::Tree,
+    again: usize,
     read: impl FnOnce() -> sled::Result<Option<T>>,
     key: impl FnOnce(&T) -> sled::IVec,
 ) -> sled::Result<Option<T>> {
@@ -26,7 +30,7 @@ pub(super) fn read<T>(
         && let Some(found) = &found
     {
         let key = key(found);
-        for _ in 0..AGAIN {
+        for _ in 0..again {
             tree.get(&key)?;
         }
     }

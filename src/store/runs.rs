@@ -2,7 +2,7 @@
 //!
 //! sled costs the same for a value of 4 KiB as for one of 40 bytes, and three times as much at a random place. So
 //! rows are gathered in memory, sorted, and written one after another as blocks of a *run*; runs are merged as they
-//! become many; a filter of about twelve bits a key says which runs need not be asked. Everything here can be thrown
+//! become many; a filter of sixteen bits a key says which runs need not be asked. Everything here can be thrown
 //! away and folded again from the log.
 //!
 //! A row is a key and a value; a newer run's row takes the place of an older one's with the same key.

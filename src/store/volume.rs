@@ -196,7 +196,7 @@ impl Volume {
         let mut next = start;
         let mut bytes = 0;
         while next < end && bytes < max_bytes {
-            let found = shield::call(|| paging::read(tree, || frames.next().transpose(), key_of))
+            let found = shield::call(|| paging::read(tree, paging::IN_ORDER, || frames.next().transpose(), key_of))
                 .map_err(|refused| self.refused(next, refused))?;
             let Some((key, value)) = found else { return Err(self.damaged(next, "the entry is missing")) };
             if frame::parse_key(&key) != Some((next, 0)) {
@@ -235,7 +235,12 @@ impl Volume {
     fn last_at_or_before(&self, index: u64) -> Result<Option<(u64, u16, sled::IVec)>, StoreError> {
         let tree = &self.sled().tree;
         let found = shield::call(|| {
-            paging::read(tree, || tree.range(..=frame::key(index, u16::MAX)).next_back().transpose(), key_of)
+            paging::read(
+                tree,
+                paging::RANDOM,
+                || tree.range(..=frame::key(index, u16::MAX)).next_back().transpose(),
+                key_of,
+            )
         })
         .map_err(|refused| self.refused(index, refused))?;
         let Some((key, value)) = found else { return Ok(None) };

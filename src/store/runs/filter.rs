@@ -1,11 +1,11 @@
-//! A Bloom filter of about twelve bits a key in blocks of one cache line: two in a hundred absent keys cost a look into
-//! a run, and every other key one line of memory.
+//! A Bloom filter of sixteen bits a key in blocks of one cache line: one or two in a thousand absent keys cost a look
+//! into a run, which may come from the disk, and every other key one line of memory.
 
 /// Bits set by each key.
-const PROBES: u32 = 6;
+const PROBES: u32 = 7;
 
 /// Bits for each key.
-const BITS_A_KEY: usize = 12;
+const BITS_A_KEY: usize = 16;
 
 /// A key of a tag and a digest has at least so many bytes.
 const DIGEST_KEY_BYTES: usize = 17;

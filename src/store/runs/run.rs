@@ -311,6 +311,6 @@ fn value(tree: &sled::Tree, key: &[u8]) -> Result<Bytes, RunsError> {
 }
 
 fn stored(tree: &sled::Tree, key: &[u8]) -> Result<sled::IVec, RunsError> {
-    paging::read(tree, || tree.get(key), |_| key.into())?
+    paging::read(tree, paging::RANDOM, || tree.get(key), |_| key.into())?
         .ok_or(RunsError::Damaged { what: "a block that the manifest names is missing" })
 }

@@ -163,3 +163,23 @@ fn runs_are_merged_while_others_are_written_and_read() {
     drop(table);
     check(&Table::open(&db, 1, 4, 1).unwrap(), &model);
 }
+
+#[test]
+fn a_filter_lets_every_key_pass_and_few_others() {
+    use crate::store::runs::filter::Filter;
+    use crate::store::runs::filter::Hashed;
+    let key = |tag: u8, number: u64| {
+        let digest = (u128::from(number) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes();
+        Hashed::of(&[&[tag][..], &digest].concat())
+    };
+    let mut filter = Filter::with_capacity(20_000);
+    for number in 0..10_000 {
+        filter.insert(key(b'o', number));
+        filter.insert(key(b'h', number));
+    }
+    assert!((0..10_000).all(|number| filter.may_contain(key(b'o', number)) && filter.may_contain(key(b'h', number))));
+    let passed = (10_000..110_000).filter(|number| filter.may_contain(key(b'o', *number))).count();
+    assert!(passed < 500, "{passed} of 100,000");
+    let of_other_tag = (0..10_000).filter(|number| filter.may_contain(key(b'r', *number))).count();
+    assert!(of_other_tag < 200, "{of_other_tag} of 10,000 that differ in the tag alone");
+}
