@@ -4,6 +4,7 @@
 //! by each subcommand.
 
 pub mod backup;
+pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod export;
@@ -20,6 +21,7 @@ pub mod views;
 
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use clap::Parser;
 use clap::Subcommand;
 
@@ -27,11 +29,17 @@ use crate::telemetry;
 
 /// A ledger of disciplinary records and asset declarations that nobody, its operator included, can change unseen.
 #[derive(Parser, Debug)]
-#[command(version, max_term_width = 110)]
+#[command(version, max_term_width = 110, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXAMPLES: &str = "Examples:
+  probity demo
+  probity serve --data probity-data
+  probity show --from http://127.0.0.1:7411 person 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity verify --data probity-data";
 
 #[derive(Subcommand, Debug)]
 enum Command {
@@ -45,6 +53,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     Views(views::ViewsArgs),
     Doctor(doctor::DoctorArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Runs the program with the arguments of the process.
@@ -67,6 +76,9 @@ pub fn main() -> ExitCode {
             Command::Restore(arguments) => restore::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
+            Command::Completions(arguments) => {
+                completions::run(&arguments, Arguments::command()).map_err(Failure::from)
+            }
         }
     });
     // What still blocks a thread must not keep the program from ending.
@@ -97,3 +109,6 @@ fn failed(why: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("probity: {why}");
     ExitCode::from(2)
 }
+
+#[cfg(test)]
+mod tests;

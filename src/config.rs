@@ -28,6 +28,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Where to listen, as `HOST:PORT`; port 0 picks one.
     pub listen: SocketAddr,
+    /// Where the metrics are served over HTTP, as `HOST:PORT`; port 0 picks one. Absent, they are not.
+    pub metrics_listen: Option<SocketAddr>,
     /// Origin of a log that is made now, for example `audit.example.org/discipline`.
     pub origin: Option<String>,
     /// From how many bytes on the newest volume is followed by another.
@@ -57,6 +59,7 @@ impl Default for Config {
         Self {
             data: PathBuf::from("probity-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 7411)),
+            metrics_listen: None,
             origin: None,
             volume_bytes: store.volume_bytes,
             cache_bytes: store.cache_bytes,
@@ -91,9 +94,10 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "data",
     "listen",
+    "metrics_listen",
     "origin",
     "volume_bytes",
     "cache_bytes",

@@ -73,6 +73,21 @@ pub struct Index {
     failed: AtomicBool,
 }
 
+/// How far an index is, and what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexStats {
+    /// Entries of the log that are folded, rows in memory included.
+    pub folded: u64,
+    /// Entries of the log that are folded on disk.
+    pub synced: u64,
+    /// Sorted runs on disk.
+    pub runs: usize,
+    /// Entries whose rows no run on disk holds yet.
+    pub entries_in_memory: u64,
+    /// Those rows, about.
+    pub rows_in_memory: usize,
+}
+
 #[derive(Debug)]
 struct Memory {
     active: Recent,
@@ -160,6 +175,20 @@ impl Index {
     /// Which table answers: it grows by one with each promotion of a rebuilt one.
     pub fn generation(&self) -> u64 {
         self.table().0
+    }
+
+    /// How far it is and what it holds.
+    pub fn stats(&self) -> IndexStats {
+        let (_, table) = self.table();
+        let memory = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+        let frozen = memory.frozen.as_ref().map(|(rows, _)| rows);
+        IndexStats {
+            folded: memory.position.size,
+            synced: table.position().size,
+            runs: table.runs(),
+            entries_in_memory: memory.active.entries + frozen.map_or(0, |rows| rows.entries),
+            rows_in_memory: memory.active.rows() + frozen.map_or(0, |rows| rows.rows()),
+        }
     }
 
     /// Values written to sled since it was opened.

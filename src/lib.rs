@@ -10,6 +10,7 @@ pub mod config;
 pub mod domain;
 pub mod events;
 pub mod export;
+pub mod http;
 pub mod import;
 pub mod index;
 pub mod keys;

@@ -8,3 +8,6 @@ pub mod import {}
 
 #[doc = include_str!("manual/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("manual/alarms.md")]
+pub mod alarms {}

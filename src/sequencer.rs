@@ -2,6 +2,7 @@
 //! then answers anybody. What arrives meanwhile is the next batch; there is no timer.
 
 mod commit;
+mod figures;
 mod queue;
 mod time;
 mod turn;
@@ -21,9 +22,11 @@ use crate::ledger::Receipt;
 use crate::ledger::Refusal;
 use crate::store::LogStore;
 
+pub use figures::Commits;
 pub use queue::Answer;
 pub use queue::Limits;
 pub use queue::Queue;
+pub use queue::Waiting;
 
 /// What a client gets for a request that is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +151,8 @@ pub struct Sequencer {
     pub health: watch::Receiver<Health>,
     /// Stops it from outside.
     pub stopper: Stopper,
+    /// What it has committed.
+    pub commits: Commits,
     threads: [thread::JoinHandle<()>; 2],
 }
 
@@ -171,12 +176,14 @@ impl Sequencer {
             keys: Arc::clone(&parts.keys),
             published: head_sender,
             health: health_sender.clone(),
+            commits: Commits::new(),
         };
+        let counted = committer.commits.clone();
         let committing =
             thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run(&to_commit, &done))?;
         let mut writer = turn::Writer::new(parts, health_sender, commits, dones);
         let planning = thread::Builder::new().name("sequencer".to_owned()).spawn(move || writer.run(&jobs))?;
-        Ok(Self { queue, head, health, stopper, threads: [planning, committing] })
+        Ok(Self { queue, head, health, stopper, commits: counted, threads: [planning, committing] })
     }
 
     /// Takes no more requests, finishes those that are queued, and ends the thread. Of a writer that may be lost, only

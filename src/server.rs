@@ -1,9 +1,12 @@
 //! gRPC: one file per service; the only place that sees requests and domain together.
 
 pub mod admin_service;
+mod appends;
+mod calls;
 pub mod codec;
 pub mod convert;
 pub mod errors;
+mod figures;
 pub mod ledger_service;
 pub mod read;
 pub mod record_service;

@@ -24,6 +24,7 @@ use crate::keys::Keyring;
 use crate::keys::KeysError;
 use crate::ledger::Head;
 use crate::log::EntryFault;
+use crate::sequencer::Commits;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::sequencer::Queue;
@@ -155,6 +156,16 @@ impl Service {
     /// Whether the writer still writes.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.sequencer.health.clone()
+    }
+
+    /// What the writer has committed.
+    pub const fn commits(&self) -> &Commits {
+        &self.sequencer.commits
+    }
+
+    /// The store and its guard, where it is one on disk.
+    pub fn sled(&self) -> Option<&SledStore> {
+        self.sled.as_deref()
     }
 
     /// The clock.

@@ -34,6 +34,7 @@ mod staging;
 mod volume;
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -50,6 +51,7 @@ pub use open::create;
 pub use open::open;
 pub use open::open_or_create;
 pub use shield::background_panics;
+pub use sled_store::DiskStats;
 pub use sled_store::SledStore;
 
 /// One encoded entry, as `log::Entry::encode` gives it.
@@ -99,6 +101,11 @@ pub trait LogStore: Send + Sync + fmt::Debug {
 
     /// What it holds and has written.
     fn stats(&self) -> StoreStats;
+
+    /// How long the sync of the last append took; `None` where nothing is synced.
+    fn last_sync(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What a store holds, and what it has written since it was opened.

@@ -35,7 +35,7 @@ use crate::verify::Unreadable;
 /// be done.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  probity backup --from http://127.0.0.1:7411 --to /mnt/backup/probity\n  \
-                        probity backup --data probity-data --to /mnt/backup/probity --keys /mnt/safe/keys\n  \
+                        probity backup --data probity-data --to /mnt/backup/probity --keys /mnt/keys\n  \
                         probity verify --backup /mnt/backup/probity")]
 pub struct BackupArgs {
     /// A data folder that no service uses now.

@@ -47,8 +47,7 @@ pub(crate) use source::LogSource;
 ///
 /// Exit status: 0 written, 1 the log is damaged, 2 it could not be exported.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  probity export --data probity-data --to export-2026-06 --entries\n  \
-                        probity export --from http://127.0.0.1:7411 --to export-2026-06 --format csv --as-of 2026-06-30")]
+#[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
     /// A data folder that no service uses now.
     #[arg(long, value_name = "DIR", required_unless_present = "from", conflicts_with = "from")]
@@ -78,6 +77,11 @@ pub struct ExportArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+const EXAMPLES: &str = r"Examples:
+  probity export --data probity-data --to export-2026-06 --entries
+  probity export --from http://127.0.0.1:7411 --to export-2026-06 \
+    --format csv --as-of 2026-06-30";
 
 /// How tables are written.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

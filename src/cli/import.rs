@@ -30,6 +30,7 @@ use crate::import::summary::Summary;
 ///
 /// Exit status: 0 everything is in, 1 some rows were rejected, 2 it could not run to its end.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct ImportArgs {
     /// The service, as `probity serve` prints it.
     #[arg(long, value_name = "URL", env = "PROBITY_URL", required_unless_present = "dry_run")]
@@ -62,6 +63,13 @@ pub struct ImportArgs {
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
 }
+
+const EXAMPLES: &str = r"Examples:
+  probity import --to http://127.0.0.1:7411 events.jsonl
+  probity import --to http://127.0.0.1:7411 \
+    --mapping govtrack-misconduct misconduct.yaml
+  probity import --to http://127.0.0.1:7411 \
+    --mapping my-register.toml --rejects refused.jsonl 2024.csv.gz 2025.csv.gz";
 
 /// Runs `probity import`.
 ///

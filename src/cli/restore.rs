@@ -61,8 +61,10 @@ const RESERVE_BYTES: u64 = 64 << 20;
 ///
 /// Exit status: 0 restored, 1 the backup is damaged or does not reach the head, 2 it could not be done.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Example:\n  probity restore --backup /mnt/backup/probity --data probity-data \
-                        --keys /mnt/safe/keys --head 41:9f2c…")]
+#[command(after_help = "Examples:
+  probity restore --backup /mnt/backup/probity --data probity-data
+  \
+                        probity restore --backup /mnt/backup/probity --data new --keys /mnt/keys")]
 pub struct RestoreArgs {
     /// The backup.
     #[arg(long, value_name = "BACKUP")]

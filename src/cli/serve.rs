@@ -1,5 +1,6 @@
 //! `probity serve`: the service, until it is told to stop.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ use crate::cli::progress;
 use crate::clock;
 use crate::config::Config;
 use crate::config::ConfigError;
+use crate::http;
 use crate::server;
 use crate::server::ServeError;
 use crate::server::Settings;
@@ -28,8 +30,7 @@ use crate::service::Progress;
 ///
 /// Exit status: 0 it was told to stop and did, 2 it could not serve.
 #[derive(Args, Clone, Debug, Serialize)]
-#[command(after_help = "Example:\n  probity serve --data /var/lib/probity --listen 127.0.0.1:7411 \
-                        --origin audit.example.org/discipline")]
+#[command(after_help = EXAMPLES)]
 pub struct ServeArgs {
     /// The data folder; made where there is none. [default: probity-data]
     #[arg(long, value_name = "DIR")]
@@ -39,6 +40,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "HOST:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
+    /// Where metrics are served over HTTP, under /metrics; port 0 picks a port. [default: not at all]
+    #[arg(long, value_name = "HOST:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<String>,
     /// Origin of a log that is made now: a URL without scheme, for ever.
     #[arg(long, value_name = "ORIGIN")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +62,12 @@ pub struct ServeArgs {
     pub accept_after_sync_error: bool,
 }
 
+const EXAMPLES: &str = r"Examples:
+  probity serve --data probity-data
+  probity serve --data /var/lib/probity --listen 127.0.0.1:7411 \
+    --origin audit.example.org/discipline
+  probity serve --config /etc/probity.toml --metrics-listen 127.0.0.1:7412";
+
 /// Why there is no service.
 #[derive(Debug, Error)]
 pub enum Failed {
@@ -69,6 +80,14 @@ pub enum Failed {
     /// The address cannot be had, or the server stopped.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The metrics' address cannot be had. The log was not opened.
+    #[error("setting metrics_listen: cannot listen on {address}: {error}")]
+    Metrics {
+        /// As configured.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
     /// The system takes no signals, or a thread of ours stopped.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -92,6 +111,10 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let config = Config::read(arguments.config.as_deref(), &arguments)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let metrics = match config.metrics_listen {
+        Some(address) => Some(http::bind(address).await.map_err(|error| Failed::Metrics { address, error })?),
+        None => None,
+    };
     let options = config.options();
     let opened = tokio::task::spawn_blocking(move || {
         let bar = progress::bar(0, "folding the log", "entries");
@@ -106,6 +129,10 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let settings = Settings { listen: config.listen, limits: config.limits(), stop_within: config.stop_within() };
     let running = server::serve(service, settings).await?;
     eprintln!("probity: {NO_ACCESS_CONTROL}");
+    if let Some(listener) = metrics {
+        eprintln!("probity: metrics on http://{}{}", listener.local_addr()?, http::METRICS);
+        running.serve_metrics(listener);
+    }
     println!("listening on http://{}", running.address);
     tokio::select! {
         _ = terminate.recv() => {}

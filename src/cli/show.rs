@@ -37,8 +37,9 @@ const PAGE_SIZE: u32 = 1000;
 ///
 /// Exit status 0: shown; 1: not on record; 2: could not ask, or the question was refused.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct ShowArgs {
-    /// The service, for example `http://127.0.0.1:7321`.
+    /// The service, for example `http://127.0.0.1:7411`.
     #[arg(long, value_name = "URL", env = "PROBITY_URL")]
     pub from: String,
     /// The day for which "in force" is meant, YYYY-MM-DD; may lie in the future [default: today, UTC]
@@ -58,35 +59,70 @@ pub struct ShowArgs {
     pub what: What,
 }
 
+const EXAMPLES: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 person 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity show --from http://127.0.0.1:7411 person 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
+    --as-of 2024-07-01 --known-at 14
+  probity show --from http://127.0.0.1:7411 case 3Q8H5T0V9XKZ4M2N6P7R1S5W8C --json";
+
+const PERSON: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 person 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity show --from http://127.0.0.1:7411 person \
+    entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C --as-of 2024-07-01";
+
+const CASE: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 case 3Q8H5T0V9XKZ4M2N6P7R1S5W8C";
+
+const DECISION: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 decision \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --known-at 2026-05-03T12:00:00Z";
+
+const DECLARATION: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 declaration \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --open";
+
+const TIMELINE: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 timeline \
+    entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C";
+
+const FIND: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 find us.bioguide A000001";
+
 /// What to show. A name is `kind/ID`, or the id alone.
 #[derive(Subcommand, Clone, Debug)]
 pub enum What {
     /// The record of a person or body.
+    #[command(after_help = PERSON)]
     Person {
         /// `entity/…`
         name: String,
     },
     /// A case: respondents, allegations, findings, decisions, appeals.
+    #[command(after_help = CASE)]
     Case {
         /// `case/…`
         name: String,
     },
     /// A decision with its sanctions and their history.
+    #[command(after_help = DECISION)]
     Decision {
         /// `decision/…`
         name: String,
     },
     /// A declaration with its versions.
+    #[command(after_help = DECLARATION)]
     Declaration {
         /// `declaration/…`
         name: String,
     },
     /// What was recorded about anything, in the order of recording.
+    #[command(after_help = TIMELINE)]
     Timeline {
         /// The name, with its kind.
         name: String,
     },
     /// The name of a person or body that another system knows by a number.
+    #[command(after_help = FIND)]
     Find {
         /// The system, for example `us.bioguide`.
         scheme: String,

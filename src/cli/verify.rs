@@ -45,8 +45,7 @@ use crate::verify::verify;
 ///
 /// Exit status: 0 everything that was asked is good, 1 the log is damaged, 2 it could not be verified.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  probity verify --data probity-data --head 41:9f2c…\n  \
-                        probity verify --from http://127.0.0.1:7411\n  probity verify --export export-2026-06")]
+#[command(after_help = EXAMPLES)]
 pub struct VerifyArgs {
     /// A data folder that no service uses now.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "export", "backup"], conflicts_with_all = ["from", "export", "backup"])]
@@ -73,6 +72,13 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub json: bool,
 }
+
+const EXAMPLES: &str = r"Examples:
+  probity verify --data probity-data --open-parts --views
+  probity verify --from http://127.0.0.1:7411
+  probity verify --export export-2026-06
+  probity verify --data probity-data \
+    --head 41:9f2c64ea8d1b7f03c5e6a2904b8d7e1f3a5c9b6d2e8f70415263748596a7b8c9";
 
 /// A head that was kept elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

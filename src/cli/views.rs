@@ -14,6 +14,7 @@ use crate::proto::v1::admin_service_client::AdminServiceClient;
 ///
 /// Exit status: 0 good, 1 a rebuilt view differs from the one that was live, 2 it could not be done.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  probity views list\n  probity views --from http://127.0.0.1:7411 rebuild")]
 pub struct ViewsArgs {
     /// The service.
     #[arg(long, value_name = "URL", env = "PROBITY_URL", default_value = "http://127.0.0.1:7411")]
@@ -27,8 +28,10 @@ pub struct ViewsArgs {
 #[derive(Subcommand, Clone, Copy, Debug)]
 pub enum Action {
     /// Lists them and how far they are.
+    #[command(after_help = "Example:\n  probity views --from http://127.0.0.1:7411 list")]
     List,
     /// Folds the log again beside the live view, compares both row by row, and promotes the new one.
+    #[command(after_help = "Example:\n  probity views --from http://127.0.0.1:7411 rebuild")]
     Rebuild,
 }
 

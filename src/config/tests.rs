@@ -30,10 +30,18 @@ fn flags_take_the_place_of_the_file_and_the_file_of_what_is_built_in() {
 }
 
 #[test]
+fn metrics_are_off_unless_they_are_asked_for() {
+    assert_eq!(read("", &NO_FLAGS).unwrap().metrics_listen, None);
+    let config = read("metrics_listen = \"127.0.0.1:9\"", &NO_FLAGS).unwrap();
+    assert_eq!(config.metrics_listen.map(|address| address.port()), Some(9));
+}
+
+#[test]
 fn what_is_wrong_is_named_by_its_key() {
     for (toml, key) in [
         ("lisen = \"127.0.0.1:1\"", "lisen"),
         ("listen = \"somewhere\"", "listen"),
+        ("metrics_listen = \"somewhere\"", "metrics_listen"),
         ("queue_requests = \"many\"", "queue_requests"),
         ("queue_requests = 0", "queue_requests"),
         ("queue_bytes = 1000", "queue_bytes"),

@@ -85,6 +85,11 @@ impl Recent {
         self.others.clear();
     }
 
+    /// How many rows a run of it would have, about.
+    pub(super) fn rows(&self) -> usize {
+        self.objects.len() + self.places.len() + self.requests.len() + self.others.len()
+    }
+
     pub(super) fn object(&self, token: &[u8; 16]) -> Option<&ObjectRow> {
         self.objects.get(token).map(|object| &object.row)
     }

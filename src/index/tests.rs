@@ -3,6 +3,7 @@ use std::ops::ControlFlow;
 use crate::events::Event;
 use crate::index::Identities;
 use crate::index::Index;
+use crate::index::IndexStats;
 use crate::index::compare_with_log;
 use crate::index::fold_log;
 use crate::ledger::HistoryKey;
@@ -177,4 +178,20 @@ fn an_index_that_says_something_else_than_the_log_is_found_out() {
     let index = Index::open(folder.path()).unwrap();
     assert!(!index.rebuild(&store, &Numbers, |_, _| {}).unwrap().equal);
     check(&index, &ledger);
+}
+
+#[test]
+fn it_says_how_far_it_is_and_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = a_ledger(60);
+    let store = store(&ledger);
+    let index = Index::open(folder.path()).unwrap();
+    let size = store.size();
+    fold(&index, &store);
+    let stats = index.stats();
+    assert_eq!((stats.folded, stats.synced, stats.runs), (size, 0, 0));
+    assert!(stats.entries_in_memory >= size - 1 && stats.rows_in_memory as u64 > stats.entries_in_memory, "{stats:?}");
+    index.flush().unwrap();
+    let expected = IndexStats { folded: size, synced: size, runs: 1, entries_in_memory: 0, rows_in_memory: 0 };
+    assert_eq!(index.stats(), expected);
 }

@@ -1,18 +1,21 @@
 //! Making planned batches durable, one after the other, on a thread of its own: the next is planned meanwhile.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
+use tracing::Span;
 
 use crate::index::Index;
 use crate::keys::Keyring;
 use crate::ledger::Change;
 use crate::ledger::Head;
 use crate::sequencer::AppendError;
+use crate::sequencer::Commits;
 use crate::sequencer::Health;
 use crate::sequencer::Recorded;
 use crate::sequencer::queue::Job;
@@ -38,12 +41,14 @@ pub(super) struct Commit {
 pub(super) struct Waiting {
     answer: oneshot::Sender<Outcome>,
     outcome: Outcome,
+    /// Of the call that it came in.
+    span: Span,
     _places: Places,
 }
 
 impl Waiting {
     pub(super) fn of(job: Job, outcome: Outcome) -> Self {
-        Self { answer: job.answer, outcome, _places: job.places }
+        Self { answer: job.answer, outcome, span: job.span, _places: job.places }
     }
 
     /// Tells the outcome.
@@ -74,6 +79,7 @@ pub(super) struct Committer {
     pub(super) keys: Arc<Keyring>,
     pub(super) published: watch::Sender<Head>,
     pub(super) health: watch::Sender<Health>,
+    pub(super) commits: Commits,
 }
 
 /// How a commit failed.
@@ -95,7 +101,13 @@ impl Committer {
     pub(super) fn run(&self, commits: &Receiver<Commit>, dones: &Sender<Done>) {
         for commit in commits {
             let Commit { entries, changes, waiting, head } = commit;
-            let done = if entries.is_empty() { Ok(()) } else { self.commit(&entries, changes, head) };
+            let span = tracing::debug_span!("commit", events = entries.len(), size = head.size);
+            for waiting in waiting.iter().filter(|_| !span.is_disabled()) {
+                span.follows_from(&waiting.span);
+            }
+            let committed = || if entries.is_empty() { Ok(()) } else { self.commit(&entries, changes, head) };
+            let done = span.in_scope(committed);
+            drop(span);
             // The planner goes on first: answering takes a while.
             drop(dones.send(done.clone()));
             for waiting in waiting {
@@ -110,6 +122,7 @@ impl Committer {
 
     /// Makes a batch durable: keys, then entries, then the index in memory, then the new head.
     fn commit(&self, entries: &[Bytes], changes: Vec<Change>, head: Head) -> Done {
+        let began = Instant::now();
         // A crash here leaves nothing, or keys that no entry needs.
         let keys = self.keys.data.sync().map_err(|error| Failure::Final(error.to_string()));
         failpoint::hit("before-append");
@@ -121,6 +134,7 @@ impl Committer {
                 let position = Position { size: head.size, leaf_hash: head.leaf_hash.0 };
                 self.index.apply(changes, position);
                 self.published.send_replace(head);
+                self.commits.note(entries, began.elapsed(), self.store.last_sync());
                 Ok(())
             }
             Err(Failure::NothingWritten(error)) => {

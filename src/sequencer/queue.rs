@@ -8,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
+use tracing::Span;
 
 use crate::ledger::Prepared;
 use crate::sequencer::AppendError;
@@ -29,6 +30,19 @@ impl Default for Limits {
     }
 }
 
+/// How full the queue is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Requests that are not answered yet, those of the commit under way included.
+    pub requests: u64,
+    /// How many may be.
+    pub requests_max: u64,
+    /// Their bytes, in whole KiB for each.
+    pub bytes: u64,
+    /// How many may be.
+    pub bytes_max: u64,
+}
+
 /// What comes back when the request is durable or refused.
 pub type Answer = oneshot::Receiver<Result<Recorded, AppendError>>;
 
@@ -42,6 +56,8 @@ pub(super) struct Job {
     /// On the monotonic clock of the service; past it the request gets no place.
     pub(super) deadline_ms: Option<u64>,
     pub(super) answer: oneshot::Sender<Result<Recorded, AppendError>>,
+    /// Of the call that it came in, where spans are wanted.
+    pub(super) span: Span,
     /// In the queue's room, until it is answered.
     pub(super) places: Places,
 }
@@ -51,6 +67,7 @@ pub(super) struct Job {
 pub struct Queue {
     sender: Sender<Job>,
     requests: Arc<Semaphore>,
+    requests_max: u32,
     /// One permit a kibibyte.
     kibibytes: Arc<Semaphore>,
     kibibytes_max: u32,
@@ -64,6 +81,7 @@ pub(super) fn queue(limits: Limits, health: watch::Receiver<Health>) -> (Queue, 
     let queue = Queue {
         sender,
         requests: Arc::new(Semaphore::new(limits.requests_max as usize)),
+        requests_max: limits.requests_max,
         kibibytes: Arc::new(Semaphore::new(kibibytes_max as usize)),
         kibibytes_max,
         health,
@@ -124,6 +142,17 @@ impl Queue {
         }
     }
 
+    /// How full it is now.
+    pub fn waiting(&self) -> Waiting {
+        let taken = |max: u32, left: usize| u64::from(max).saturating_sub(left as u64);
+        Waiting {
+            requests: taken(self.requests_max, self.requests.available_permits()),
+            requests_max: self.requests_max.into(),
+            bytes: taken(self.kibibytes_max, self.kibibytes.available_permits()) * 1024,
+            bytes_max: u64::from(self.kibibytes_max) * 1024,
+        }
+    }
+
     /// Refuses at once what a writer that has stopped would refuse, or never come to.
     fn check_writing(&self) -> Result<(), AppendError> {
         if *self.health.borrow() == Health::Writing { Ok(()) } else { Err(AppendError::Stopped) }
@@ -149,7 +178,8 @@ impl Queue {
 
     fn send(&self, request: Prepared, deadline_ms: Option<u64>, places: Places) -> Result<Answer, AppendError> {
         let (answer, receiver) = oneshot::channel();
-        let job = Job { request, deadline_ms, answer, places };
+        let span = if tracing::enabled!(tracing::Level::DEBUG) { Span::current() } else { Span::none() };
+        let job = Job { request, deadline_ms, answer, span, places };
         self.sender.send(job).map_err(|_| AppendError::Ending)?;
         Ok(receiver)
     }

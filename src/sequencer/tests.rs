@@ -27,6 +27,7 @@ use crate::sequencer::Limits;
 use crate::sequencer::Parts;
 use crate::sequencer::Recorded;
 use crate::sequencer::Sequencer;
+use crate::sequencer::Waiting;
 use crate::service::LogEntries;
 use crate::store::LogStore;
 use crate::store::MemoryStore;
@@ -397,4 +398,56 @@ fn a_writer_that_ends_finishes_what_is_queued() {
     drop(queue);
     ended.join().unwrap();
     verify_range(&LogEntries(&*store), 0).unwrap();
+}
+
+/// A figure of what was committed.
+fn counted(bench: &Bench, figure: &str) -> Option<u64> {
+    let mut registry = prometheus_client::registry::Registry::default();
+    bench.sequencer.commits.register(&mut registry);
+    let mut page = String::new();
+    prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
+    let value = page.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(' ')).unwrap();
+    value.parse().ok()
+}
+
+#[test]
+fn only_what_became_durable_is_counted() {
+    let wrap = |inner| {
+        let store = FaultyStore::new(inner, 7);
+        store.fail_after(2, Failure::AfterWriting);
+        store
+    };
+    let bench = bench(wrap, Limits::default(), false);
+    assert_eq!(counted(&bench, "recorded_events_total"), Some(0));
+    bench.append(1, &[person(1)]).unwrap();
+    bench.append(2, &[person(2), case(10, &[1, 2])]).unwrap();
+    bench.append(2, &[person(2), case(10, &[1, 2])]).unwrap();
+    bench.append(3, &[person(3)]).unwrap_err();
+    assert_eq!(counted(&bench, "recorded_events_total"), Some(3));
+    assert_eq!(counted(&bench, "commit_size_events_count"), Some(2));
+    assert_eq!(counted(&bench, "commit_duration_seconds_count"), Some(2));
+    assert_eq!(counted(&bench, "commit_sync_duration_seconds_count"), Some(0), "nothing is synced in memory");
+}
+
+#[test]
+fn it_says_how_full_the_queue_is() {
+    let (go, open) = std::sync::mpsc::channel();
+    let limits = Limits { requests_max: 7, bytes_max: 10 << 10 };
+    let bench = bench(|inner| Gate { inner, open: open.into() }, limits, false);
+    let queue = bench.sequencer.queue.clone();
+    let empty = Waiting { requests: 0, requests_max: 7, bytes: 0, bytes_max: 10 << 10 };
+    assert_eq!(queue.waiting(), empty);
+    let kib = bench.prepared(1, &[person(1)]).len_bytes as u64 / 1024 + 1;
+    let answers = [1, 2, 3].map(|number| bench.queue(number, &[person(number.into())]));
+    assert_eq!(queue.waiting(), Waiting { requests: 3, bytes: 3 * kib * 1024, ..empty });
+    go.send(()).unwrap();
+    go.send(()).unwrap();
+    for answer in answers {
+        answer.blocking_recv().unwrap().unwrap();
+    }
+    // Whoever comes after them has seen them leave; he himself may not have left yet.
+    go.send(()).unwrap();
+    drop(go);
+    bench.append(4, &[person(4)]).unwrap();
+    assert!(queue.waiting().requests <= 1, "{:?}", queue.waiting());
 }

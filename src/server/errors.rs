@@ -125,6 +125,12 @@ reasons! {
 }
 
 impl Reason {
+    /// The reason that a status names; `None` for one that is not of the catalogue.
+    pub fn of(status: &Status) -> Option<Self> {
+        let details = status.get_details_error_info()?;
+        Self::ALL.iter().copied().find(|reason| reason.name() == details.reason)
+    }
+
     /// A status of this reason. `metadata` has the keys of [`Reason::keys`].
     pub fn status(self, message: impl Into<String>, metadata: &[(&str, String)]) -> Status {
         self.with_details(message, metadata, ErrorDetails::new())

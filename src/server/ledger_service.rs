@@ -13,12 +13,16 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 use tonic::Streaming;
+use tracing::Instrument as _;
 
+use crate::ledger::Prepared;
 use crate::ledger::prepare;
 use crate::proto::v1;
 use crate::proto::v1::append_stream_response::Result as StreamResult;
 use crate::sequencer::Answer;
 use crate::sequencer::AppendError;
+use crate::server::appends::Appends;
+use crate::server::appends::Begun;
 use crate::server::codec::Streamed;
 use crate::server::convert;
 use crate::server::errors::Reason;
@@ -44,17 +48,28 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[derive(Clone, Debug)]
 pub struct Ledger {
     service: Arc<Service>,
+    appends: Arc<Appends>,
     stop: CancellationToken,
 }
 
 impl Ledger {
     /// Over a log; its streams end when `stop` is cancelled.
-    pub const fn new(service: Arc<Service>, stop: CancellationToken) -> Self {
-        Self { service, stop }
+    pub(super) const fn new(service: Arc<Service>, appends: Arc<Appends>, stop: CancellationToken) -> Self {
+        Self { service, appends, stop }
     }
 
-    fn prepare(&self, append: v1::AppendRequest) -> Result<crate::ledger::Prepared, Status> {
+    fn prepare(&self, append: v1::AppendRequest) -> Result<Prepared, Status> {
+        let _entered = tracing::debug_span!("prepare", events = append.events.len()).entered();
         prepare(convert::request(append)?, self.service.vault()).map_err(|refusal| of_refusal(&refusal))
+    }
+
+    async fn append_one(&self, request: Request<v1::AppendRequest>) -> Result<v1::AppendResponse, Status> {
+        let clock = self.service.clock();
+        let deadline_ms = timeout(&request)
+            .map(|timeout| clock.monotonic_ms().saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
+        let prepared = self.prepare(request.into_inner())?;
+        let answer = self.service.queue().try_submit(prepared, deadline_ms).map_err(|error| of_append(&error))?;
+        self.answered(answer).await
     }
 
     /// Waits for the writer. Whoever stops waiting cancels nothing.
@@ -66,12 +81,10 @@ impl Ledger {
 #[tonic::async_trait]
 impl LedgerService for Ledger {
     async fn append(&self, request: Request<v1::AppendRequest>) -> Result<Response<v1::AppendResponse>, Status> {
-        let clock = self.service.clock();
-        let deadline_ms = timeout(&request)
-            .map(|timeout| clock.monotonic_ms().saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
-        let prepared = self.prepare(request.into_inner())?;
-        let answer = self.service.queue().try_submit(prepared, deadline_ms).map_err(|error| of_append(&error))?;
-        self.answered(answer).await.map(Response::new)
+        let begun = self.appends.begin();
+        let answer = self.append_one(request).await;
+        begun.leaves(&answer);
+        answer.map(Response::new)
     }
 
     type AppendStreamStream = Answers<v1::AppendStreamResponse>;
@@ -81,9 +94,9 @@ impl LedgerService for Ledger {
         request: Request<Streaming<Streamed>>,
     ) -> Result<Response<Self::AppendStreamStream>, Status> {
         let mut requests = request.into_inner();
-        let (sender, receiver) = mpsc::channel::<Result<Result<Answer, Status>, Status>>(IN_FLIGHT_MAX);
+        let (sender, receiver) = mpsc::channel::<Result<(Begun, Result<Answer, Status>), Status>>(IN_FLIGHT_MAX);
         let ledger = self.clone();
-        tokio::spawn(async move {
+        let reading = async move {
             loop {
                 let next = tokio::select! {
                     next = requests.message() => next.map_err(unread::of_stream),
@@ -91,7 +104,10 @@ impl LedgerService for Ledger {
                 };
                 let step = match next {
                     Ok(None) => return,
-                    Ok(Some(message)) => Ok(ledger.queue(message).await),
+                    Ok(Some(message)) => {
+                        let begun = ledger.appends.begin();
+                        Ok((begun, ledger.queue(message).await))
+                    }
                     Err(status) => Err(status),
                 };
                 let ends = step.is_err();
@@ -100,15 +116,18 @@ impl LedgerService for Ledger {
                     return;
                 }
             }
-        });
+        };
+        tokio::spawn(reading.in_current_span());
         let ledger = self.clone();
         let answers = ReceiverStream::new(receiver).then(move |step| {
             let ledger = ledger.clone();
             async move {
-                let result = match step? {
+                let (begun, queued) = step?;
+                let result = match queued {
                     Ok(answer) => ledger.answered(answer).await,
                     Err(refusal) => Err(refusal),
                 };
+                begun.ended(&result);
                 let result = match result {
                     Ok(receipt) => StreamResult::Receipt(receipt),
                     Err(status) => StreamResult::Refusal(refusal(&status)),

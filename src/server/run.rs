@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,10 +17,15 @@ use tonic_health::server::HealthReporter;
 use tower::util::MapResponseLayer;
 
 use crate::events::DESCRIPTORS;
+use crate::http;
 use crate::ledger::Head;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::server::admin_service::Admin;
+use crate::server::appends::Appends;
+use crate::server::calls::Calls;
+use crate::server::calls::Counted;
+use crate::server::figures;
 use crate::server::ledger_service::Ledger;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::Records;
@@ -68,6 +76,7 @@ pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     service: Arc<Service>,
+    metrics: Arc<Registry>,
     stop: CancellationToken,
     served: JoinHandle<Result<(), tonic::transport::Error>>,
     stop_within: Duration,
@@ -99,7 +108,12 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
         .expect("the descriptors were made by the build")
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let health = health.max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
-    let ledger = LedgerServiceServer::new(Ledger::new(Arc::clone(&service), stop.clone()))
+    let mut registry = Registry::default();
+    figures::register(&service, &mut registry);
+    let counted = registry.sub_registry_with_prefix("probity");
+    let appends = Arc::new(Appends::new(counted));
+    let calls = Arc::new(Calls::new(counted, Arc::clone(&appends)));
+    let ledger = LedgerServiceServer::new(Ledger::new(Arc::clone(&service), appends, stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
@@ -116,6 +130,7 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
         .initial_connection_window_size(8 << 20)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .layer(Counted(calls))
         .layer(MapResponseLayer::new(unread::of_answer))
         .add_service(health)
         .add_service(reflection)
@@ -124,13 +139,24 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
         .add_service(admin);
     let stopped = stop.clone();
     let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
-    Ok(Running { address, service, stop, served, stop_within: settings.stop_within })
+    let metrics = Arc::new(registry);
+    Ok(Running { address, service, metrics, stop, served, stop_within: settings.stop_within })
 }
 
 impl Running {
     /// The log that is served.
     pub fn service(&self) -> &Arc<Service> {
         &self.service
+    }
+
+    /// Serves the metrics over HTTP, on a listener that [`http::bind`] gave, until the service stops.
+    pub fn serve_metrics(&self, listener: TcpListener) {
+        let metrics = Arc::clone(&self.metrics);
+        let page = move || {
+            let mut page = String::new();
+            encode(&mut page, &metrics).map(|()| page)
+        };
+        tokio::spawn(http::serve(listener, Arc::new(page), self.stop.clone()));
     }
 
     /// Takes no more calls, lets those that are under way end, within the deadline, and closes the log.

@@ -254,6 +254,10 @@ impl<S: LogStore> LogStore for FaultyStore<S> {
     fn stats(&self) -> StoreStats {
         self.inner.stats()
     }
+
+    fn last_sync(&self) -> Option<std::time::Duration> {
+        self.inner.last_sync()
+    }
 }
 
 #[cfg(test)]

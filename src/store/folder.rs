@@ -243,5 +243,24 @@ pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
+/// Bytes of all files below a folder. What is removed meanwhile is not counted.
+pub(super) fn bytes_below(path: &Path) -> Result<u64, StoreError> {
+    fn of(path: &Path) -> io::Result<u64> {
+        let metadata = path.symlink_metadata()?;
+        if !metadata.is_dir() {
+            return Ok(metadata.len());
+        }
+        let mut bytes = 0;
+        for entry in fs::read_dir(path)? {
+            match of(&entry?.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                below => bytes += below?,
+            }
+        }
+        Ok(bytes)
+    }
+    of(path).map_err(|error| StoreError::io(path, "look at the files below it", &error))
+}
+
 #[cfg(test)]
 mod tests;

@@ -138,6 +138,11 @@ impl Guard {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).state
     }
 
+    /// What it knows now; `None` while that is being written, which lasts as long as the disk takes.
+    pub fn state_if_idle(&self) -> Option<GuardState> {
+        self.now.try_lock().ok().map(|now| now.state)
+    }
+
     /// Changes what it knows; durable when it returns. The caller names no size that is not durable.
     ///
     /// # Errors

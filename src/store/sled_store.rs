@@ -9,6 +9,7 @@ use std::sync::RwLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::store::EntryBytes;
 use crate::store::Guard;
@@ -48,8 +49,21 @@ pub struct SledStore {
     commits: AtomicU64,
     keys: AtomicU64,
     bytes: AtomicU64,
+    /// Of the last append; 0 before the first.
+    last_sync_ns: AtomicU64,
     /// Last, since fields are dropped in order: the folder is free when everything is closed.
     lock: File,
+}
+
+/// The disk under a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskStats {
+    /// Bytes of the ledger's files: all volumes, dead space included.
+    pub ledger_bytes: u64,
+    /// Free bytes of the disk, for whom the service runs as.
+    pub free_bytes: u64,
+    /// Free bytes below which nothing is appended.
+    pub reserve_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -82,6 +96,7 @@ impl SledStore {
             commits: AtomicU64::new(0),
             keys: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            last_sync_ns: AtomicU64::new(0),
             lock,
         }
     }
@@ -104,6 +119,20 @@ impl SledStore {
         }
         let free = folder::free_bytes(&self.folder.ledger())?;
         if free < reserve { Err(StoreError::NoSpace { free, reserve }) } else { Ok(()) }
+    }
+
+    /// The disk and how much of it the ledger takes: asks the file system for each of its files.
+    ///
+    /// # Errors
+    ///
+    /// The file system did not say.
+    pub fn disk(&self) -> Result<DiskStats, StoreError> {
+        let ledger = self.folder.ledger();
+        Ok(DiskStats {
+            ledger_bytes: folder::bytes_below(&ledger)?,
+            free_bytes: folder::free_bytes(&ledger)?,
+            reserve_bytes: self.options.reserve_bytes,
+        })
     }
 
     /// Rewrites the volumes that are full into full frames, and seals each with a file `closed`. For a thread of low
@@ -303,6 +332,7 @@ impl LogStore for SledStore {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.keys.fetch_add(written.keys, Ordering::Relaxed);
         self.bytes.fetch_add(written.bytes, Ordering::Relaxed);
+        self.last_sync_ns.store(u64::try_from(written.sync.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.size.store(size + entries.len() as u64, Ordering::Release);
         Ok(())
     }
@@ -345,6 +375,13 @@ impl LogStore for SledStore {
             commits: self.commits.load(Ordering::Relaxed),
             keys_written: self.keys.load(Ordering::Relaxed),
             value_bytes_written: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    fn last_sync(&self) -> Option<Duration> {
+        match self.last_sync_ns.load(Ordering::Relaxed) {
+            0 => None,
+            ns => Some(Duration::from_nanos(ns)),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -50,6 +51,8 @@ struct Handle {
 pub(super) struct Written {
     pub(super) keys: u64,
     pub(super) bytes: u64,
+    /// How long the sync took.
+    pub(super) sync: Duration,
 }
 
 impl Volume {
@@ -148,7 +151,11 @@ impl Volume {
         }
         // A crash here: sled's own thread may have written all of the batch, or none of it counts at the next start.
         failpoint::hit("after-write-before-sync");
+        let syncing = tracing::debug_span!("sync", keys = written.keys, bytes = written.bytes).entered();
+        let began = Instant::now();
         shield::call(|| sled.db.flush())?;
+        written.sync = began.elapsed();
+        drop(syncing);
         failpoint::hit("after-sync");
         Ok(written)
     }

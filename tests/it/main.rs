@@ -3,12 +3,14 @@
 
 mod backup;
 mod bad_input;
+mod completions;
 mod crash;
 mod demo;
 mod doctor;
 mod export;
 mod import;
 mod manual;
+mod metrics;
 mod power;
 mod proto_breaking;
 mod proto_lint;

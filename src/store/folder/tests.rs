@@ -2,6 +2,7 @@ use std::fs;
 
 use crate::store::StoreError;
 use crate::store::folder::Folder;
+use crate::store::folder::bytes_below;
 use crate::store::folder::free_bytes;
 use crate::store::folder::parse_volume_name;
 use crate::store::folder::volume_name;
@@ -55,4 +56,15 @@ fn free_space_is_known_where_there_is_a_disk() {
     let data = folder();
     assert!(free_bytes(data.path()).unwrap() > 0);
     assert!(free_bytes(&data.path().join("nothing")).is_err());
+}
+
+#[test]
+fn all_files_below_a_folder_are_counted() {
+    let data = folder();
+    assert!(bytes_below(&data.path().join("nothing")).is_err());
+    let before = bytes_below(data.path()).unwrap();
+    fs::create_dir_all(data.path().join("a/b")).unwrap();
+    fs::write(data.path().join("a/one"), [0; 10]).unwrap();
+    fs::write(data.path().join("a/b/two"), [0; 32]).unwrap();
+    assert_eq!(bytes_below(data.path()).unwrap(), before + 42);
 }

@@ -124,3 +124,17 @@ fn both_slots_know_of_the_newest_volume_after_it_was_opened() {
         Guard::open(&path).unwrap();
     }
 }
+
+#[test]
+fn whoever_must_not_wait_is_told_what_it_knows_or_that_it_is_busy() {
+    let data = folder();
+    let guard = Guard::create(&data.path().join("guard")).unwrap();
+    assert_eq!(guard.state_if_idle(), Some(GuardState::EMPTY));
+    guard
+        .update(|now| {
+            assert_eq!(guard.state_if_idle(), None);
+            *now = state(1);
+        })
+        .unwrap();
+    assert_eq!(guard.state_if_idle(), Some(state(1)));
+}

@@ -139,6 +139,11 @@ impl Table {
         self.values_written.load(Ordering::Relaxed)
     }
 
+    /// How many runs there are: a lookup may have to ask each of them.
+    pub fn runs(&self) -> usize {
+        self.current().len()
+    }
+
     fn current(&self) -> Arc<Vec<Arc<Run>>> {
         Arc::clone(&self.runs.read().unwrap_or_else(PoisonError::into_inner).1)
     }
