@@ -61,9 +61,7 @@ const RESERVE_BYTES: u64 = 64 << 20;
 ///
 /// Exit status: 0 restored, 1 the backup is damaged or does not reach the head, 2 it could not be done.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:
-  probity restore --backup /mnt/backup/probity --data probity-data
-  \
+#[command(after_help = "Examples:\n  probity restore --backup /mnt/backup/probity --data probity-data\n  \
                         probity restore --backup /mnt/backup/probity --data new --keys /mnt/keys")]
 pub struct RestoreArgs {
     /// The backup.

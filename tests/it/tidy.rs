@@ -7,7 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 21] = [
+const MODULES: [(&str, &[&str], bool); 22] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
