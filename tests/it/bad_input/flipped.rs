@@ -220,7 +220,7 @@ async fn a_start_refuses_a_log_with_a_changed_byte() {
 }
 
 /// sled's threads let go of a database that was closed a moment later.
-fn open_volume(data: &std::path::Path) -> sled::Db {
+fn open_volume(data: &Path) -> sled::Db {
     let path = data.join("ledger").join(format!("{:020}", 0));
     let opened = (0..100_000).find_map(|_| {
         std::thread::yield_now();
