@@ -8,8 +8,13 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use crate::index::IndexError;
+use crate::index::quietly;
+use crate::index::read::damaged;
+use crate::index::row;
 use crate::ledger::ByDigest;
 use crate::ledger::ObjectRow;
+use crate::store::runs::Table;
 
 /// Decoded objects in a half.
 const DECODED: usize = 1 << 14;
@@ -105,6 +110,23 @@ impl Packed {
 impl Cache {
     fn with(room: Room) -> Self {
         Self { room, decoded: Halves::default(), packed: Halves::default(), runs: 0 }
+    }
+
+    /// The newest row of an object in the runs: the one at hand, or the one that is read there and then kept.
+    pub(super) fn through(
+        cache: &Mutex<Self>,
+        table: &Table,
+        token: [u8; 16],
+    ) -> Result<Option<ObjectRow>, IndexError> {
+        let lock = || cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs = match lock().get(&token) {
+            Ok(row) => return Ok(Some(row)),
+            Err(runs) => runs,
+        };
+        let Some(bytes) = quietly(|| table.get(&row::prefixed(b'o', &token)))? else { return Ok(None) };
+        let row: ObjectRow = postcard::from_bytes(&bytes).map_err(|_| damaged("an object's row cannot be read"))?;
+        lock().keep(token, row.clone(), runs);
+        Ok(Some(row))
     }
 
     /// Takes the rows of a run that was written, a few at a time, so that nobody waits long.

@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use crate::events::EventType;
 use crate::index::Index;
 use crate::index::IndexError;
+use crate::index::cache::Cache;
 use crate::index::memory::Recent;
 use crate::index::quietly;
 use crate::index::row;
@@ -41,14 +42,7 @@ impl Index {
         if let Some(object) = self.in_memory(|recent| recent.object(&token).cloned()) {
             return Ok(Some(object));
         }
-        let runs = match self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&token) {
-            Ok(object) => return Ok(Some(object)),
-            Err(runs) => runs,
-        };
-        let Some(bytes) = self.get(&row::prefixed(b'o', &token))? else { return Ok(None) };
-        let object: ObjectRow = postcard::from_bytes(&bytes).map_err(|_| damaged("an object's row cannot be read"))?;
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(token, object.clone(), runs);
-        Ok(Some(object))
+        Cache::through(&self.cache, &self.table().1, token)
     }
 
     /// Index of the first entry of a request.

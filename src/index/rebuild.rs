@@ -148,15 +148,7 @@ impl Rows for Side {
         if let Some(object) = self.recent.object(&token) {
             return Ok(Some(object.clone()));
         }
-        let runs = match self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&token) {
-            Ok(object) => return Ok(Some(object)),
-            Err(runs) => runs,
-        };
-        let Some(bytes) = quietly(|| self.table.get(&row::prefixed(b'o', &token)))? else { return Ok(None) };
-        let damaged = RunsError::Damaged { what: "an object's row cannot be read" };
-        let object: ObjectRow = postcard::from_bytes(&bytes).map_err(|_| IndexError::Runs(damaged))?;
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(token, object.clone(), runs);
-        Ok(Some(object))
+        Cache::through(&self.cache, &self.table, token)
     }
 
     fn request(&self, _token: &[u8; 16]) -> Result<Option<u64>, IndexError> {

@@ -2,8 +2,8 @@
 //!
 //! sled looks whether its cache is too large only when it has seen 64 reads in one of 256 parts of it, and a page of
 //! ours has up to 64 KiB: left alone, reads at random places fill a gigabyte in each database before the first page
-//! goes, however small the cache is. So whoever had to wait for a page from the disk reads it some times again, which
-//! costs a hundredth of that wait.
+//! goes, however small the cache is. So whoever had to wait for a page from the disk reads it some times again: 31
+//! reads from memory cost about 25 µs, less than the page did.
 
 use std::time::Duration;
 use std::time::Instant;
