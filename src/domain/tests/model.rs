@@ -105,6 +105,7 @@ pub(super) fn may(history: &[Event], event: &Event) -> bool {
                 && event.subject_ids.iter().all(|id| history.registered(id))
         }
         Event::EntryErased(_) => false,
+        _ => unreachable!("not drawn yet"),
     }
 }
 

@@ -1,0 +1,1 @@
+//! Rules of duties to declare, a row each.

@@ -1,0 +1,1 @@
+//! Rules of verifications, a row each.
