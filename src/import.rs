@@ -141,7 +141,10 @@ pub async fn run(options: Options, progress: Arc<Progress>) -> Result<Outcome, I
     let planner = Planner::new(mapping, key);
     let may_grow = |from: usize| {
         let last = from.checked_sub(1).and_then(|last| files.get(last));
-        !ordered && last.is_none_or(|last| planner.ends_edition(last, files.get(from).map(PathBuf::as_path)))
+        // A further input may tell something of a row of those before it.
+        !ordered
+            && !planner.has_notes()
+            && last.is_none_or(|last| planner.ends_edition(last, files.get(from).map(PathBuf::as_path)))
     };
     let mut state = begin.resume(&path, may_grow);
     if !is_in_the_log(&state, &mut client).await? {

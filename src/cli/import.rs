@@ -38,8 +38,8 @@ pub struct ImportArgs {
     /// Say what would happen: rows and events by type and reason. Needs no service, sends nothing, writes nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// A mapping's file, or a shipped one: ccrb-penalties, govtrack-misconduct, tse-assets, tse-candidates,
-    /// uk-commons-interests, us-senate-efd. Without it the inputs are JSON Lines of events or requests in the proto
+    /// A mapping's file, or a shipped one: ccrb-penalties, chicago-complaints, govtrack-misconduct, tse-assets,
+    /// tse-candidates, uk-commons-interests, us-senate-efd. Without it the inputs are JSON Lines of events or requests in the proto
     /// JSON mapping.
     #[arg(long, value_name = "FILE|NAME")]
     pub mapping: Option<String>,

@@ -2,6 +2,7 @@
 
 mod group;
 mod normal;
+mod notes;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -22,10 +23,13 @@ use crate::import::ids::sha256;
 use crate::import::mapping::Changes;
 use crate::import::mapping::EventRule;
 use crate::import::mapping::Mapping;
+use crate::import::mapping::columns;
 use crate::import::node::Each;
 use crate::import::plan::Gone;
 use crate::import::plan::Plan;
 use crate::import::plan::Step;
+use crate::import::scope::Known;
+use crate::import::scope::Ordinals;
 use crate::import::scope::Scope;
 use crate::import::snapshots;
 use crate::import::snapshots::Keep;
@@ -44,7 +48,7 @@ pub struct Mapped {
     mapping: Mapping,
     key: ImportKey,
     table: Table,
-    remembered: BTreeMap<String, String>,
+    known: Known,
     ensured: BTreeSet<String>,
     /// Whether the rows of this file tell changes.
     tells_changes: bool,
@@ -84,18 +88,21 @@ struct Draft {
     steps: Vec<Step>,
     ensured: Vec<String>,
     remembered: Vec<(String, String)>,
+    counted: Ordinals,
 }
 
 impl Mapped {
     /// A planner that has seen nothing.
-    pub const fn new(mapping: Mapping, key: ImportKey) -> Self {
+    pub fn new(mapping: Mapping, key: ImportKey) -> Self {
         let one_edition = mapping.snapshots.is_none() && mapping.changes.is_none();
-        let table = Table::new(if one_edition { Keep::Digests } else { Keep::Rows });
+        let only_compared =
+            mapping.snapshots.as_ref().is_some_and(|snapshots| !snapshots.whole) && !mapping.asks_what_was();
+        let table = Table::new(if one_edition || only_compared { Keep::Digests } else { Keep::Rows });
         Self {
             mapping,
             key,
             table,
-            remembered: BTreeMap::new(),
+            known: Known { noted: BTreeMap::new(), remembered: BTreeMap::new(), ordinals: BTreeMap::new() },
             ensured: BTreeSet::new(),
             tells_changes: false,
             unreadable: 0,
@@ -175,7 +182,8 @@ impl Mapped {
 
     /// A file ends: the keys that it does not have are gone, if its rows are the whole register.
     pub fn end(&mut self, place: &Place) -> Gone {
-        if self.mapping.snapshots.is_none() || self.tells_changes {
+        let whole = self.mapping.snapshots.as_ref().is_some_and(|snapshots| snapshots.whole);
+        if !whole || self.tells_changes {
             return Gone::Plans(Vec::new());
         }
         let missing = self.table.missing();
@@ -247,12 +255,7 @@ impl Mapped {
 
     /// A row under a key is now so.
     fn put(&mut self, row: &Row, raw: &Value, now: &Value, key: &str) -> Result<Plan, Refusal> {
-        let (compare, ignore) = self
-            .mapping
-            .snapshots
-            .as_ref()
-            .map_or((&[][..], &[][..]), |snapshots| (snapshots.compare.as_slice(), snapshots.ignore.as_slice()));
-        let digest = snapshots::digest(now, compare, ignore);
+        let digest = self.digest(&row.place, now)?;
         let sight = self.table.sight(key, &digest);
         let (observation, was) = match sight {
             Sight::First => (Observation::First, None),
@@ -283,6 +286,22 @@ impl Mapped {
         }
     }
 
+    /// The digest of what is compared of a row.
+    fn digest(&self, place: &Place, now: &Value) -> Result<[u8; 32], Refusal> {
+        let Some(snapshots) = &self.mapping.snapshots else { return Ok(snapshots::digest(now, &[], &[])) };
+        let (names, columns): (Vec<&String>, Vec<&String>) =
+            snapshots.compare.iter().partition(|compared| compared.starts_with('$'));
+        if names.is_empty() {
+            return Ok(snapshots::digest(now, &snapshots.compare, &snapshots.ignore));
+        }
+        let scope = self.scope(place, now, None);
+        let named = names.into_iter().map(|name| scope.name(name.trim_start_matches('$'), None));
+        let named =
+            named.collect::<Result<Vec<Value>, Refusal>>().map_err(|refusal| refusal.at("snapshots.compare"))?;
+        let columns = columns.into_iter().map(|column| scope.column(column)).collect();
+        Ok(sha256(Value::Array([named, columns].concat()).to_string().as_bytes()))
+    }
+
     /// The row under a key is gone.
     fn gone(&mut self, place: &Place, raw: &Value, key: &str, bytes: Option<&[u8]>) -> Result<Plan, Refusal> {
         let Some(was) = self.table.remove(key) else {
@@ -295,7 +314,10 @@ impl Mapped {
 
     fn keep(&mut self, draft: Draft) -> Plan {
         self.ensured.extend(draft.ensured);
-        self.remembered.extend(draft.remembered);
+        self.known.remembered.extend(draft.remembered);
+        for (within, texts) in draft.counted {
+            self.known.ordinals.entry(within).or_default().extend(texts);
+        }
         Plan::Send(draft.steps)
     }
 
@@ -315,12 +337,12 @@ impl Mapped {
             let given = match seen.observation {
                 Observation::First => rule.on_first,
                 Observation::Changed | Observation::Back => rule.on_change,
-                Observation::Gone => false,
+                Observation::Gone => rule.on_gone,
             };
             if given {
                 apply(rule, &scope, &mut |fields| {
                     events.push(event::message(&rule.message, caused(fields))?);
-                    draft.remembered.extend(remembered(rule.remember.as_ref(), &scope)?);
+                    draft.remembered.extend(remembered(&rule.remember, &scope)?);
                     Ok(())
                 })
                 .map_err(|refusal| refusal.within(&rule.at))?;
@@ -334,6 +356,7 @@ impl Mapped {
             request: event::request(request_id, events, vec![condition])?,
             conflict_is_there: seen.observation == Observation::First,
         });
+        draft.counted = scope.counted();
         Ok(draft)
     }
 
@@ -365,6 +388,8 @@ impl Mapped {
         let observed = observed.map_err(|refusal| refusal.within("source.observed_on"))?;
         let subjects =
             self.mapping.record.subjects.value(scope).map_err(|refusal| refusal.within("record.subjects"))?;
+        // What is sealed here is so under the key of the first of them.
+        let about_nobody = subjects.is_null();
         let mut fields = json!({
             "recordId": record_id,
             "source": { "scheme": "register", "code": self.mapping.source.register },
@@ -377,9 +402,15 @@ impl Mapped {
             },
         });
         let optional = [
+            ("shown", if about_nobody { Value::Null } else { self.shown(seen) }),
             ("observedOn", observed.unwrap_or(Value::Null)),
             ("subjectIds", if subjects.is_string() { json!([subjects]) } else { subjects }),
-            ("digest", seen.bytes.map_or(Value::Null, |bytes| json!({ "sha256": BASE64.encode(&sha256(bytes)) }))),
+            (
+                "digest",
+                seen.bytes
+                    .filter(|_| !about_nobody)
+                    .map_or(Value::Null, |bytes| json!({ "sha256": BASE64.encode(&sha256(bytes)) })),
+            ),
         ];
         for (name, value) in optional {
             if !value.is_null() {
@@ -389,8 +420,23 @@ impl Mapped {
         Ok((release, event::message("probity.events.v1.LegacyRecordImported", fields)?))
     }
 
+    /// The columns that are kept of a row that is there; a column whose change is none is not, for it would be out of
+    /// date.
+    fn shown(&self, seen: &Seen<'_>) -> Value {
+        let keep = &self.mapping.record.keep;
+        if keep.is_empty() || seen.observation == Observation::Gone {
+            return Value::Null;
+        }
+        let ignored = self.mapping.snapshots.as_ref().map_or(&[][..], |snapshots| snapshots.ignore.as_slice());
+        let columns = seen.now.as_object().into_iter().flatten().filter_map(|(name, value)| {
+            let kept = !ignored.contains(name) && columns::is_among(keep, name);
+            kept.then(|| Some(json!({ "name": name, "value": filter::text_of(value)? })))?
+        });
+        json!({ "columns": columns.collect::<Vec<Value>>() })
+    }
+
     fn scope<'s>(&'s self, place: &'s Place, row: &'s Value, was: Option<&'s Value>) -> Scope<'s> {
-        Scope::new(&self.mapping, &self.key, &self.remembered, place, row, was)
+        Scope::new(&self.mapping, &self.key, &self.known, place, row, was)
     }
 
     fn skipped(&self, place: &Place, raw: &Value) -> Result<Option<String>, Refusal> {
@@ -448,9 +494,8 @@ fn caused(mut fields: Value) -> Value {
     fields
 }
 
-fn remembered(remember: Option<&(Template, Template)>, scope: &Scope<'_>) -> Result<Option<(String, String)>, Refusal> {
-    let Some((under, value)) = remember else { return Ok(None) };
-    Ok(Some((under.text(scope)?, value.text(scope)?)))
+fn remembered(remember: &[(Template, Template)], scope: &Scope<'_>) -> Result<Vec<(String, String)>, Refusal> {
+    remember.iter().map(|(under, value)| Ok((under.text(scope)?, value.text(scope)?))).collect()
 }
 
 /// A row after changes of `[before, after]` by column; each must begin where the row is.

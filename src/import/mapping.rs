@@ -22,6 +22,8 @@ use crate::import::mapping::columns::Spelling;
 use crate::import::node::Condition;
 use crate::import::node::Node;
 use crate::import::source::Reading;
+use crate::import::template::From;
+use crate::import::template::Hole;
 use crate::import::template::Template;
 
 /// A mapping, checked.
@@ -47,6 +49,8 @@ pub struct Mapping {
     pub ids: BTreeMap<String, Id>,
     /// Values, by their names in the mapping.
     pub lets: BTreeMap<String, Node>,
+    /// What rows tell of others, before any is planned.
+    pub notes: Vec<Note>,
     /// Events that must have been recorded before those of the row, each once: registrations.
     pub ensures: Vec<EventRule>,
     /// Events of the row.
@@ -91,17 +95,21 @@ pub struct Record {
     pub key: Vec<Template>,
     /// Whom the row is about: ids of registered persons and bodies.
     pub subjects: Node,
+    /// Patterns of the columns that are kept, sealed, as the register showed them.
+    pub keep: Vec<String>,
 }
 
 /// Files in order, each of them the whole register as it was.
 #[derive(Clone, Debug)]
 pub struct Snapshots {
-    /// Columns whose change is a change of the row; all where there are none.
+    /// Columns, and with a `$` names of the mapping, whose change is a change of the row; all columns where there are none.
     pub compare: Vec<String>,
     /// Columns whose change is none.
     pub ignore: Vec<String>,
     /// What is the same for all files that are one edition together; none where each file is one.
     pub edition: Option<Template>,
+    /// Whether an edition is the whole register: what it does not have is gone.
+    pub whole: bool,
 }
 
 /// Rows of a file that have the same key are one record.
@@ -111,6 +119,8 @@ pub struct Group {
     pub rows: String,
     /// What they are sorted by; else they stand as in the file.
     pub order: Vec<Template>,
+    /// Columns that say nothing: rows of one record that differ in these alone are one row that stands repeatedly.
+    pub ignore: Vec<String>,
 }
 
 /// Rows that tell what changed.
@@ -141,6 +151,17 @@ pub struct Id {
     pub native: Template,
 }
 
+/// What a row tells of others: known to all rows, whichever comes first. The last that tells it counts.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// Which rows tell it.
+    pub when: Option<Condition>,
+    /// Under what it is known; a row for which this is nothing tells nothing.
+    pub under: Template,
+    /// What is known.
+    pub value: Template,
+}
+
 /// An event that a row may give.
 #[derive(Clone, Debug)]
 pub struct EventRule {
@@ -148,10 +169,12 @@ pub struct EventRule {
     pub at: String,
     /// The full name of its message.
     pub message: String,
-    /// On which observations: first seen, changed.
+    /// When it is seen for the first time.
     pub on_first: bool,
     /// On a change.
     pub on_change: bool,
+    /// When the register has it no more.
+    pub on_gone: bool,
     /// Whether the row gives it.
     pub when: Option<Condition>,
     /// Once for each element of a list.
@@ -159,7 +182,7 @@ pub struct EventRule {
     /// Its fields.
     pub fields: Node,
     /// What later rows are to know: text and value.
-    pub remember: Option<(Template, Template)>,
+    pub remember: Vec<(Template, Template)>,
 }
 
 impl Mapping {
@@ -192,6 +215,21 @@ impl Mapping {
         Ok(mapping)
     }
 
+    /// Whether an event depends on what a row was before it changed.
+    pub fn asks_what_was(&self) -> bool {
+        let (mut templates, mut changed) = (Vec::new(), Vec::new());
+        for rule in self.ensures.iter().chain(&self.events) {
+            rule.each.iter().for_each(|(list, _)| list.visit(&mut templates, &mut changed));
+            rule.when.iter().for_each(|when| when.visit(&mut templates, &mut changed));
+            rule.fields.visit(&mut templates, &mut changed);
+            templates.extend(rule.remember.iter().flat_map(|(under, value)| [under, value]));
+        }
+        self.lets.values().for_each(|node| node.visit(&mut templates, &mut changed));
+        templates.extend(self.ids.values().map(|id| &id.native));
+        let was = |hole: &Hole| matches!(&hole.from, From::Name { name, .. } if name == "was");
+        !changed.is_empty() || templates.iter().any(|template| template.holes().any(was))
+    }
+
     /// The date formats of a name.
     pub fn formats(&self, name: &str) -> &[String] {
         self.formats.get(name).map_or(&[], Vec::as_slice)
@@ -217,8 +255,9 @@ impl Mapping {
 }
 
 /// The shipped mappings: their names and texts. None of them comes with data.
-pub const SHIPPED: [(&str, &str); 6] = [
+pub const SHIPPED: [(&str, &str); 7] = [
     ("ccrb-penalties", include_str!("mappings/ccrb-penalties.toml")),
+    ("chicago-complaints", include_str!("mappings/chicago-complaints.toml")),
     ("govtrack-misconduct", include_str!("mappings/govtrack-misconduct.toml")),
     ("tse-assets", include_str!("mappings/tse-assets.toml")),
     ("tse-candidates", include_str!("mappings/tse-candidates.toml")),
@@ -244,6 +283,8 @@ struct File {
     ids: BTreeMap<String, IdTable>,
     #[serde(default, rename = "let")]
     lets: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    notes: Vec<NoteTable>,
     #[serde(default)]
     ensure: Vec<EventTable>,
     #[serde(default)]
@@ -288,6 +329,8 @@ struct SkipTable {
 struct RecordTable {
     key: Vec<String>,
     subjects: toml::Value,
+    #[serde(default)]
+    keep: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -298,6 +341,8 @@ struct SnapshotsTable {
     #[serde(default)]
     ignore: Vec<String>,
     edition: Option<String>,
+    #[serde(default = "yes")]
+    whole: bool,
 }
 
 #[derive(Deserialize)]
@@ -306,6 +351,16 @@ struct GroupTable {
     rows: String,
     #[serde(default)]
     order: Vec<String>,
+    #[serde(default)]
+    ignore: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoteTable {
+    when: Option<toml::Value>,
+    under: String,
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -345,7 +400,14 @@ struct EventTable {
     #[serde(rename = "as")]
     name: Option<String>,
     fields: toml::Table,
-    remember: Option<RememberTable>,
+    remember: Option<RememberTables>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RememberTables {
+    One(RememberTable),
+    Several(Vec<RememberTable>),
 }
 
 #[derive(Deserialize)]
@@ -353,6 +415,10 @@ struct EventTable {
 struct RememberTable {
     under: String,
     value: String,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn on_first() -> Vec<String> {

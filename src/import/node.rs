@@ -34,6 +34,9 @@ pub enum Node {
     Id(String, Template),
     /// `{ join = text, of = [ … ] }` – the texts of a list, with this between them.
     Join(String, Box<Self>),
+    /// `{ ordinal = template, within = template }` – the place, from 1, of the first text among all that were ever asked
+    /// for within the second, in the order in which they first were; null where either is empty.
+    Ordinal(Box<(Template, Template)>),
 }
 
 /// A loop over a list.
@@ -58,6 +61,10 @@ pub enum Condition {
     Given(Template),
     /// `{ value = …, in = […] }` or `is = …`
     In(Template, Vec<String>),
+    /// `{ value = …, same = … }` – both give the same text, or both nothing.
+    Same(Template, Template),
+    /// `{ value = …, before = … }` – the first sorts before the second, and neither is nothing: for dates in ISO 8601.
+    Before(Template, Template),
     /// `{ value = …, starts = [ … ] }`
     Starts(Template, Vec<String>),
     /// `{ value = …, contains = … }`
@@ -121,6 +128,7 @@ impl Node {
                 let texts: Vec<String> = value.as_array().into_iter().flatten().filter_map(filter::text_of).collect();
                 Ok(if texts.is_empty() { Value::Null } else { json!(texts.join(between)) })
             }
+            Self::Ordinal(places) => Ok(scope.ordinal(&places.0.text(scope)?, &places.1.text(scope)?)),
         }
     }
 
@@ -139,6 +147,7 @@ impl Node {
     pub fn visit<'n>(&'n self, templates: &mut Vec<&'n Template>, changed: &mut Vec<&'n str>) {
         match self {
             Self::Text(template) | Self::Id(_, template) => templates.push(template),
+            Self::Ordinal(places) => templates.extend([&places.0, &places.1]),
             Self::Constant(_) => {}
             Self::List(nodes) | Self::FirstOf(nodes) => nodes.iter().for_each(|node| node.visit(templates, changed)),
             Self::Object(fields) => fields.iter().for_each(|(_, node)| node.visit(templates, changed)),
@@ -160,7 +169,7 @@ impl Node {
     /// The names of the loops in it.
     pub fn loop_names<'n>(&'n self, names: &mut Vec<&'n str>) {
         match self {
-            Self::Text(_) | Self::Constant(_) | Self::Id(..) => {}
+            Self::Text(_) | Self::Constant(_) | Self::Id(..) | Self::Ordinal(_) => {}
             Self::List(nodes) | Self::FirstOf(nodes) => nodes.iter().for_each(|node| node.loop_names(names)),
             Self::Object(fields) => fields.iter().for_each(|(_, node)| node.loop_names(names)),
             Self::Join(_, node) => node.loop_names(names),
@@ -225,6 +234,11 @@ impl Condition {
                 value != Value::Bool(false) && filter::text_of(&value).is_some()
             }
             Self::In(template, texts) => texts.contains(&template.text(scope)?),
+            Self::Same(one, other) => one.text(scope)? == other.text(scope)?,
+            Self::Before(one, other) => {
+                let one = one.text(scope)?;
+                !one.is_empty() && one < other.text(scope)?
+            }
             Self::Starts(template, starts) => {
                 let text = template.text(scope)?;
                 starts.iter().any(|start| text.starts_with(start.as_str()))
@@ -261,6 +275,7 @@ impl Condition {
             | Self::Starts(template, _)
             | Self::Contains(template, _)
             | Self::Remembered(template) => templates.push(template),
+            Self::Same(one, other) | Self::Before(one, other) => templates.extend([one, other]),
             Self::Not(condition) => condition.visit(templates, changed),
             Self::All(conditions) | Self::Any(conditions) => {
                 for condition in conditions {

@@ -77,6 +77,30 @@ impl Planner {
         }
     }
 
+    /// Whether rows tell something of others, so that all are read before any is planned.
+    pub fn has_notes(&self) -> bool {
+        self.mapping().is_some_and(|mapping| !mapping.notes.is_empty())
+    }
+
+    /// A file begins whose rows are read for what they tell of others.
+    ///
+    /// # Errors
+    ///
+    /// `RepeatedColumn`.
+    pub fn begin_notes(&mut self, rows: &mut Rows) -> Result<(), ImportError> {
+        match self {
+            Self::Native(_) => Ok(()),
+            Self::Mapped(mapped) => mapped.begin_notes(rows),
+        }
+    }
+
+    /// Takes what a row tells of others.
+    pub fn note(&mut self, row: &Row) {
+        if let Self::Mapped(mapped) = self {
+            mapped.note(row);
+        }
+    }
+
     /// Plans a row.
     pub fn row(&mut self, row: &Row) -> Plan {
         match self {

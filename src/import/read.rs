@@ -12,6 +12,7 @@ use crate::import::plan::Plan;
 use crate::import::plan::Planner;
 use crate::import::send::Unit;
 use crate::import::source::Place;
+use crate::import::source::Reading;
 use crate::import::source::Row;
 use crate::import::source::Rows;
 use crate::import::state::State;
@@ -59,8 +60,29 @@ impl Reader {
     pub(super) fn run(mut self) -> Read {
         let ordered = self.planner.mapping().is_some_and(|mapping| !mapping.source.order.is_empty());
         // When it stops, the other side knows why: it was told, or it hung up.
-        _ = if ordered { self.sorted() } else { self.in_order() };
+        _ = self.notes().and_then(|()| if ordered { self.sorted() } else { self.in_order() });
         self.read
+    }
+
+    /// What rows tell of others, of all files; read for that and forgotten.
+    fn notes(&mut self) -> Result<(), Stopped> {
+        if !self.planner.has_notes() {
+            return Ok(());
+        }
+        for path in self.files.clone() {
+            let mut rows = self.told(Rows::open(&path, self.reading(), &Arc::default()))?;
+            let begun = self.planner.begin_notes(&mut rows);
+            self.told(begun)?;
+            for row in rows {
+                let row = self.told(row)?;
+                self.planner.note(&row);
+            }
+        }
+        Ok(())
+    }
+
+    fn reading(&self) -> Reading {
+        self.planner.mapping().map(|mapping| mapping.source.reading).unwrap_or_default()
     }
 
     fn in_order(&mut self) -> Result<(), Stopped> {
@@ -108,8 +130,7 @@ impl Reader {
     }
 
     fn open(&mut self, path: &std::path::Path) -> Result<Rows, Stopped> {
-        let reading = self.planner.mapping().map(|mapping| mapping.source.reading).unwrap_or_default();
-        let mut rows = self.told(Rows::open(path, reading, &self.progress.bytes_read))?;
+        let mut rows = self.told(Rows::open(path, self.reading(), &self.progress.bytes_read))?;
         let begun = self.planner.begin(&mut rows);
         self.told(begun)?;
         Ok(rows)

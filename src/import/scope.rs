@@ -13,15 +13,36 @@ use crate::import::ids::ImportKey;
 use crate::import::mapping::Mapping;
 use crate::import::source::Place;
 
+/// Texts in the order in which they were first asked for, by what they are counted within.
+pub type Ordinals = BTreeMap<String, Vec<String>>;
+
+/// What rows have left for others.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// What the mapping's notes tell, of all inputs.
+    pub noted: BTreeMap<String, String>,
+    /// What the events of earlier rows left.
+    pub remembered: BTreeMap<String, String>,
+    /// What has a number.
+    pub ordinals: Ordinals,
+}
+
+impl Known {
+    fn get(&self, under: &str) -> Option<&String> {
+        self.remembered.get(under).or_else(|| self.noted.get(under))
+    }
+}
+
 /// A row and everything that its templates may name.
 #[derive(Debug)]
 pub struct Scope<'a> {
     mapping: &'a Mapping,
     key: &'a ImportKey,
-    remembered: &'a BTreeMap<String, String>,
+    known: &'a Known,
     place: &'a Place,
     row: &'a Value,
     was: Option<&'a Value>,
+    counted: RefCell<Ordinals>,
     locals: RefCell<Vec<(String, Value)>>,
     named: RefCell<BTreeMap<String, Value>>,
 }
@@ -31,7 +52,7 @@ impl<'a> Scope<'a> {
     pub const fn new(
         mapping: &'a Mapping,
         key: &'a ImportKey,
-        remembered: &'a BTreeMap<String, String>,
+        known: &'a Known,
         place: &'a Place,
         row: &'a Value,
         was: Option<&'a Value>,
@@ -39,10 +60,11 @@ impl<'a> Scope<'a> {
         Self {
             mapping,
             key,
-            remembered,
+            known,
             place,
             row,
             was,
+            counted: RefCell::new(Ordinals::new()),
             locals: RefCell::new(Vec::new()),
             named: RefCell::new(BTreeMap::new()),
         }
@@ -114,14 +136,38 @@ impl<'a> Scope<'a> {
                 let found = found.ok_or_else(|| Refusal::new("VALUE_NOT_IN_TABLE", what()))?;
                 Ok(if found.is_empty() { Value::Null } else { json!(found) })
             }
-            Filter::Recall => Ok(self.remembered.get(&text).map_or(Value::Null, |value| json!(value))),
+            Filter::Recall => Ok(self.known.get(&text).map_or(Value::Null, |value| json!(value))),
             _ => Ok(filter.apply(value)),
         }
     }
 
     /// Whether something is remembered under a text.
     pub fn remembers(&self, text: &str) -> bool {
-        self.remembered.contains_key(text)
+        self.known.get(text).is_some()
+    }
+
+    /// The place of a text among those within another, from 1, in the order in which they were asked for.
+    pub fn ordinal(&self, text: &str, within: &str) -> Value {
+        if text.is_empty() || within.is_empty() {
+            return Value::Null;
+        }
+        let known = self.known.ordinals.get(within);
+        let mut counted = self.counted.borrow_mut();
+        let known_len = known.map_or(0, Vec::len);
+        let place = known.and_then(|texts| texts.iter().position(|one| one == text)).unwrap_or_else(|| {
+            let texts = counted.entry(within.to_owned()).or_default();
+            let place = texts.iter().position(|one| one == text).unwrap_or(texts.len());
+            if place == texts.len() {
+                texts.push(text.to_owned());
+            }
+            known_len + place
+        });
+        json!(place + 1)
+    }
+
+    /// The texts that were counted for this row and had no place before.
+    pub fn counted(self) -> Ordinals {
+        self.counted.into_inner()
     }
 
     /// Whether any of these columns is not what it was; true when the row was not seen before. A column that is not

@@ -1,6 +1,7 @@
 //! Imports, against a service in this process that keeps its log in memory.
 
 mod accounting;
+mod chicago;
 mod exactly_once;
 mod fake;
 mod input;

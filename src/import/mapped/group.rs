@@ -4,6 +4,7 @@
 //! a row whose key cannot be read refuses all records of its file: it could be of any.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::Map;
 use serde_json::Value;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::import::error::Refusal;
 use crate::import::mapped::Mapped;
 use crate::import::plan::Plan;
+use crate::import::snapshots;
 use crate::import::source::Row;
 
 /// What a row is to the groups of its file.
@@ -26,6 +28,8 @@ enum Member {
 #[derive(Default)]
 struct Group {
     rows: Vec<(Row, Value)>,
+    /// Digests of them, for finding those that stand repeatedly.
+    digests: BTreeSet<[u8; 32]>,
     /// Whether a row of it is refused.
     is_short: bool,
 }
@@ -37,17 +41,23 @@ impl Mapped {
         let mut groups: Vec<Group> = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         let mut of_none = false;
-        for row in rows {
+        for mut row in rows {
             let mut place = |key: String, groups: &mut Vec<Group>| {
                 *places.entry(key).or_insert_with(|| {
                     groups.push(Group::default());
                     groups.len() - 1
                 })
             };
-            match self.member(&row) {
+            match self.member(&mut row) {
                 Member::Of(key, content) => {
+                    let ignore = self.mapping.group.as_ref().map_or(&[][..], |group| group.ignore.as_slice());
+                    let digest = snapshots::digest(&content, &[], ignore);
                     let place = place(key, &mut groups);
-                    groups[place].rows.push((row, content));
+                    if self.mapping.snapshots.is_some() && !groups[place].digests.insert(digest) {
+                        plans.push((vec![row], Plan::Skip("repeated".to_owned())));
+                    } else {
+                        groups[place].rows.push((row, content));
+                    }
                 }
                 Member::Skipped(reason) => plans.push((vec![row], Plan::Skip(reason))),
                 Member::Refused(key, refusal) => {
@@ -76,13 +86,15 @@ impl Mapped {
         plans
     }
 
-    fn member(&self, row: &Row) -> Member {
+    /// Takes the columns out of a row: a file is held in memory, and need not be so twice.
+    fn member(&self, row: &mut Row) -> Member {
+        let content = std::mem::replace(&mut row.content, Ok(Value::Null));
         let key_of = |content: &Value| self.key_of(&self.mapping.record.key, &row.place, content);
-        let content = match &row.content {
-            Ok(content) => self.normal(&row.place, content.clone()),
+        let content = match content {
+            Ok(content) => self.normal(&row.place, content),
             Err(refusal) => {
                 let readable = self.normal(&row.place, row.readable.clone());
-                return Member::Refused(key_of(&readable).ok(), refusal.clone());
+                return Member::Refused(key_of(&readable).ok(), refusal);
             }
         };
         match self.skipped(&row.place, &content) {

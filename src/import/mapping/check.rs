@@ -11,6 +11,7 @@ use crate::import::error::ImportError;
 use crate::import::filter::Filter;
 use crate::import::mapping::EventRule;
 use crate::import::mapping::Mapping;
+use crate::import::mapping::Note;
 use crate::import::node::Node;
 use crate::import::template::From;
 use crate::import::template::Template;
@@ -41,11 +42,17 @@ pub(super) fn check(mapping: &Mapping) -> Result<(), ImportError> {
     }
     if let Some(snapshots) = &mapping.snapshots {
         for column in &snapshots.compare {
-            checker.column("snapshots.compare", column, column)?;
+            match column.strip_prefix('$') {
+                Some(name) => checker.named("snapshots.compare", name, column, &[])?,
+                None => checker.column("snapshots.compare", column, column)?,
+            }
         }
         for column in &snapshots.ignore {
             checker.column("snapshots.ignore", column, column)?;
         }
+    }
+    for (number, note) in mapping.notes.iter().enumerate() {
+        checker.note(number, note)?;
     }
     for rule in mapping.ensures.iter().chain(&mapping.events) {
         checker.rule(rule)?;
@@ -97,15 +104,21 @@ impl Checker<'_> {
         if mapping.group.is_none() {
             return Ok(());
         }
-        let beside = [
-            (mapping.snapshots.is_some(), "[snapshots]"),
-            (mapping.changes.is_some(), "[changes]"),
-            (!mapping.source.order.is_empty(), "source.order"),
-        ];
+        let beside = [(mapping.changes.is_some(), "[changes]"), (!mapping.source.order.is_empty(), "source.order")];
         match beside.iter().find(|(there, _)| *there) {
             None => Ok(()),
             Some((_, other)) => Err(self.wrong("group", "group", format!("has no place beside {other}"))),
         }
+    }
+
+    fn note(&self, number: usize, note: &Note) -> Result<(), ImportError> {
+        if let Some(when) = &note.when {
+            let (mut templates, mut changed) = (Vec::new(), Vec::new());
+            when.visit(&mut templates, &mut changed);
+            self.all(&format!("notes[{number}].when"), &templates, &changed, &[])?;
+        }
+        self.template(&format!("notes[{number}].under"), &note.under, &[])?;
+        self.template(&format!("notes[{number}].value"), &note.value, &[])
     }
 
     fn rule(&self, rule: &EventRule) -> Result<(), ImportError> {
@@ -127,7 +140,7 @@ impl Checker<'_> {
             when.visit(&mut templates, &mut changed);
             self.all(&format!("{}.when", rule.at), &templates, &changed, &locals)?;
         }
-        if let Some((under, value)) = &rule.remember {
+        for (under, value) in &rule.remember {
             self.template(&format!("{}.remember.under", rule.at), under, &locals)?;
             self.template(&format!("{}.remember.value", rule.at), value, &locals)?;
         }
@@ -174,7 +187,7 @@ impl Checker<'_> {
                 let what = format!("a text where a {} belongs", message.name());
                 Err(self.wrong(at, &template.written, what))
             }
-            (Node::Text(_) | Node::Constant(_) | Node::Id(..) | Node::Join(..), _) => Ok(()),
+            (Node::Text(_) | Node::Constant(_) | Node::Id(..) | Node::Join(..) | Node::Ordinal(_), _) => Ok(()),
         }
     }
 
@@ -194,16 +207,7 @@ impl Checker<'_> {
         for hole in template.holes() {
             match &hole.from {
                 From::Column(column) => self.column(at, column, &template.written)?,
-                From::Name { name, .. } => {
-                    let known = locals.contains(&name.as_str())
-                        || TOLD.contains(&name.as_str())
-                        || self.mapping.lets.contains_key(name)
-                        || self.mapping.ids.contains_key(name);
-                    if !known {
-                        let what = format!("no id, let or loop is called {name:?}");
-                        return Err(self.wrong(at, &template.written, what));
-                    }
-                }
+                From::Name { name, .. } => self.named(at, name, &template.written, locals)?,
             }
             for filter in &hole.filters {
                 let missing = match filter {
@@ -221,6 +225,17 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    fn named(&self, at: &str, name: &str, needle: &str, locals: &[&str]) -> Result<(), ImportError> {
+        let known = locals.contains(&name)
+            || TOLD.contains(&name)
+            || self.mapping.lets.contains_key(name)
+            || self.mapping.ids.contains_key(name);
+        if known {
+            return Ok(());
+        }
+        Err(self.wrong(at, needle, format!("no id, let or loop is called {name:?}")))
     }
 
     fn column(&self, at: &str, column: &str, needle: &str) -> Result<(), ImportError> {

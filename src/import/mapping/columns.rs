@@ -44,8 +44,13 @@ impl Aliases {
 impl Spelling {
     /// Whether it is about a column.
     pub fn is_about(&self, column: &str) -> bool {
-        self.columns.iter().any(|pattern| matched(pattern, column).is_some())
+        is_among(&self.columns, column)
     }
+}
+
+/// Whether a column goes by one of these patterns.
+pub fn is_among(patterns: &[String], column: &str) -> bool {
+    patterns.iter().any(|pattern| matched(pattern, column).is_some())
 }
 
 /// What the `*` of a pattern stands for in a text, where they fit: nothing in a pattern without one.

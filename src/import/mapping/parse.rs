@@ -15,7 +15,9 @@ use crate::import::mapping::Group;
 use crate::import::mapping::GroupTable;
 use crate::import::mapping::Id;
 use crate::import::mapping::Mapping;
+use crate::import::mapping::Note;
 use crate::import::mapping::Record;
+use crate::import::mapping::RememberTables;
 use crate::import::mapping::Snapshots;
 use crate::import::mapping::SnapshotsTable;
 use crate::import::mapping::Source;
@@ -63,6 +65,14 @@ impl Reader<'_> {
             let native = self.template(&format!("ids.{id}.native"), &table.native)?;
             Ok((id, Id { source: table.source, native }))
         });
+        let notes = file.notes.into_iter().enumerate().map(|(number, note)| {
+            let at = |field: &str| format!("notes[{number}].{field}");
+            Ok(Note {
+                when: note.when.as_ref().map(|when| self.condition(&at("when"), when)).transpose()?,
+                under: self.template(&at("under"), &note.under)?,
+                value: self.template(&at("value"), &note.value)?,
+            })
+        });
         let lets = file.lets.into_iter().map(|(name, value)| {
             let node = self.node(&format!("let.{name}"), &value)?;
             Ok((name, node))
@@ -74,6 +84,7 @@ impl Reader<'_> {
             record: Record {
                 key: self.templates("record.key", &file.record.key)?,
                 subjects: self.node("record.subjects", &file.record.subjects)?,
+                keep: file.record.keep,
             },
             snapshots: file.snapshots.map(|table| self.snapshots(table)).transpose()?,
             group: file.group.map(|table| self.group(table)).transpose()?,
@@ -82,6 +93,7 @@ impl Reader<'_> {
             lookups: file.lookup,
             ids: ids.collect::<Result<_, ImportError>>()?,
             lets: lets.collect::<Result<_, ImportError>>()?,
+            notes: notes.collect::<Result<_, ImportError>>()?,
             ensures: self.rules("ensure", file.ensure)?,
             events: self.rules("events", file.events)?,
         })
@@ -89,11 +101,11 @@ impl Reader<'_> {
 
     fn snapshots(&self, table: SnapshotsTable) -> Result<Snapshots, ImportError> {
         let edition = table.edition.map(|edition| self.template("snapshots.edition", &edition)).transpose()?;
-        Ok(Snapshots { compare: table.compare, ignore: table.ignore, edition })
+        Ok(Snapshots { compare: table.compare, ignore: table.ignore, edition, whole: table.whole })
     }
 
     fn group(&self, table: GroupTable) -> Result<Group, ImportError> {
-        Ok(Group { rows: table.rows, order: self.templates("group.order", &table.order)? })
+        Ok(Group { rows: table.rows, order: self.templates("group.order", &table.order)?, ignore: table.ignore })
     }
 
     fn reading(&self, table: &SourceTable) -> Result<Reading, ImportError> {
@@ -142,22 +154,32 @@ impl Reader<'_> {
         let rule = |(number, table): (usize, EventTable)| {
             let at = format!("{list}[{number}]");
             let key = |field: &str| format!("{at}.{field}");
-            if let Some(other) = table.on.iter().find(|on| !["first", "changed"].contains(&on.as_str())) {
-                return Err(self.wrong(&key("on"), other, &format!("{other:?} is neither \"first\" nor \"changed\"")));
+            if let Some(other) = table.on.iter().find(|on| !["first", "changed", "gone"].contains(&on.as_str())) {
+                return Err(self.wrong(
+                    &key("on"),
+                    other,
+                    &format!("{other:?} is none of \"first\", \"changed\" and \"gone\""),
+                ));
             }
             let each = table.each.as_ref().map(|each| self.node(&key("each"), each)).transpose()?;
-            let remember = table.remember.as_ref().map(|remember| {
+            let remembers = match &table.remember {
+                None => Vec::new(),
+                Some(RememberTables::One(remember)) => vec![remember],
+                Some(RememberTables::Several(several)) => several.iter().collect(),
+            };
+            let remember = remembers.into_iter().map(|remember| {
                 let under = self.template(&key("remember.under"), &remember.under)?;
-                Ok::<_, ImportError>((under, self.template(&key("remember.value"), &remember.value)?))
+                Ok((under, self.template(&key("remember.value"), &remember.value)?))
             });
             Ok(EventRule {
                 message: format!("probity.events.v1.{}", table.event),
                 on_first: table.on.iter().any(|on| on == "first"),
                 on_change: table.on.iter().any(|on| on == "changed"),
+                on_gone: table.on.iter().any(|on| on == "gone"),
                 when: table.when.as_ref().map(|when| self.condition(&key("when"), when)).transpose()?,
                 each: each.map(|each| (each, table.name.clone().unwrap_or_else(|| ITEM.to_owned()))),
                 fields: self.node(&key("fields"), &Value::Table(table.fields.clone()))?,
-                remember: remember.transpose()?,
+                remember: remember.collect::<Result<_, ImportError>>()?,
                 at,
             })
         };
@@ -211,6 +233,11 @@ impl Reader<'_> {
             only(&["join", "of"])?;
             return Ok(Node::Join(between, Box::new(part("of")?.ok_or_else(|| wants("of"))?)));
         }
+        if let Some(text) = word("ordinal") {
+            only(&["ordinal", "within"])?;
+            let within = word("within").ok_or_else(|| wants("within"))?;
+            return Ok(Node::Ordinal(Box::new((self.template(at, &text)?, self.template(at, &within)?))));
+        }
         if let Some(source) = word("id") {
             only(&["id", "of"])?;
             let native = word("of").ok_or_else(|| wants("of"))?;
@@ -244,7 +271,8 @@ impl Reader<'_> {
         let Some((word, argument)) = table.iter().find(|(word, _)| word.as_str() != "value") else {
             return Err(self.wrong(at, at, "the condition says nothing"));
         };
-        let expected = if ["is", "in", "starts", "contains"].contains(&word.as_str()) { 2 } else { 1 };
+        let expected =
+            if ["is", "in", "same", "before", "starts", "contains"].contains(&word.as_str()) { 2 } else { 1 };
         if table.len() != expected {
             return Err(self.wrong(
                 at,
@@ -254,6 +282,8 @@ impl Reader<'_> {
         }
         Ok(match word.as_str() {
             "is" | "in" => Condition::In(about()?, texts(argument)?),
+            "same" => Condition::Same(about()?, self.template(at, &texts(argument)?.remove(0))?),
+            "before" => Condition::Before(about()?, self.template(at, &texts(argument)?.remove(0))?),
             "starts" => Condition::Starts(about()?, texts(argument)?),
             "contains" => Condition::Contains(about()?, texts(argument)?.remove(0)),
             "not" => Condition::Not(Box::new(self.condition(at, argument)?)),
@@ -263,7 +293,8 @@ impl Reader<'_> {
             "changed_besides" => Condition::ChangedBesides(texts(argument)?),
             "remembered" => Condition::Remembered(self.template(at, &texts(argument)?.remove(0))?),
             _ => {
-                let known = "is, in, starts, contains, not, all, any, changed, changed_besides, remembered";
+                let known =
+                    "is, in, same, before, starts, contains, not, all, any, changed, changed_besides, remembered";
                 return Err(self.wrong(at, word, &format!("no condition {word:?}; there are {known}")));
             }
         })

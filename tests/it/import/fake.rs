@@ -194,6 +194,12 @@ fn stream(event: &Event) -> String {
         Event::DecisionModified(decision) => format!("decision/{}", decision.decision_id),
         Event::DeclarationSubmitted(declaration) => format!("declaration/{}", declaration.declaration_id),
         Event::DeclarationAmended(declaration) => format!("declaration/{}", declaration.declaration_id),
+        Event::DeclarationPublished(declaration) => format!("declaration/{}", declaration.declaration_id),
+        Event::PublicationEnded(declaration) => format!("declaration/{}", declaration.declaration_id),
+        Event::SanctionProposed(decision) => format!("decision/{}", decision.decision_id),
+        Event::PetitionReceived(petition) => format!("petition/{}", petition.petition_id),
+        Event::PetitionResolved(petition) => format!("petition/{}", petition.petition_id),
+        Event::AppealLodged(appeal) => format!("appeal/{}", appeal.appeal_id),
         other => panic!("the tests use no {other:?}"),
     }
 }

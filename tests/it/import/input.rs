@@ -151,6 +151,26 @@ async fn a_wrong_mapping_is_refused_before_anything_is_sent() {
         ("on = [\"first\", \"changed\"]", "on = [\"frist\"]", "events[1].on"),
         ("about =", "abbout =", "TOML"),
         ("{complaint!}/{officer!}", "{$case}", "ids.case"),
+        ("[snapshots]", "[snapshots]\ncompare = [\"$nothing\"]", "snapshots.compare"),
+        ("[snapshots]", "[snapshots]\nwhole = \"no\"", "TOML"),
+        ("[snapshots]", "[snapshots]\n[[notes]]\nunder = \"{$nothing}\"\nvalue = \"x\"", "notes[0].under"),
+        ("[snapshots]", "[snapshots]\n[[notes]]\nunder = \"x\"\nvalue = \"{nothing}\"", "notes[0].value"),
+        ("[snapshots]", "[snapshots]\n[[notes]]\nunder = \"x\"", "TOML"),
+        (
+            "[snapshots]",
+            "[snapshots]\n[[notes]]\nwhen = { value = \"x\", as = \"x\" }\nunder = \"x\"\nvalue = \"x\"",
+            "notes[0].when",
+        ),
+        ("allegation_number = 1", "allegation_number = { ordinal = \"x\" }", "events[1].fields.allegation_number"),
+        (
+            "allegation_number = 1",
+            "allegation_number = { ordinal = \"x\", within = \"{nothing}\" }",
+            "events[1].fields",
+        ),
+        ("{ changed = [\"finding\"] }", "{ value = \"x\", same = \"{$nothing}\" }", "events[1].when"),
+        ("{ changed = [\"finding\"] }", "{ value = \"x\", before = \"{nothing}\" }", "events[1].when"),
+        ("{ changed = [\"finding\"] }", "{ before = \"x\" }", "events[1].when"),
+        ("[events.fields]", "remember = [{ under = \"x\" }]\n[events.fields]", "TOML"),
     ];
     for (right, wrong, key) in cases {
         let (fake, bench) = (Fake::start().await, Bench::new(&[("1.csv", csv("c1,o1,2020,,\n").as_bytes())]));

@@ -111,7 +111,7 @@ async fn what_a_mapping_cannot_mean_is_told_with_its_line() {
     let cases = [
         ("columns =", "encoding = \"latin1\"\ncolumns =", "source.encoding", "encoding ="),
         ("columns =", "decimal = \";\"\ncolumns =", "source.decimal", "decimal ="),
-        ("[snapshots]", "[group]\nrows = \"rows\"\n[snapshots]", "group", "[group]"),
+        ("[snapshots]", CHANGED_GROUPS, "group", "[group]"),
         ("[snapshots]", "[snapshots]\nignore = [\"nothing\"]", "snapshots.ignore", "ignore ="),
         ("[snapshots]", "[snapshots]\nedition = \"{$fold}\"", "snapshots.edition", "edition ="),
         (
@@ -171,3 +171,7 @@ fn the_command_needs_no_service_and_leaves_nothing() {
     assert_eq!(run(&[]).0, Some(2), "without a dry run it wants a service");
     assert!(!bench.path("home").exists());
 }
+
+/// Rows that are put together, and rows that tell changes: nobody knows what that would mean.
+const CHANGED_GROUPS: &str = "[group]\nrows = \"rows\"\n[changes]\noperation = \"{day}\"\nkey = [\"{day}\"]\n\
+    put = []\npatch = []\nremove = []\nrow = \"row\"\npatches = \"patches\"\n[snapshots]";
