@@ -4,6 +4,7 @@
 use probity::events::DeclarationItem;
 use probity::events::DeclarationSubmitted;
 use probity::events::Event;
+use probity::events::PublicationForm;
 use probity::events::valuation::Value;
 use probity::import::error::ImportError;
 
@@ -221,17 +222,20 @@ async fn an_interest_is_submitted_amended_and_gone_and_a_new_spelling_is_no_chan
         "person.registered",
         "first_seen",
         "declaration.submitted",
+        "declaration.published",
         "first_seen",
         "declaration.submitted",
+        "declaration.published",
         "changed",
         "declaration.amended",
         "changed",
         "declaration.amended",
         "gone",
+        "publication.ended",
         "changed",
     ];
     let events = told("uk-commons-interests", &inputs, &story, &[]).await;
-    let declaration = submitted(&events[5]);
+    let declaration = submitted(&events[6]);
     assert_eq!(declaration.submitted_on.unwrap().month, 7);
     let item = &items(declaration)[0];
     assert_eq!(exact(item), Some((10, 500_000_000)));
@@ -239,13 +243,22 @@ async fn an_interest_is_submitted_amended_and_gone_and_a_new_spelling_is_no_chan
     assert_eq!(item.held.unwrap().from.unwrap().day, 4);
     let fields: Vec<(&str, &str)> = item.fields.iter().map(|field| (&*field.name, &*field.value)).collect();
     assert_eq!(fields, [("PaymentType", "InKind"), ("IsSoleBeneficiary", "false")]);
-    for (place, amended_on, units) in [(7, Some((9, 1)), 11), (9, None, 11)] {
+    for (place, amended_on, units) in [(9, Some((9, 1)), 11), (11, None, 11)] {
         let Event::DeclarationAmended(amended) = &events[place] else { panic!("{:?}", events[place]) };
         assert_eq!(amended.period, declaration.period);
         assert_eq!(amended.amended_on.map(|date| (date.month, date.day)), amended_on);
         assert_eq!(exact(&amended.content.as_ref().unwrap().items[0]).unwrap().0, units);
     }
-    let Event::LegacyRecordImported(gone) = &events[10] else { panic!("{:?}", events[10]) };
+    let Event::DeclarationPublished(published) = &events[4] else { panic!("{:?}", events[4]) };
+    let from = published.period.unwrap().from.unwrap();
+    assert_eq!((published.form(), from.day), (PublicationForm::Register, 6));
+    let Event::PublicationEnded(ended) = &events[13] else { panic!("{:?}", events[13]) };
+    assert_eq!((&ended.person_id, ended.ended_on.unwrap().day), (&declaration.person_id, 30));
+    let Event::LegacyRecordImported(row) = &events[5] else { panic!("{:?}", events[5]) };
+    let shown = row.shown.as_ref().unwrap().columns.iter().find(|column| column.name == "Registered");
+    assert_eq!(shown.unwrap().value, "2024-07-05", "as the register has it, in one spelling");
+    let Event::LegacyRecordImported(gone) = &events[12] else { panic!("{:?}", events[12]) };
+    assert!(gone.shown.is_none());
     assert_eq!((gone.release.as_str(), gone.observed_on.unwrap().day), ("240930", 30));
 }
 
@@ -264,8 +277,10 @@ async fn earnings_are_income_and_each_donor_of_a_visit_is_an_item() {
         "person.registered",
         "first_seen",
         "declaration.submitted",
+        "declaration.published",
         "first_seen",
         "declaration.submitted",
+        "declaration.published",
     ];
     let inputs: [(&str, &[u8]); 2] =
         [("251215/Category_1.1.csv", employment.as_bytes()), ("251215/Category_4.csv", visit.as_bytes())];
@@ -274,7 +289,7 @@ async fn earnings_are_income_and_each_donor_of_a_visit_is_an_item() {
     let Some(Value::Exact(income)) = fee.income.clone().unwrap().value else { panic!("{fee:?}") };
     assert_eq!((income.units, income.nanos, fee.value.is_none()), (250, 750_000_000, true));
     assert_eq!(fee.fields[0].name, "Parent Interest ID");
-    let visit = submitted(&events[5]);
+    let visit = submitted(&events[6]);
     assert!(visit.submitted_on.is_none() && visit.period.is_none(), "no day of registration is told");
     assert_eq!(visit.sections[0].item_count, 3);
     let told: Vec<_> = items(visit).iter().map(|item| (item.item_number, &*item.description, exact(item))).collect();
@@ -361,7 +376,7 @@ async fn an_import_that_ended_in_the_midst_of_an_edition_counts_its_rows_anew() 
     bench.input("240902/a.csv", row(2).as_bytes());
     // The first is gone from what is here of the second edition; it will be back with the rest of it.
     bench.run_shipped(&fake, "uk-commons-interests").await.unwrap();
-    assert_eq!(fake.story().last().unwrap(), "gone");
+    assert_eq!(fake.story().last().unwrap(), "publication.ended");
     bench.input("240902/b.csv", row(1).as_bytes());
     bench.input("240902/c.csv", row(3).as_bytes());
     let rows = bench.run_shipped(&fake, "uk-commons-interests").await.unwrap().summary.rows;
