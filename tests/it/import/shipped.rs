@@ -78,6 +78,55 @@ async fn a_penalty_is_awaited_issued_and_modified() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_recommended_is_proposed_until_a_penalty_is_known() {
+    let row = |board: &str, plea: &str, penalty: &str| {
+        format!("{CCRB}100,200,Substantiated (Charges),{board},,Yes,,,{plea},,,{penalty}\n")
+    };
+    let (story, events) = told(
+        "ccrb-penalties",
+        &[
+            ("penalties_2023-01-09.csv", &row("", "", "")),
+            ("penalties_2023-02-02.csv", &row("Substantiated (Command Discipline B)", "", "")),
+            (
+                "penalties_2023-03-01.csv",
+                &row("Substantiated (Command Discipline B)", "Suspension 3 days / Reprimand", ""),
+            ),
+            ("penalties_2023-04-01.csv", &row("", "Suspension 3 days / Reprimand", "Reprimand")),
+            ("penalties_2023-05-01.csv", &row("Substantiated (Instructions)", "", "Reprimand")),
+        ],
+    )
+    .await;
+    let expected = [
+        "first_seen",
+        "case.opened",
+        "allegation.recorded",
+        "allegation.found",
+        "changed",
+        "allegation.found",
+        "sanction.proposed",
+        "changed",
+        "allegation.found",
+        "sanction.proposed",
+        "changed",
+        "allegation.found",
+        "decision.issued",
+        "changed",
+        "allegation.found",
+    ];
+    assert_eq!(story[3..], expected);
+    let Event::SanctionProposed(board) = &events[9] else { panic!("{:?}", events[9]) };
+    assert_eq!(board.items[0].form.as_ref().unwrap().code, "command-discipline-b");
+    let Event::SanctionProposed(plea) = &events[12] else { panic!("{:?}", events[12]) };
+    let days: Vec<u32> = plea.items.iter().map(|item| item.term.map_or(0, |term| term.days)).collect();
+    assert_eq!((days, plea.proposed_by_id == board.proposed_by_id), (vec![3, 0], false));
+    let Event::LegacyRecordImported(row) = &events[3] else { panic!("{:?}", events[3]) };
+    let kept: Vec<(&str, &str)> =
+        row.shown.iter().flat_map(|row| &row.columns).map(|column| (&*column.name, &*column.value)).collect();
+    let disposition = ("CCRB Substantiated Officer Disposition", "Substantiated (Charges)");
+    assert_eq!(kept, [("Complaint Id", "100"), ("Tax ID", "200"), disposition, ("Officer is_APU", "Yes")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn daily_changes_tell_the_story_of_the_snapshots() {
     let columns: Vec<&str> = CCRB.trim().split(',').map(str::trim).collect();
     let row = |values: [&str; 12]| {
