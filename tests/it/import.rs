@@ -5,6 +5,7 @@ mod chicago;
 mod exactly_once;
 mod fake;
 mod input;
+mod rebuilt;
 mod registers;
 mod rehearsal;
 mod shipped;
