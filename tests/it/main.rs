@@ -3,6 +3,7 @@
 
 mod backup;
 mod bad_input;
+mod clients;
 mod completions;
 mod crash;
 mod demo;
