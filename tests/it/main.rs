@@ -17,4 +17,5 @@ mod proto_breaking;
 mod proto_lint;
 mod protos;
 mod service;
+mod telemetry;
 mod tidy;
