@@ -16,6 +16,7 @@ pub mod restore;
 pub mod serve;
 pub mod show;
 mod staging;
+mod text;
 pub mod verify;
 pub mod views;
 

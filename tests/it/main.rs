@@ -18,4 +18,5 @@ mod proto_lint;
 mod protos;
 mod service;
 mod telemetry;
+mod terminal;
 mod tidy;
