@@ -31,6 +31,7 @@ use crate::proto::v1::GetDeclarationRequest;
 use crate::proto::v1::GetRecordRequest;
 use crate::proto::v1::ListTimelineRequest;
 use crate::proto::v1::ListTimelineResponse;
+use crate::proto::v1::Stamp;
 use crate::proto::v1::as_of::KnownAt;
 use crate::proto::v1::record_service_client::RecordServiceClient;
 
@@ -167,8 +168,7 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
                 return Ok(json::text("GetRecordResponse", &answer));
             }
             let bodies = answer.record.iter().flat_map(|record| &record.positions).map(|position| &position.body);
-            let language = style.names.language();
-            let called = Called::ask(&mut client, bodies, answer.stamp.as_ref(), args.open, language).await?;
+            let called = called(&mut client, bodies, answer.stamp.as_ref(), args, style).await?;
             Ok(tables::record(&answer, &called, style))
         }
         What::Case { name } => {
@@ -178,23 +178,29 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
                 return Ok(json::text("GetCaseResponse", &answer));
             }
             let respondents = answer.case.iter().flat_map(|case| &case.respondents).map(|one| &one.name);
-            let language = style.names.language();
-            let called = Called::ask(&mut client, respondents, answer.stamp.as_ref(), args.open, language).await?;
+            let named = respondents.chain(answer.case.iter().map(|case| &case.opened_by));
+            let called = called(&mut client, named, answer.stamp.as_ref(), args, style).await?;
             Ok(tables::case(&answer, &called, style))
         }
         What::Decision { name } => {
             let request = GetDecisionRequest { name: full("decision", name), at, open_narratives: args.open };
             let answer = client.get_decision(request).await?.into_inner();
-            Ok(if args.json { json::text("GetDecisionResponse", &answer) } else { tables::decision(&answer, style) })
+            if args.json {
+                return Ok(json::text("GetDecisionResponse", &answer));
+            }
+            let named = answer.decision.iter().flat_map(|decision| [&decision.respondent, &decision.issued_by]);
+            let called = called(&mut client, named, answer.stamp.as_ref(), args, style).await?;
+            Ok(tables::decision(&answer, &called, style))
         }
         What::Declaration { name } => {
             let request = GetDeclarationRequest { name: full("declaration", name), at, open_content: args.open };
             let answer = client.get_declaration(request).await?.into_inner();
-            Ok(if args.json {
-                json::text("GetDeclarationResponse", &answer)
-            } else {
-                tables::declaration(&answer, style)
-            })
+            if args.json {
+                return Ok(json::text("GetDeclarationResponse", &answer));
+            }
+            let named = answer.declaration.iter().map(|declaration| &declaration.declarant);
+            let called = called(&mut client, named, answer.stamp.as_ref(), args, style).await?;
+            Ok(tables::declaration(&answer, &called, style))
         }
         What::Timeline { name } => {
             let answer = timeline(&mut client, name, at).await?;
@@ -214,6 +220,17 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
             }
         }
     }
+}
+
+/// What those are called whom an answer names by their ids.
+async fn called<'e>(
+    client: &mut RecordServiceClient<Channel>,
+    entities: impl IntoIterator<Item = &'e String>,
+    stamp: Option<&Stamp>,
+    args: &ShowArgs,
+    style: &Style,
+) -> Result<Called, Status> {
+    Called::ask(client, entities, stamp, args.open, style.names.language()).await
 }
 
 /// Every page; they are all of one moment.

@@ -56,8 +56,16 @@ impl Called {
         self.0.get(entity).map_or(entity, String::as_str)
     }
 
-    /// The name, and the id below it.
-    pub(super) fn name_and_id(&self, entity: &str) -> String {
+    /// The name with the id after it, for a line.
+    pub(super) fn in_line(&self, entity: &str) -> String {
+        match self.0.get(entity) {
+            Some(name) => format!("{name}, {entity}"),
+            None => or_nothing(entity),
+        }
+    }
+
+    /// The name, and the id below it, for a cell.
+    pub(super) fn in_cell(&self, entity: &str) -> String {
         match self.0.get(entity) {
             Some(name) => format!("{name}\n{entity}"),
             None => or_nothing(entity),

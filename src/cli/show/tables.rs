@@ -79,7 +79,7 @@ fn positions(page: &mut Page<'_>, record: &Record, called: &Called, dates: &Date
     let rows = record.positions.iter().map(|position| {
         [
             words::code(position.title.as_ref()),
-            called.name_and_id(&position.body),
+            called.in_cell(&position.body),
             dates.span(position.from.as_ref(), position.to.as_ref()),
             words::source(position.source.as_ref()),
         ]
@@ -96,7 +96,7 @@ pub(super) fn case(answer: &GetCaseResponse, called: &Called, style: &Style) -> 
         ("regime", words::code(case.regime.as_ref())),
         ("origin", words::variant(case.origin().as_str_name(), "CASE_ORIGIN_")),
         ("reference", or_nothing(&case.reference)),
-        ("opened by", or_nothing(&case.opened_by)),
+        ("opened by", called.in_line(&case.opened_by)),
         ("opened on", dates.date(case.opened_on.as_ref())),
         ("opened by entry", words::source(case.opened.as_ref())),
         ("closed by entry", words::source(case.closed.as_ref())),
@@ -105,7 +105,7 @@ pub(super) fn case(answer: &GetCaseResponse, called: &Called, style: &Style) -> 
     style.names.sort_by_name(&mut respondents, |one| called.name(&one.name));
     let rows = respondents
         .into_iter()
-        .map(|one| [called.name_and_id(&one.name), words::variant(one.outcome().as_str_name(), "CASE_OUTCOME_")]);
+        .map(|one| [called.in_cell(&one.name), words::variant(one.outcome().as_str_name(), "CASE_OUTCOME_")]);
     page.table("Respondents", ["respondent", "outcome"], rows);
     allegations(&mut page, &case.allegations, dates);
     decisions(&mut page, &case.decisions, dates);
@@ -113,16 +113,16 @@ pub(super) fn case(answer: &GetCaseResponse, called: &Called, style: &Style) -> 
     page.into_text()
 }
 
-pub(super) fn decision(answer: &GetDecisionResponse, style: &Style) -> String {
+pub(super) fn decision(answer: &GetDecisionResponse, called: &Called, style: &Style) -> String {
     let decision = answer.decision.clone().unwrap_or_default();
     let dates = &style.dates;
     let mut page = head(&decision.name, answer.stamp.as_ref(), style);
     page.facts(&[
         ("standing", words::variant(decision.standing().as_str_name(), "STANDING_")),
-        ("respondent", or_nothing(&decision.respondent)),
+        ("respondent", called.in_line(&decision.respondent)),
         ("case", or_nothing(&decision.case)),
         ("reference", or_nothing(&decision.reference)),
-        ("issued by", or_nothing(&decision.issued_by)),
+        ("issued by", called.in_line(&decision.issued_by)),
         ("regime", words::code(decision.regime.as_ref())),
         ("signed on", dates.date(decision.signed_on.as_ref())),
         ("effective on", dates.date(decision.effective_on.as_ref())),
@@ -135,12 +135,12 @@ pub(super) fn decision(answer: &GetDecisionResponse, style: &Style) -> String {
     page.into_text()
 }
 
-pub(super) fn declaration(answer: &GetDeclarationResponse, style: &Style) -> String {
+pub(super) fn declaration(answer: &GetDeclarationResponse, called: &Called, style: &Style) -> String {
     let declaration = answer.declaration.clone().unwrap_or_default();
     let dates = &style.dates;
     let mut page = head(&declaration.name, answer.stamp.as_ref(), style);
     page.facts(&[
-        ("declarant", or_nothing(&declaration.declarant)),
+        ("declarant", called.in_line(&declaration.declarant)),
         ("kind", words::variant(declaration.kind().as_str_name(), "DECLARATION_KIND_")),
         ("period", dates.period(declaration.period.as_ref())),
         ("submitted on", dates.date(declaration.submitted_on.as_ref())),

@@ -8,6 +8,7 @@ use tonic::transport::Server;
 
 use crate::cli::show::ShowArgs;
 use crate::cli::show::What;
+use crate::cli::show::called::Called;
 use crate::cli::show::full;
 use crate::cli::show::json;
 use crate::cli::show::parse_known_at;
@@ -72,12 +73,12 @@ fn answer() -> GetDecisionResponse {
 
 #[test]
 fn a_table_says_what_it_is_true_of_and_what_was_erased() {
-    let text = tables::decision(&answer(), &plain());
+    let text = tables::decision(&answer(), &Called::default(), &plain());
     for part in ["as of 2026-05-03", "entry 9", "the last entry is 12", "in force", "reprimand", "erased by entry 9"] {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(!text.contains('\u{1b}'), "nothing that a terminal obeys");
-    let painted = tables::decision(&answer(), &Style { colour: true, ..plain() });
+    let painted = tables::decision(&answer(), &Called::default(), &Style { colour: true, ..plain() });
     assert!(painted.contains("\u{1b}[38;5;9m"), "what is in force is red: {painted:?}");
     assert!(!painted.contains("\u{1b}[31m"), "colours are ours: {painted:?}");
 }
@@ -167,6 +168,8 @@ async fn what_is_asked_is_shown_and_what_is_not_there_is_said() {
         (&["person", &id(1), "--open"], "Ann Example"),
         (&["person", &person, "--json"], "\"ENTITY_KIND_PERSON\""),
         (&["declaration", &declaration], "Versions"),
+        (&["declaration", &declaration], &format!("declarant: {person}\n")),
+        (&["declaration", &declaration, "--open"], &format!("declarant: Ann Example, {person}\n")),
         (&["timeline", &person], "1101 "),
         (&["find", "test.number", "7"], &person),
         (&["person", &person, "--known-at", "1"], "as known at entry 1 "),

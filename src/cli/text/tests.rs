@@ -189,6 +189,40 @@ fn no_line_is_wider_than_the_terminal_however_a_name_is_put_together() {
 }
 
 #[test]
+fn words_are_broken_last_and_dates_never() {
+    let id = "decision/01J00000000000000000000003";
+    for (width, whole) in
+        [(60, &["03/05/2026", "allegations", "disciplinary"][..]), (80, &["03/05/2026", "allegations"]), (120, &[id])]
+    {
+        let style = Style { width: Some(width), ..Style::plain(&locale("vi")) };
+        let mut page = Page::new(&style, |_| Tone::Plain);
+        let row = [id, "annulled", "03/05/2026", "disciplinary", "12", "substantiated"].map(str::to_owned);
+        page.table("T", ["decision", "standing", "signed", "regime", "allegations", "finding"], [row]);
+        let text = page.into_text();
+        assert!(text.lines().all(|line| columns(line) <= usize::from(width)), "{text}");
+        for word in whole {
+            assert!(text.contains(word), "{word} at {width}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn where_columns_do_not_fit_side_by_side_rows_are_blocks_of_lines() {
+    let id = "decision/01J00000000000000000000003";
+    for (width, blocks) in [(20, true), (40, true), (60, false)] {
+        let style = Style { width: Some(width), ..Style::plain(&locale("vi")) };
+        let mut page = Page::new(&style, |_| Tone::Plain);
+        let row = |signed: &str| [id, "annulled", signed, "disciplinary"].map(str::to_owned);
+        page.table("T", ["decision", "standing", "signed", "regime"], [row("03/05/2026"), row(NOTHING)]);
+        let text = page.into_text();
+        assert!(text.lines().all(|line| columns(line) <= usize::from(width)), "{text}");
+        assert_eq!(text.contains("signed: 03/05/2026\n"), blocks, "{text}");
+        assert_eq!(text.matches("signed").count(), 1, "what is not known is left out: {text}");
+        assert_eq!(text.matches("annulled").count(), 2, "{text}");
+    }
+}
+
+#[test]
 fn columns_stand_below_one_another_whatever_is_in_them() {
     let style = Style::plain(&Locale::default());
     let mut page = Page::new(&style, |_| Tone::Plain);
