@@ -50,6 +50,7 @@ pub(super) fn rows(entries: &[Recorded], view: View) -> Vec<Row> {
         Kind::Appeal => decision::appeal(entries, view),
         Kind::Declaration => declaration::rows(name, entries, view),
         Kind::Import => imported::rows(name, entries),
+        Kind::Petition | Kind::Obligation | Kind::Verification | Kind::Amendment => None,
         // Stands in the stream of what it erased, after it.
         Kind::Erasure => None,
     };
