@@ -17,6 +17,7 @@ mod proto_breaking;
 mod proto_lint;
 mod protos;
 mod service;
+mod slice;
 mod telemetry;
 mod terminal;
 mod tidy;
