@@ -179,8 +179,9 @@ impl State {
 
     fn turn(&mut self, ids: impl Iterator<Item = Id>, turn: Turn) {
         for id in ids {
-            let found = self.respondents.iter_mut().find(|respondent| respondent.id == id);
-            found.into_iter().for_each(|respondent| respondent.turns.push(turn));
+            if let Some(respondent) = self.respondents.iter_mut().find(|respondent| respondent.id == id) {
+                respondent.turns.push(turn);
+            }
         }
     }
 }

@@ -124,8 +124,9 @@ impl State {
 
     /// The appeal was decided by the entry at this index.
     pub(super) fn appeal_decided(&mut self, appeal: Id, at: u64) {
-        let found = self.appeals.iter_mut().find(|(id, ..)| *id == appeal);
-        found.into_iter().for_each(|(_, _, decided)| *decided = Some(at));
+        if let Some((_, _, decided)) = self.appeals.iter_mut().find(|(id, ..)| *id == appeal) {
+            *decided = Some(at);
+        }
     }
 
     /// Without what the entry at this index brought; none where it began with it.
@@ -249,9 +250,8 @@ fn issued(id: &str, world: &dyn World, rule: impl FnOnce(&State) -> Result<(), R
 
 /// Looks at a decision that stands.
 fn standing(id: &str, world: &dyn World, rule: impl FnOnce(&State) -> Result<(), Rejection>) -> Result<(), Rejection> {
-    issued(id, world, |decision| match decision.has(Act::Expired) {
-        true => Err(decision.refused(Rule::DecisionExpired)),
-        false => rule(decision),
+    issued(id, world, |decision| {
+        if decision.has(Act::Expired) { Err(decision.refused(Rule::DecisionExpired)) } else { rule(decision) }
     })
 }
 

@@ -71,7 +71,7 @@ use crate::events::VoteRecorded;
 /// What comes next: an event, or something about one that is there.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Event(Event),
+    Event(Box<Event>),
     /// The entry that is so many back is voided; the claims about it may be wrong.
     Void {
         back: usize,
@@ -91,7 +91,7 @@ impl Step {
     /// The event, where there is something that it can be about.
     pub(super) fn after(self, history: &[Event]) -> Option<Event> {
         match self {
-            Self::Event(event) => Some(event),
+            Self::Event(event) => Some(*event),
             Self::Void { back, record, wrong } => {
                 let claimed = Claim::of(history, back, wrong)?;
                 let event = voided(record, claimed.position, &claimed.stream, &[]);
@@ -150,7 +150,7 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
     let date = || prop_oneof![Just(""), Just("2024"), Just("2025-03"), Just("2026-01-01")];
     let wrong = || prop_oneof![12 => Just(0_u8), 1 => 1..5_u8];
     prop_oneof![
-        12 => any_event().prop_map(Step::Event),
+        12 => any_event().prop_map(|event| Step::Event(Box::new(event))),
         1 => (0..40_usize, 10..60_u64, wrong()).prop_map(|(back, record, wrong)| Step::Void { back, record, wrong }),
         1 => (0..40_usize, 10..60_u64, wrong(), date())
             .prop_map(|(back, record, wrong, date)| Step::Correct { back, record, wrong, date }),

@@ -194,7 +194,7 @@ fn each_state_says_what_it_allows() {
     use EventType::DecisionModified as Modified;
     use EventType::DecisionServed as Served;
     let issued: Event = signed("2025-05").into();
-    allows(&[issued.clone()], &[Announced, Served, Modified, Expired, Annulled]);
+    allows(std::slice::from_ref(&issued), &[Announced, Served, Modified, Expired, Annulled]);
     allows(&[issued.clone(), announced(1, 1).into()], &[Served, Modified, Expired, Annulled]);
     allows(&[issued.clone(), served(1, 1).into()], &[Announced, Modified, Expired, Annulled]);
     allows(&[issued.clone(), announced(1, 1).into(), served(1, 1).into()], &[Modified, Expired, Annulled]);
