@@ -23,7 +23,7 @@ const MODULES: [(&str, &[&str], bool); 22] = [
     ("store", &["log"], false),
     ("backup", &["log", "verify", "export", "store"], false),
     ("keys", &["events", "log", "clock"], false),
-    ("index", &["events", "log", "ledger", "store"], false),
+    ("index", &["events", "log", "domain", "ledger", "store"], false),
     (
         "sequencer",
         &["events", "log", "clock", "telemetry", "domain", "ledger", "views", "store", "keys", "index"],
@@ -47,7 +47,7 @@ const MODULES: [(&str, &[&str], bool); 22] = [
         ],
         false,
     ),
-    ("config", &["log", "store", "sequencer", "service"], false),
+    ("config", &["log", "telemetry", "store", "sequencer", "service"], false),
     ("import", &["events", "proto", "config"], false),
     (
         "server",
