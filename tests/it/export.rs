@@ -3,6 +3,7 @@
 
 mod forged;
 pub(crate) mod log;
+mod since;
 
 use std::collections::BTreeMap;
 use std::fs;

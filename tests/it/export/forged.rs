@@ -26,6 +26,7 @@ async fn status(folder: &Path) -> u8 {
         data: None,
         from: None,
         export: Some(folder.to_owned()),
+        since: Vec::new(),
         backup: None,
         head: None,
         open_parts: false,
