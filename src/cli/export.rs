@@ -5,7 +5,9 @@ mod source;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::fs::DirBuilder;
 use std::fs::File;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +25,8 @@ use crate::cli::folder;
 use crate::cli::progress;
 use crate::cli::remote::RemoteEntries;
 use crate::cli::staging::StagingError;
+use crate::delivery::Destination;
+use crate::delivery::DestinationError;
 use crate::delivery::Profiles;
 use crate::delivery::ProfilesError;
 use crate::domain::dates::Day;
@@ -60,8 +64,9 @@ pub struct ExportArgs {
     /// A service.
     #[arg(long, value_name = "URL")]
     pub from: Option<String>,
-    /// The folder to write; the folder above it exists.
-    #[arg(long, value_name = "OUT")]
+    /// The folder to write, of which the folder above exists; or a URL such as s3://bucket/folder, where this program
+    /// was built with the feature cloud.
+    #[arg(long, value_name = "OUT|URL")]
     pub to: PathBuf,
     /// How tables are written.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',', default_value = "jsonl,csv")]
@@ -161,6 +166,9 @@ pub enum Failed {
     /// A profile is none.
     #[error(transparent)]
     Profile(#[from] ProfilesError),
+    /// The destination cannot be used.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
     /// What to go on from is no export, or one of another name or profile.
     #[error("{path}: it cannot be gone on from: {what}")]
     Since {
@@ -244,6 +252,11 @@ impl From<ExportError<Self>> for Failed {
 /// It could not be exported.
 pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
     let (to, json) = (arguments.to.clone(), arguments.json);
+    let (destination, arguments) = target(arguments)?;
+    let (made, replace) = (arguments.to.clone(), arguments.replace);
+    if let Some(destination) = &destination {
+        vacant(destination, &to, replace).await?;
+    }
     let exported = match arguments.from.clone() {
         Some(url) => {
             let remote = RemoteEntries::connect(&url).await?;
@@ -252,7 +265,14 @@ pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
         None => tokio::task::spawn_blocking(move || from_folder(&arguments)).await?,
     };
     match exported {
-        Ok(manifest) => {
+        Ok(mut manifest) => {
+            if let Some(destination) = destination {
+                let delivered = destination.deliver("", "", &made, &mut manifest).await;
+                drop(fs::remove_dir_all(made.parent().unwrap_or(&made)));
+                if !delivered? {
+                    return Err(Failed::Exists { path: to });
+                }
+            }
             print(&manifest, &to, json);
             Ok(ExitCode::SUCCESS)
         }
@@ -261,6 +281,30 @@ pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
             Ok(ExitCode::from(1))
         }
         Err(failed) => Err(failed),
+    }
+}
+
+/// Where the export goes at the end, if that is no folder; it is then made in one that is only ours.
+fn target(mut arguments: ExportArgs) -> Result<(Option<Destination>, ExportArgs), Failed> {
+    let Some(url) = arguments.to.to_str().filter(|to| to.contains("://")) else { return Ok((None, arguments)) };
+    if let Some(path) = url.strip_prefix("file://") {
+        arguments.to = PathBuf::from(path);
+        return Ok((None, arguments));
+    }
+    let destination = Destination::open(url)?;
+    let folder = std::env::temp_dir().join(format!("probity-export-{}", uuid::Uuid::new_v4()));
+    DirBuilder::new().mode(0o700).create(&folder).map_err(|error| Failed::io(&folder, "make the folder", error))?;
+    arguments.to = folder.join("export");
+    Ok((Some(destination), arguments))
+}
+
+/// Whether an export may be put there.
+async fn vacant(destination: &Destination, to: &Path, replace: bool) -> Result<(), Failed> {
+    match destination.manifest("", "").await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) | Err(DestinationError::Manifest { .. }) if replace => Ok(()),
+        Ok(Some(_)) => Err(Failed::Exists { path: to.to_owned() }),
+        Err(error) => Err(error.into()),
     }
 }
 

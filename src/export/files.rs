@@ -124,6 +124,7 @@ impl<'a, K: Sink> Files<'a, K> {
     }
 
     fn write(&mut self, table: usize, cells: &[Cell]) -> Result<(), K::Error> {
+        self.sink.row();
         for number in 0..self.tables[table].outputs.len() {
             let place = self.tables[table].outputs[number];
             let mut bytes = std::mem::take(&mut self.buffer);

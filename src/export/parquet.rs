@@ -107,7 +107,7 @@ impl Parquet {
             writer.close()?;
         }
         group.close()?;
-        Ok(self.writer.flush().map_err(|error| parquet::errors::ParquetError::External(Box::new(error)))?)
+        Ok(self.writer.flush()?)
     }
 }
 

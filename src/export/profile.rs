@@ -138,7 +138,7 @@ impl Profile {
     /// It is no profile, or names a table or column that there is not: in which line.
     pub fn parse(file: &str, text: &str) -> Result<Self, ProfileError> {
         Self::read(text).map_err(|(at, what)| {
-            let line = 1 + text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count();
+            let line = 1 + text.char_indices().filter(|(place, letter)| *place < at && *letter == '\n').count();
             ProfileError { file: file.to_owned(), line, what }
         })
     }
@@ -164,7 +164,7 @@ impl Profile {
             }
             let named = known.into_iter().filter_map(|known| {
                 let table = written.tables.iter().find(|(name, _)| known.name == *name.get_ref())?.1;
-                Some(TableRule::read(known, table))
+                Some(TableRule::read(&known, table))
             });
             named.collect::<Result<Vec<_>, _>>()?
         };
@@ -246,7 +246,7 @@ impl TableRule {
         Self { described, columns, rows: Vec::new(), dates: Dates::Day, counted: None }
     }
 
-    fn read(known: Described, written: &WrittenTable) -> Result<Self, Fault> {
+    fn read(known: &Described, written: &WrittenTable) -> Result<Self, Fault> {
         let table = known.name;
         let place = |name: &Spanned<String>, key: &str| {
             let place = known.columns.iter().position(|column| column.name == name.get_ref());
@@ -282,7 +282,8 @@ impl TableRule {
             }
             (least, counted) => counted.then(|| least.as_ref().map_or(1, |least| *least.get_ref())),
         };
-        let mut described = Described { columns: columns.iter().map(|place| known.columns[*place]).collect(), ..known };
+        let columns_written = columns.iter().map(|place| known.columns[*place]).collect();
+        let mut described = Described { name: known.name, about: known.about, columns: columns_written };
         if counted.is_some() {
             for column in &mut described.columns {
                 column.class = Class::Anonymous;

@@ -94,6 +94,9 @@ pub trait Sink {
     ///
     /// They could not be written.
     fn write(&mut self, file: usize, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// A row was written, whatever the number of formats.
+    fn row(&mut self) {}
 }
 
 /// Why there is no export.

@@ -25,12 +25,12 @@ use crate::export::table::DescribedColumn;
 use crate::export::table::described;
 use crate::log::LeafHash;
 
-fn line(format: Format, cells: Vec<Cell>) -> String {
+fn line(format: Format, cells: &[Cell]) -> String {
     let column = |name| DescribedColumn { name, of: Type::Text, meaning: "", class: Class::Anonymous, joins: false };
     let columns = ["a", "b", "c"].into_iter().take(cells.len()).map(column).collect();
     let mut writing = format::Rows::begin(format, &Described { name: "t", about: "", columns }, &mut Vec::new());
     let mut out = Vec::new();
-    writing.row(&cells, &mut out);
+    writing.row(cells, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -59,28 +59,28 @@ fn no_spreadsheet_runs_a_cell() {
         ("say \"no\"", "\"say \"\"no\"\"\""),
         ("two\nlines", "\"two\nlines\""),
     ] {
-        assert_eq!(line(Format::Csv, vec![Cell::Text(given.to_owned())]), format!("{then}\n"), "{given:?}");
+        assert_eq!(line(Format::Csv, &[Cell::Text(given.to_owned())]), format!("{then}\n"), "{given:?}");
     }
 }
 
 #[test]
 fn numbers_stay_numbers() {
     let cells = || vec![Cell::Decimal("-12.5".to_owned()), Cell::Whole(7), Cell::Flag(true)];
-    assert_eq!(line(Format::Csv, cells()), "-12.5,7,true\n");
-    assert_eq!(line(Format::Jsonl, cells()), "{\"a\":\"-12.5\",\"b\":7,\"c\":true}\n");
+    assert_eq!(line(Format::Csv, &cells()), "-12.5,7,true\n");
+    assert_eq!(line(Format::Jsonl, &cells()), "{\"a\":\"-12.5\",\"b\":7,\"c\":true}\n");
 }
 
 #[test]
 fn absence_is_written_as_absence() {
     let cells = || vec![Cell::Absent, Cell::List(vec!["=1".to_owned(), "b".to_owned()]), Cell::Text("x".to_owned())];
-    assert_eq!(line(Format::Csv, cells()), ",\"[\"\"=1\"\",\"\"b\"\"]\",x\n");
-    assert_eq!(line(Format::Jsonl, cells()), "{\"a\":null,\"b\":[\"=1\",\"b\"],\"c\":\"x\"}\n");
+    assert_eq!(line(Format::Csv, &cells()), ",\"[\"\"=1\"\",\"\"b\"\"]\",x\n");
+    assert_eq!(line(Format::Jsonl, &cells()), "{\"a\":null,\"b\":[\"=1\",\"b\"],\"c\":\"x\"}\n");
 }
 
 #[test]
 fn a_csv_reader_of_others_reads_the_text_back() {
     for text in ["=1", "'", "''=", "a,b", "a\"b", "\n", "\r\n", "\t", " ", "ü;", "-", "x\n\"y\",'z"] {
-        let written = line(Format::Csv, vec![Cell::Text(text.to_owned()), Cell::Whole(1)]);
+        let written = line(Format::Csv, &[Cell::Text(text.to_owned()), Cell::Whole(1)]);
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(written.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         assert_eq!(record[0].strip_prefix('\'').unwrap_or(&record[0]), text);

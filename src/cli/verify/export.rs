@@ -154,7 +154,7 @@ fn chain(
         }
     }
     let mut chain = vec![(folder.to_owned(), first(manifest))];
-    let mut next = manifest.since.clone();
+    let mut next = manifest.since.as_ref();
     while let Some(since) = next {
         let is = |(_, manifest): &&(&PathBuf, Manifest)| manifest.manifest_sha256 == since.manifest_sha256;
         let Some((folder, manifest)) = given.iter().find(is) else {
@@ -169,7 +169,7 @@ fn chain(
         }
         findings.good.push(format!("it goes on from {}, at entry {}", folder.display(), since.position));
         chain.push(((*folder).clone(), first(manifest)));
-        next = manifest.since.clone();
+        next = manifest.since.as_ref();
     }
     Ok(chain)
 }

@@ -108,6 +108,11 @@ impl Log {
         service::open(&options, Arc::clone(&self.clock) as Clock, |_| {}).unwrap()
     }
 
+    /// Time passes.
+    pub(crate) fn pass(&self, ms: u64) {
+        self.clock.pass(ms);
+    }
+
     /// Appends events in one request, a minute after the last.
     pub(crate) async fn append(&mut self, events: Vec<Event>) {
         self.clock.pass(60_000);

@@ -169,6 +169,20 @@ async fn a_profile_of_ones_own_is_read_and_a_bad_one_named() {
     }
 }
 
+/// In memory nothing is left of it, but for what is said; a folder as a URL is a folder.
+#[tokio::test]
+async fn a_destination_can_be_a_url() {
+    let log = Log::with_a_story().await;
+    check(&log, "export --data {data} --to file://{}/out", 0);
+    check(&log, "verify --export {}/out", 0);
+    let said = check(&log, "export --data {data} --to memory:///exports/one", 0);
+    assert!(said.contains("written   memory:///exports/one"), "{said}");
+    if !cfg!(feature = "cloud") {
+        let said = check(&log, "export --data {data} --to s3://bucket/out", 2);
+        assert!(said.contains("built without the feature cloud"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn parquet_is_made_again_byte_for_byte() {
     let log = Log::with_a_story().await;
