@@ -12,7 +12,7 @@ use protox::prost_reflect::DescriptorPool;
 use protox::prost_reflect::MessageDescriptor;
 use tonic_prost_build::Config;
 
-const PROTOS: [&str; 13] = [
+const PROTOS: [&str; 16] = [
     "google/rpc/error_details.proto",
     "probity/options/v1/options.proto",
     "probity/events/v1/common.proto",
@@ -21,6 +21,9 @@ const PROTOS: [&str; 13] = [
     "probity/events/v1/decision.proto",
     "probity/events/v1/appeal.proto",
     "probity/events/v1/declaration.proto",
+    "probity/events/v1/obligation.proto",
+    "probity/events/v1/petition.proto",
+    "probity/events/v1/verification.proto",
     "probity/events/v1/record.proto",
     "probity/v1/ledger_service.proto",
     "probity/v1/record_service.proto",
@@ -134,6 +137,14 @@ fn event_enum(pool: &DescriptorPool) -> Result<String, Box<dyn std::error::Error
     each(&mut code, &|m, _, _, _| format!("            Self::{m}(event) => ::prost::Message::encode_to_vec(event),"));
     code.push_str("        }\n    }\n\n    /// What it carries beside its own facts.\n    pub const fn context(&self) -> Option<&Context> {\n        match self {\n");
     each(&mut code, &|m, _, _, _| format!("            Self::{m}(event) => event.context.as_ref(),"));
+    code.push_str("        }\n    }\n\n    /// Kind and id of its stream; none of an erasure, which stands in that of its target.\n    pub fn stream(&self) -> Option<(&'static str, &str)> {\n        match self {\n");
+    for (message, ..) in &events {
+        let arm = match stream_of(message)? {
+            Some((kind, field)) => format!("(event) => Some((\"{kind}\", event.{field}.as_str())),"),
+            None => "(_) => None,".to_owned(),
+        };
+        let _ = writeln!(code, "            Self::{}{arm}", message.name());
+    }
     code.push_str("        }\n    }\n}\n");
     each(&mut code, &|m, _, _, _| {
         format!(
@@ -141,4 +152,20 @@ fn event_enum(pool: &DescriptorPool) -> Result<String, Box<dyn std::error::Error
         )
     });
     Ok(code)
+}
+
+/// Kind and name of the field that says which stream an event is in.
+fn stream_of(message: &MessageDescriptor) -> Result<Option<(String, String)>, Box<dyn std::error::Error>> {
+    let option = message.parent_pool().get_extension_by_name("probity.options.v1.rules").ok_or("no rules option")?;
+    for field in message.fields() {
+        let options = field.options();
+        let rules = options.get_extension(&option);
+        let rules = rules.as_message().ok_or("the rules option is a message")?;
+        let stream = rules.get_field_by_name("stream").and_then(|stream| stream.as_bool()).unwrap_or_default();
+        if stream {
+            let kind = rules.get_field_by_name("id_of").ok_or("a stream without a kind")?;
+            return Ok(Some((kind.as_str().unwrap_or_default().to_owned(), field.name().to_owned())));
+        }
+    }
+    Ok(None)
 }

@@ -14,9 +14,12 @@ pub mod decision;
 pub mod declaration;
 pub mod entity;
 mod id;
+pub mod obligation;
+pub mod petition;
 pub mod record;
 pub mod rejection;
 mod shape;
+pub mod verification;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +31,7 @@ use serde::Serialize;
 
 use crate::domain::dates::Day;
 use crate::events::Event;
+use crate::events::FieldCorrection;
 
 pub use crate::domain::id::Id;
 pub use crate::domain::rejection::Detail;
@@ -48,10 +52,40 @@ pub enum State {
     Appeal(appeal::State),
     /// Of `declaration/…`.
     Declaration(declaration::State),
+    /// Of `petition/…`.
+    Petition(petition::State),
+    /// Of `obligation/…`.
+    Obligation(obligation::State),
+    /// Of `verification/…`.
+    Verification(verification::State),
     /// Of `record/…`.
     Record(record::State),
+    /// Of a stream whose first entry is void. Whoever points to it is told that nothing is recorded there.
+    Void,
     /// Of a stream in which nothing stands but erasures. Admission takes it for one in which nothing is recorded.
     Empty,
+}
+
+/// What a body has to do by a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duty {
+    /// The body; zeros where none is named.
+    pub body: Id,
+    /// The last day.
+    pub due: Day,
+    /// Whether it is still to be done.
+    pub open: bool,
+}
+
+/// An entry that a correction or void is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Recorded {
+    /// Its event without what is sealed, uncorrected.
+    Event(Box<Event>),
+    /// Its open payload was erased.
+    Erased,
+    /// It is void.
+    Void,
 }
 
 /// What admission may ask of the ledger, as of the event's place.
@@ -72,6 +106,12 @@ pub trait World {
 
     /// Number of this event in its request, from 0.
     fn number_in_request(&self) -> u32;
+
+    /// Who records it.
+    fn principal(&self) -> &str;
+
+    /// The entry at an index, where it was durable before the request was planned and is an event.
+    fn recorded(&self, index: u64) -> Option<Recorded>;
 }
 
 /// What each event knows of itself.
@@ -81,11 +121,16 @@ trait Fact {
         Ok(())
     }
 
+    /// The same for an event whose personal fields are sealed.
+    fn check_open(&self) -> Result<(), Rejection> {
+        self.check()
+    }
+
     /// Rules that need state; the context is admitted elsewhere.
     fn admit(&self, world: &dyn World) -> Result<(), Rejection>;
 
-    /// The state of the stream after this.
-    fn evolve(&self, state: Option<State>) -> State;
+    /// The state of the stream after this, which stands at index `at`.
+    fn evolve(&self, state: Option<State>, at: u64) -> State;
 }
 
 /// Shape beyond types that needs no state: dates that exist, periods in order, numbers each once, sections that say
@@ -99,6 +144,12 @@ pub fn check(event: &Event) -> Result<(), Rejection> {
     fact(event).check()
 }
 
+/// The same for an event whose personal fields are sealed.
+fn check_open(event: &Event) -> Result<(), Rejection> {
+    context::check(event.context())?;
+    fact(event).check_open()
+}
+
 /// Whether the event may be recorded in this world. Reads no sealed field: after sealing they are absent.
 ///
 /// # Errors
@@ -107,13 +158,127 @@ pub fn check(event: &Event) -> Result<(), Rejection> {
 /// the state does not allow the event, the rejection carries the types of events that it does allow.
 pub fn admit(event: &Event, world: &impl World) -> Result<(), Rejection> {
     context::admit(event.context(), world)?;
+    if let Some((kind, id)) = event.stream()
+        && matches!(world.state(kind, id).as_deref(), Some(State::Void))
+    {
+        return Err(Rejection::by_state(Rule::StreamVoid, "", &[]));
+    }
     fact(event).admit(world)
 }
 
-/// The state of the stream after `event`. Never says no, reads no sealed field. Called with admitted events, also in
-/// replay; with any others it gives some state.
-pub fn evolve(state: Option<State>, event: &Event) -> State {
-    fact(event).evolve(state)
+/// The state of the stream after `event`, which stands at index `at`. Never says no, reads no sealed field. Called
+/// with admitted events, also in replay; with any others it gives some state.
+pub fn evolve(state: Option<State>, event: &Event, at: u64) -> State {
+    fact(event).evolve(state, at)
+}
+
+/// The body in whose register the stream stands that this event begins; zeros where none is named.
+pub fn kept_by(event: &Event) -> Id {
+    let id = match event {
+        Event::PetitionReceived(event) => &event.received_by_id,
+        Event::CaseOpened(event) => &event.opened_by_id,
+        Event::SanctionProposed(event) => &event.proposed_by_id,
+        Event::DecisionIssued(event) => &event.issued_by_id,
+        Event::AppealLodged(event) => &event.lodged_with_id,
+        Event::DeclarationSubmitted(event) => &event.received_by_id,
+        Event::ObligationCreated(event) => &event.body_id,
+        Event::VerificationOrdered(event) => &event.ordered_by_id,
+        _ => return Id::default(),
+    };
+    if id.is_empty() { Id::default() } else { Id::of(id) }
+}
+
+/// The stream whose state an event changes beside its own: kind and id.
+pub fn touched(event: &Event) -> Option<(&str, &str)> {
+    match event {
+        Event::DeclarationSubmitted(event) if !event.obligation_id.is_empty() => {
+            Some(("obligation", &event.obligation_id))
+        }
+        Event::AppealLodged(event) => Some(("decision", &event.decision_id)),
+        Event::AppealDecided(event) => Some(("decision", &event.decision_id)),
+        Event::RecordCorrected(event) => event.target.split_once('/'),
+        Event::RecordVoided(event) => event.target.split_once('/'),
+        _ => None,
+    }
+}
+
+/// The state of a stream after an event at index `at` in another stream touched it.
+pub fn touch(state: State, event: &Event, at: u64) -> State {
+    match (state, event) {
+        (State::Obligation(mut obligation), Event::DeclarationSubmitted(_)) => {
+            obligation.meet(at);
+            State::Obligation(obligation)
+        }
+        (State::Decision(mut decision), Event::AppealLodged(event)) => {
+            decision.appealed(Id::of(&event.appeal_id), at);
+            State::Decision(decision)
+        }
+        (State::Decision(mut decision), Event::AppealDecided(event)) => {
+            decision.appeal_decided(Id::of(&event.appeal_id), at);
+            State::Decision(decision)
+        }
+        (state, Event::RecordVoided(event)) => state.voided(event.target_position),
+        (mut state, Event::RecordCorrected(event)) => {
+            event.fields.iter().for_each(|field| state.corrected(event.target_position, field));
+            state
+        }
+        (state, _) => state,
+    }
+}
+
+impl State {
+    /// The stream that entries of this one touched, and that is touched again when they are voided.
+    pub fn leads_to(&self) -> Option<(&'static str, Id)> {
+        match self {
+            Self::Declaration(declaration) => declaration.obligation().map(|id| ("obligation", id)),
+            Self::Appeal(appeal) => Some(("decision", appeal.decision())),
+            _ => None,
+        }
+    }
+
+    /// What is to be done by a day, where the events say so.
+    pub fn duty(&self) -> Option<Duty> {
+        match self {
+            Self::Petition(petition) => petition.duty(),
+            Self::Case(case) => case.duty(),
+            Self::Appeal(appeal) => appeal.duty(),
+            Self::Obligation(obligation) => obligation.duty(),
+            Self::Verification(verification) => verification.duty(),
+            Self::Entity(_) | Self::Decision(_) | Self::Declaration(_) | Self::Record(_) | Self::Void | Self::Empty => {
+                None
+            }
+        }
+    }
+
+    fn voided(self, target: u64) -> Self {
+        let left = match self {
+            Self::Entity(entity) => entity.voided(target).map(Self::Entity),
+            Self::Case(case) => case.voided(target).map(Self::Case),
+            Self::Decision(decision) => decision.voided(target).map(Self::Decision),
+            Self::Appeal(appeal) => appeal.voided(target).map(Self::Appeal),
+            Self::Declaration(declaration) => declaration.voided(target).map(Self::Declaration),
+            Self::Petition(petition) => petition.voided(target).map(Self::Petition),
+            Self::Obligation(obligation) => obligation.voided(target).map(Self::Obligation),
+            Self::Verification(verification) => verification.voided(target).map(Self::Verification),
+            // What the imports saw stays seen.
+            other @ (Self::Record(_) | Self::Void | Self::Empty) => Some(other),
+        };
+        left.unwrap_or(Self::Void)
+    }
+
+    fn corrected(&mut self, target: u64, field: &FieldCorrection) {
+        match self {
+            Self::Entity(entity) => entity.corrected(target, field),
+            Self::Case(case) => case.corrected(target, field),
+            Self::Decision(decision) => decision.corrected(target, field),
+            Self::Appeal(appeal) => appeal.corrected(target, field),
+            Self::Declaration(declaration) => declaration.corrected(target, field),
+            Self::Petition(petition) => petition.corrected(target, field),
+            Self::Obligation(obligation) => obligation.corrected(target, field),
+            Self::Verification(verification) => verification.corrected(target, field),
+            Self::Record(_) | Self::Void | Self::Empty => {}
+        }
+    }
 }
 
 fn fact(event: &Event) -> &dyn Fact {
@@ -124,16 +289,36 @@ fn fact(event: &Event) -> &dyn Fact {
         Event::PositionEnded(event) => event,
         Event::CaseOpened(event) => event,
         Event::AllegationRecorded(event) => event,
+        Event::RespondentNotified(event) => event,
+        Event::StatementReceived(event) => event,
+        Event::HearingHeld(event) => event,
         Event::AllegationFound(event) => event,
         Event::CaseClosed(event) => event,
+        Event::CaseReopened(event) => event,
+        Event::SanctionProposed(event) => event,
+        Event::VoteRecorded(event) => event,
         Event::DecisionIssued(event) => event,
+        Event::DecisionAnnounced(event) => event,
+        Event::DecisionServed(event) => event,
         Event::DecisionModified(event) => event,
         Event::DecisionAnnulled(event) => event,
+        Event::DecisionExpired(event) => event,
         Event::AppealLodged(event) => event,
         Event::AppealDecided(event) => event,
         Event::DeclarationSubmitted(event) => event,
         Event::DeclarationAmended(event) => event,
+        Event::DeclarationAccepted(event) => event,
+        Event::DeclarationPublished(event) => event,
+        Event::PublicationEnded(event) => event,
+        Event::ObligationCreated(event) => event,
+        Event::PetitionReceived(event) => event,
+        Event::PetitionResolved(event) => event,
+        Event::VerificationOrdered(event) => event,
+        Event::ExplanationReceived(event) => event,
+        Event::VerificationConcluded(event) => event,
         Event::LegacyRecordImported(event) => event,
+        Event::RecordCorrected(event) => event,
+        Event::RecordVoided(event) => event,
         Event::EntryErased(event) => event,
     }
 }

@@ -1,5 +1,6 @@
 //! Every event that can stand in the log, generated from `proto/`: its one definition.
 
+pub mod correction;
 pub mod shape;
 
 mod message {

@@ -38,6 +38,8 @@ use crate::store::runs::shielded;
 pub use fold::Identities;
 pub use fold::fold_log;
 use memory::Recent;
+pub use read::DutyFrom;
+pub use read::DutyPlace;
 pub use read::Placed;
 pub use rebuild::Rebuilt;
 pub use rebuild::compare_with_log;

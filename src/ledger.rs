@@ -11,6 +11,7 @@
 
 mod change;
 mod digests;
+mod effects;
 mod overlay;
 mod plan;
 mod precondition;
@@ -20,6 +21,7 @@ mod repeat;
 mod replay;
 
 pub use change::Change;
+pub use change::DutyRow;
 pub use change::ErasedParts;
 pub use change::HistoryKey;
 pub use change::ObjectRow;
@@ -27,6 +29,7 @@ pub use change::Opened;
 pub use change::request_token;
 pub use digests::ByDigest;
 pub use digests::FirstBytes;
+pub use effects::KINDS_WITH_DUTIES;
 pub use overlay::Layered;
 pub use overlay::Overlay;
 pub use overlay::Rows;
@@ -35,6 +38,8 @@ pub use plan::Clamped;
 pub use plan::Head;
 pub use plan::PlanError;
 pub use plan::Planned;
+pub use plan::Recall;
+pub use plan::Recalled;
 pub use plan::Receipt;
 pub use plan::plan;
 pub use plan::recorded_at;
@@ -59,6 +64,7 @@ pub use repeat::ContentChecked;
 pub use repeat::compare;
 pub use replay::ReplayError;
 pub use replay::content_of;
+pub use replay::recalled;
 pub use replay::replay;
 
 #[cfg(test)]

@@ -198,8 +198,16 @@ pub enum Kind {
     Appeal,
     /// A declaration.
     Declaration,
+    /// A petition.
+    Petition,
+    /// A duty to declare.
+    Obligation,
+    /// A verification.
+    Verification,
     /// An imported row.
     Import,
+    /// A correction or void.
+    Amendment,
     /// An erasure, in the stream of what it erased.
     Erasure,
 }
@@ -214,11 +222,32 @@ impl Kind {
             | EventType::PositionEnded => Self::Entity,
             EventType::CaseOpened
             | EventType::AllegationRecorded
+            | EventType::RespondentNotified
+            | EventType::StatementReceived
+            | EventType::HearingHeld
             | EventType::AllegationFound
-            | EventType::CaseClosed => Self::Case,
-            EventType::DecisionIssued | EventType::DecisionModified | EventType::DecisionAnnulled => Self::Decision,
+            | EventType::CaseClosed
+            | EventType::CaseReopened => Self::Case,
+            EventType::SanctionProposed
+            | EventType::VoteRecorded
+            | EventType::DecisionIssued
+            | EventType::DecisionAnnounced
+            | EventType::DecisionServed
+            | EventType::DecisionModified
+            | EventType::DecisionAnnulled
+            | EventType::DecisionExpired => Self::Decision,
             EventType::AppealLodged | EventType::AppealDecided => Self::Appeal,
-            EventType::DeclarationSubmitted | EventType::DeclarationAmended => Self::Declaration,
+            EventType::DeclarationSubmitted
+            | EventType::DeclarationAmended
+            | EventType::DeclarationAccepted
+            | EventType::DeclarationPublished
+            | EventType::PublicationEnded => Self::Declaration,
+            EventType::PetitionReceived | EventType::PetitionResolved => Self::Petition,
+            EventType::ObligationCreated => Self::Obligation,
+            EventType::VerificationOrdered | EventType::ExplanationReceived | EventType::VerificationConcluded => {
+                Self::Verification
+            }
+            EventType::RecordCorrected | EventType::RecordVoided => Self::Amendment,
             EventType::LegacyRecordImported => Self::Import,
             EventType::EntryErased => Self::Erasure,
         }
@@ -244,25 +273,7 @@ impl Recorded {
 
     /// The name of its stream, as its payload says it; `None` of an erased entry and of an erasure.
     pub fn stream_name(&self) -> Option<String> {
-        let (kind, id) = match self.event()? {
-            Event::PersonRegistered(event) => ("entity", &event.entity_id),
-            Event::OrganisationRegistered(event) => ("entity", &event.entity_id),
-            Event::PositionAssigned(event) => ("entity", &event.person_id),
-            Event::PositionEnded(event) => ("entity", &event.person_id),
-            Event::CaseOpened(event) => ("case", &event.case_id),
-            Event::AllegationRecorded(event) => ("case", &event.case_id),
-            Event::AllegationFound(event) => ("case", &event.case_id),
-            Event::CaseClosed(event) => ("case", &event.case_id),
-            Event::DecisionIssued(event) => ("decision", &event.decision_id),
-            Event::DecisionModified(event) => ("decision", &event.decision_id),
-            Event::DecisionAnnulled(event) => ("decision", &event.decision_id),
-            Event::AppealLodged(event) => ("appeal", &event.appeal_id),
-            Event::AppealDecided(event) => ("appeal", &event.appeal_id),
-            Event::DeclarationSubmitted(event) => ("declaration", &event.declaration_id),
-            Event::DeclarationAmended(event) => ("declaration", &event.declaration_id),
-            Event::LegacyRecordImported(event) => ("record", &event.record_id),
-            Event::EntryErased(_) => return None,
-        };
+        let (kind, id) = self.event()?.stream()?;
         Some(name_of(kind, id))
     }
 

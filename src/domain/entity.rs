@@ -14,6 +14,7 @@ use crate::domain::rejection::Rejection;
 use crate::domain::rejection::Rule;
 use crate::domain::shape;
 use crate::events::EventType;
+use crate::events::FieldCorrection;
 use crate::events::OrganisationRegistered;
 use crate::events::PersonRegistered;
 use crate::events::PositionAssigned;
@@ -35,6 +36,8 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     kind: Kind,
+    /// Index of the registration.
+    at: u64,
     /// In the order of their numbers.
     positions: Vec<Position>,
 }
@@ -44,12 +47,31 @@ struct Position {
     number: u32,
     /// The first day on which it may have been taken.
     taken: Option<Day>,
-    ended: bool,
+    /// Index of the entry that assigned it.
+    at: u64,
+    /// Index of the entry that ended it.
+    ended: Option<u64>,
 }
 
 impl State {
-    const fn new(kind: Kind) -> Self {
-        Self { kind, positions: Vec::new() }
+    const fn new(kind: Kind, at: u64) -> Self {
+        Self { kind, at, positions: Vec::new() }
+    }
+
+    /// Without what the entry at this index brought; none where it was the registration.
+    pub(super) fn voided(mut self, target: u64) -> Option<Self> {
+        self.positions.retain(|position| position.at != target);
+        for position in &mut self.positions {
+            position.ended = position.ended.filter(|at| *at != target);
+        }
+        (self.at != target).then_some(self)
+    }
+
+    /// With what the entry at this index should have said.
+    pub(super) fn corrected(&mut self, target: u64, field: &FieldCorrection) {
+        for position in self.positions.iter_mut().filter(|position| position.at == target && field.path == "from") {
+            position.taken = shape::corrected_date(field).map(dates::earliest);
+        }
     }
 
     /// What it is.
@@ -67,7 +89,7 @@ impl State {
     fn of(state: Option<domain::State>) -> Self {
         match state {
             Some(domain::State::Entity(entity)) => entity,
-            _ => Self::new(Kind::Person),
+            _ => Self::new(Kind::Person, 0),
         }
     }
 
@@ -131,8 +153,8 @@ impl Fact for PersonRegistered {
         not_yet_registered(&self.entity_id, world)
     }
 
-    fn evolve(&self, _: Option<domain::State>) -> domain::State {
-        domain::State::Entity(State::new(Kind::Person))
+    fn evolve(&self, _: Option<domain::State>, at: u64) -> domain::State {
+        domain::State::Entity(State::new(Kind::Person, at))
     }
 }
 
@@ -142,8 +164,8 @@ impl Fact for OrganisationRegistered {
         body("parent_id", &self.parent_id, world)
     }
 
-    fn evolve(&self, _: Option<domain::State>) -> domain::State {
-        domain::State::Entity(State::new(Kind::Organisation))
+    fn evolve(&self, _: Option<domain::State>, at: u64) -> domain::State {
+        domain::State::Entity(State::new(Kind::Organisation, at))
     }
 }
 
@@ -164,11 +186,11 @@ impl Fact for PositionAssigned {
         body("body_id", &self.body_id, world)
     }
 
-    fn evolve(&self, state: Option<domain::State>) -> domain::State {
+    fn evolve(&self, state: Option<domain::State>, at: u64) -> domain::State {
         let mut person = State::of(state);
         let taken = self.from.as_ref().map(dates::earliest);
         if let Err(place) = person.position(self.position_number) {
-            person.positions.insert(place, Position { number: self.position_number, taken, ended: false });
+            person.positions.insert(place, Position { number: self.position_number, taken, at, ended: None });
         }
         domain::State::Entity(person)
     }
@@ -184,17 +206,17 @@ impl Fact for PositionEnded {
         holder(&self.person_id, world, |person| {
             let place = person.position(self.position_number).map_err(|_| refused(Rule::PositionUnknown))?;
             let position = &person.positions[place];
-            if position.ended {
+            if position.ended.is_some() {
                 return Err(refused(Rule::PositionAlreadyEnded));
             }
             context::not_before(Rule::PositionEndsBeforeItBegan, ("to", self.to.as_ref()), position.taken)
         })
     }
 
-    fn evolve(&self, state: Option<domain::State>) -> domain::State {
+    fn evolve(&self, state: Option<domain::State>, at: u64) -> domain::State {
         let mut person = State::of(state);
         if let Ok(place) = person.position(self.position_number) {
-            person.positions[place].ended = true;
+            person.positions[place].ended = Some(at);
         }
         domain::State::Entity(person)
     }

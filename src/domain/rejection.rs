@@ -79,6 +79,15 @@ rules! {
     ApproverRepeated, "APPROVER_REPEATED", Field, "each approver stands once";
     CauseEmpty, "CAUSE_EMPTY", Field, "a cause names what led to the event";
     CauseNotEarlier, "CAUSE_NOT_EARLIER", Field, "a cause in the same request is an earlier event";
+    VoteArithmetic, "VOTE_ARITHMETIC", Field, "present and issued are at most eligible, returned at most issued, valid at most returned, and the options add up to valid";
+    OptionRepeated, "OPTION_REPEATED", Field, "each form stands once among the options";
+    ResultWithoutForm, "RESULT_WITHOUT_FORM", Field, "a vote names the form agreed upon exactly where one was";
+    ResultNotAnOption, "RESULT_NOT_AN_OPTION", Field, "what was agreed upon is one of the options";
+    ConditionRepeated, "CONDITION_REPEATED", Field, "each condition stands once";
+    ConditionNotMet, "CONDITION_NOT_MET", Field, "a decision expires when every condition is met";
+    DiscrepancyInTruth, "DISCREPANCY_IN_TRUTH", Field, "a truthful declaration has no discrepancies";
+    CorrectionEmpty, "CORRECTION_EMPTY", Field, "a correction says what is corrected";
+    PathRepeated, "PATH_REPEATED", Field, "each path stands once";
     NotAppendable, "NOT_APPENDABLE", Field, "only the procedure of erasure records an erasure";
     // What it points to.
     CauseUnknown, "CAUSE_UNKNOWN", State, "a cause is an earlier entry";
@@ -86,6 +95,12 @@ rules! {
     NotRegistered, "NOT_REGISTERED", State, "a person or body is registered";
     NotAPerson, "NOT_A_PERSON", State, "only persons hold posts and declare";
     NotAnOrganisation, "NOT_AN_ORGANISATION", State, "what acts is an organisation";
+    StreamVoid, "STREAM_VOID", State, "nothing more becomes of what is void";
+    // Petitions.
+    PetitionAlreadyReceived, "PETITION_ALREADY_RECEIVED", State, "a petition is received once";
+    PetitionAlreadyResolved, "PETITION_ALREADY_RESOLVED", State, "a petition is resolved once";
+    RespondentsDiffer, "RESPONDENTS_DIFFER", State, "the respondents are exactly those of the petition";
+    ResolvedBeforeReceived, "RESOLVED_BEFORE_RECEIVED", State, "a petition is not resolved before it was received";
     // Entities.
     AlreadyRegistered, "ALREADY_REGISTERED", State, "an entity is registered once";
     PositionNumberUsed, "POSITION_NUMBER_USED", State, "the number of a post is used once";
@@ -94,15 +109,26 @@ rules! {
     PositionEndsBeforeItBegan, "POSITION_ENDS_BEFORE_IT_BEGAN", State, "a post does not end before it was taken";
     // Cases.
     AlreadyOpened, "ALREADY_OPENED", State, "a case is opened once";
-    CaseClosed, "CASE_CLOSED", State, "a closed case is final";
+    CaseClosed, "CASE_CLOSED", State, "a closed case is as it is until it is reopened";
+    CaseNotClosed, "CASE_NOT_CLOSED", State, "only a closed case is reopened";
+    RespondentDone, "RESPONDENT_DONE", State, "the case is being examined for this respondent";
     NotARespondent, "NOT_A_RESPONDENT", State, "the person or body is a respondent of the case";
     AllegationNumberUsed, "ALLEGATION_NUMBER_USED", State, "the number of an allegation is used once";
     AllegationUnknown, "ALLEGATION_UNKNOWN", State, "the allegation is recorded in the case";
     AllegationOfAnother, "ALLEGATION_OF_ANOTHER", State, "the allegation is against this respondent";
     TooManyRespondents, "TOO_MANY_RESPONDENTS", State, "a case has at most 64 respondents";
-    OutcomeMissing, "OUTCOME_MISSING", State, "every respondent has an outcome";
+    OutcomeMissing, "OUTCOME_MISSING", State, "every respondent who is examined has an outcome";
     // Decisions and appeals.
     AlreadyIssued, "ALREADY_ISSUED", State, "a decision is issued once";
+    NotYetIssued, "NOT_YET_ISSUED", State, "the decision was issued";
+    NotProposed, "NOT_PROPOSED", State, "a vote is on what was proposed";
+    CaseDiffers, "CASE_DIFFERS", State, "the case is the one of the proposal";
+    RoundNotAscending, "ROUND_NOT_ASCENDING", State, "a later vote has a greater round";
+    AlreadyAnnounced, "ALREADY_ANNOUNCED", State, "a decision is announced once in each of its forms";
+    AlreadyServed, "ALREADY_SERVED", State, "a decision is served once in each of its forms";
+    ServedBeforeAnnounced, "SERVED_BEFORE_ANNOUNCED", State, "a decision is not served before it was announced";
+    DecisionExpired, "DECISION_EXPIRED", State, "an expired decision is annulled, or as it is";
+    AppealPending, "APPEAL_PENDING", State, "a decision does not expire while an appeal is pending";
     DecisionAnnulled, "DECISION_ANNULLED", State, "nothing more becomes of an annulled decision";
     NotTheRespondent, "NOT_THE_RESPONDENT", State, "the respondent is the decision's";
     BeforeTheDecision, "BEFORE_THE_DECISION", State, "what follows a decision is not before it was signed";
@@ -114,6 +140,32 @@ rules! {
     AlreadySubmitted, "ALREADY_SUBMITTED", State, "a declaration is submitted once, then amended";
     NotTheDeclarant, "NOT_THE_DECLARANT", State, "the person is the declarant";
     PeriodDiffers, "PERIOD_DIFFERS", State, "an amendment speaks of the declaration's period";
+    AlreadyAccepted, "ALREADY_ACCEPTED", State, "each version of a declaration is accepted once";
+    BeforeItWasSubmitted, "BEFORE_IT_WAS_SUBMITTED", State, "what follows a declaration is not before it was submitted";
+    AlreadyPublished, "ALREADY_PUBLISHED", State, "what is public is not made public again";
+    NotPublished, "NOT_PUBLISHED", State, "only what is public stops being so";
+    EndedBeforePublished, "ENDED_BEFORE_PUBLISHED", State, "publication does not end before it began";
+    // Obligations and verifications.
+    AlreadyCreated, "ALREADY_CREATED", State, "an obligation is created once";
+    NotTheObliged, "NOT_THE_OBLIGED", State, "the person is the one who has to file";
+    KindDiffers, "KIND_DIFFERS", State, "the declaration is of the kind that is to be filed";
+    AlreadyOrdered, "ALREADY_ORDERED", State, "a verification is ordered once";
+    AlreadyConcluded, "ALREADY_CONCLUDED", State, "a verification is concluded once";
+    NotTheVerified, "NOT_THE_VERIFIED", State, "the person is the one whose declarations are verified";
+    ConcludedBeforeOrdered, "CONCLUDED_BEFORE_ORDERED", State, "a verification is not concluded before it was ordered";
+    // Corrections and voids.
+    TargetUnknown, "TARGET_UNKNOWN", State, "what is corrected or voided is an entry that was recorded before the request";
+    TargetErased, "TARGET_ERASED", State, "what was erased is neither corrected nor voided";
+    TargetVoid, "TARGET_VOID", State, "what is void is neither corrected nor voided again";
+    TargetNotAFact, "TARGET_NOT_A_FACT", State, "corrections, voids and erasures are neither corrected nor voided";
+    TargetInAnotherStream, "TARGET_IN_ANOTHER_STREAM", State, "the entry stands in the stream that is named";
+    SubjectsDiffer, "SUBJECTS_DIFFER", State, "the subjects are exactly those of the entry";
+    AlreadyRecorded, "ALREADY_RECORDED", State, "a correction or void has a record of its own";
+    ApproverIsActor, "APPROVER_IS_ACTOR", State, "who approves is another than who records";
+    PathUnknown, "PATH_UNKNOWN", State, "the entry has a field of this path that is not sealed";
+    PathNotCorrectable, "PATH_NOT_CORRECTABLE", State, "ids, and numbers that other entries point to, are not corrected";
+    ValueOfAnotherType, "VALUE_OF_ANOTHER_TYPE", State, "the value is of the field's type";
+    CorrectedBroken, "CORRECTED_BROKEN", State, "the entry as corrected keeps the rules of its fields";
     // Imported rows.
     AlreadySeen, "ALREADY_SEEN", State, "a row that is there is not seen for the first time";
     RowGone, "ROW_GONE", State, "a row that is gone comes back as first seen";

@@ -7,10 +7,13 @@ use crate::domain::dates::Date;
 use crate::domain::rejection::Detail;
 use crate::domain::rejection::Rejection;
 use crate::domain::rejection::Rule;
+use crate::events::DocumentReference;
+use crate::events::FieldCorrection;
 use crate::events::Money;
 use crate::events::PartialDate;
 use crate::events::Period;
 use crate::events::Term;
+use crate::events::field_correction::Value;
 
 const DIGEST_LEN: usize = 32;
 const NANOS: i32 = 1_000_000_000;
@@ -25,18 +28,41 @@ pub(super) fn date(field: &str, date: Option<&PartialDate>) -> Result<(), Reject
     }
 }
 
-/// Both dates, where they are there, are in the calendar and in order.
-pub(super) fn from_to(from: Option<&PartialDate>, to: Option<&PartialDate>) -> Result<(), Rejection> {
-    date("from", from)?;
-    date("to", to)?;
-    match (from, to) {
-        (Some(from), Some(to)) if dates::certainly_before(to, from) => Err(Rejection::new(
+/// The date that a correction puts in the place of another.
+pub(super) const fn corrected_date(field: &FieldCorrection) -> Option<&PartialDate> {
+    match &field.value {
+        Some(Value::Date(date)) => Some(date),
+        _ => None,
+    }
+}
+
+/// Documents say when they were issued and have whole digests.
+pub(super) fn document(field: &str, document: Option<&DocumentReference>) -> Result<(), Rejection> {
+    let Some(document) = document else { return Ok(()) };
+    date(&format!("{field}.issued_on"), document.issued_on.as_ref())?;
+    if document.sha256.is_empty() { Ok(()) } else { digest(&format!("{field}.sha256"), &document.sha256) }
+}
+
+/// Both dates are in the calendar, and the second is not certainly before the first.
+pub(super) fn in_order(
+    (earlier, first): (&str, Option<&PartialDate>),
+    (later, second): (&str, Option<&PartialDate>),
+) -> Result<(), Rejection> {
+    date(earlier, first)?;
+    date(later, second)?;
+    match (first, second) {
+        (Some(first), Some(second)) if dates::certainly_before(second, first) => Err(Rejection::new(
             Rule::PeriodReversed,
-            "to",
-            Detail::NotBefore { found: Date::from(to), bound: dates::earliest(from) },
+            later,
+            Detail::NotBefore { found: Date::from(second), bound: dates::earliest(first) },
         )),
         _ => Ok(()),
     }
+}
+
+/// Both dates, where they are there, are in the calendar and in order.
+pub(super) fn from_to(from: Option<&PartialDate>, to: Option<&PartialDate>) -> Result<(), Rejection> {
+    in_order(("from", from), ("to", to))
 }
 
 /// A period, where there is one, is in order.

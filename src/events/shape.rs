@@ -58,6 +58,15 @@ pub fn check_proposed(event_type: EventType, bytes: &[u8]) -> Result<Proposal<'_
     walk::walk(table::shape_of(event_type), bytes, walk::Mode::Proposed)
 }
 
+/// Checks the open payload of an event that was recorded, after fields of it were corrected.
+///
+/// # Errors
+///
+/// The first field at fault, with the rule.
+pub fn check_corrected(event_type: EventType, bytes: &[u8]) -> Result<(), FieldFault> {
+    walk::walk(table::shape_of(event_type), bytes, walk::Mode::Corrected).map(drop)
+}
+
 /// Checks a request of `probity.v1` as it came: nothing unknown, nothing undecodable. An event within it is bytes
 /// here, and is checked by itself.
 ///

@@ -1,6 +1,7 @@
 //! The newest rows, in memory.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
 use crate::index::row;
 use crate::index::row::Key;
@@ -21,7 +22,9 @@ pub(super) struct Recent {
     requests: ByDigest<[u8; 16], u64>,
     /// Streams by their kind: index of the first entry, ascending, and id.
     registers: BTreeMap<[u8; 16], Vec<(u64, u128)>>,
-    /// Lookup tokens and erasures, as rows.
+    /// Streams by the body that keeps them and their kind, likewise.
+    bodies: ByDigest<[u8; 16], Vec<(u64, u128)>>,
+    /// Lookup tokens, duties and erasures, as rows.
     others: BTreeMap<Key, Vec<u8>>,
 }
 
@@ -54,6 +57,16 @@ impl Recent {
             let earlier = self.objects.get(&row::half(&key)).map_or(0, |object| object.newest);
             self.objects.insert(row::half(&key), Object { row, newest: place(earlier) });
         }
+        for (key, row) in change.touched {
+            match self.objects.entry(row::half(&key)) {
+                Entry::Occupied(mut object) => object.get_mut().row = row,
+                Entry::Vacant(place) => drop(place.insert(Object { row, newest: 0 })),
+            }
+        }
+        for duty in &change.duties {
+            let key = row::duty(duty.body, duty.due, &row::half(&duty.stream));
+            self.others.insert(key, row::duty_value(duty));
+        }
         for key in &change.links {
             let newest = self.links.entry(row::half(key)).or_default();
             *newest = place(*newest);
@@ -63,6 +76,10 @@ impl Recent {
         }
         if let Some(opened) = change.opened {
             self.registers.entry(row::kind(opened.kind)).or_default().push((index, opened.id));
+            if opened.body != 0 {
+                let token = row::register(opened.body, opened.kind);
+                self.bodies.entry(token).or_default().push((index, opened.id));
+            }
             for token in &change.identities {
                 let mut value = opened.id.to_be_bytes().to_vec();
                 value.extend_from_slice(&index.to_be_bytes());
@@ -82,6 +99,7 @@ impl Recent {
         self.places.clear();
         self.requests.clear();
         self.registers.clear();
+        self.bodies.clear();
         self.others.clear();
     }
 
@@ -114,8 +132,10 @@ impl Recent {
         let newest: Option<Newest> = match from.first() {
             Some(b'h') => self.objects.get::<[u8; 16]>(&token()).map(|object| object.newest),
             Some(b'l') => self.links.get::<[u8; 16]>(&token()).copied(),
-            Some(b'k') => {
-                let all = self.registers.get(&token()).map_or(&[][..], Vec::as_slice);
+            Some(tag @ (b'k' | b'b')) => {
+                let all =
+                    if *tag == b'k' { self.registers.get(&token()) } else { self.bodies.get::<[u8; 16]>(&token()) };
+                let all = all.map_or(&[][..], Vec::as_slice);
                 let start = all.partition_point(|(index, _)| *index < first);
                 return all[start..].iter().map(|(index, id)| (*index, id.to_be_bytes().to_vec())).collect();
             }
@@ -130,6 +150,13 @@ impl Recent {
         rows
     }
 
+    /// Duties of the same body from a key on.
+    pub(super) fn duties_from(&self, from: &[u8]) -> impl Iterator<Item = (Key, &[u8])> {
+        let body = Key::of(&from[..row::PREFIX_BYTES]);
+        let others = self.others.range(Key::of(from)..);
+        others.take_while(move |(key, _)| key.starts_with(&body)).map(|(key, value)| (*key, value.as_slice()))
+    }
+
     /// Places from one on, the newest first.
     fn chain(&self, newest: Newest) -> impl Iterator<Item = Place> {
         let at = |newest: Newest| newest.checked_sub(1).map(|before| self.places[before as usize]);
@@ -138,12 +165,23 @@ impl Recent {
 
     /// How many different prefixes its rows have, about.
     pub(super) fn prefixes(&self) -> usize {
-        2 * self.objects.len() + self.links.len() + self.requests.len() + self.registers.len() + self.others.len()
+        2 * self.objects.len()
+            + self.links.len()
+            + self.requests.len()
+            + self.registers.len()
+            + self.bodies.len()
+            + self.others.len()
     }
 
     /// Puts all rows, ascending by key.
     pub(super) fn put_rows(&self, put: &mut Put<'_>) -> Result<(), RunsError> {
         let (objects, links) = (sorted(&self.objects), sorted(&self.links));
+        for (token, streams) in sorted(&self.bodies) {
+            for (index, id) in streams {
+                put(&row::with_index(b'b', token, *index), &id.to_be_bytes())?;
+            }
+        }
+        self.put_others(b'd', put)?;
         self.put_places(b'h', objects.iter().map(|(token, object)| (*token, object.newest)), put)?;
         self.put_others(b'i', put)?;
         for (kind, streams) in &self.registers {

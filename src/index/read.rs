@@ -1,9 +1,11 @@
 //! Reading rows: memory first, then what is being written, then the runs. In this order a row that moves from one to
 //! the next while it is looked for is seen twice rather than not at all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::PoisonError;
 
+use crate::domain::dates::Day;
 use crate::events::EventType;
 use crate::index::Index;
 use crate::index::IndexError;
@@ -23,6 +25,30 @@ pub struct Placed {
     pub index: u64,
     /// Its event's type; `None` where this program does not know it.
     pub event_type: Option<EventType>,
+}
+
+/// What a body has to do, or had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DutyPlace {
+    /// The last day.
+    pub due: Day,
+    /// Half of the stream's key: with the day, its place in the list.
+    pub stream: [u8; 16],
+    /// What kind of stream it is.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: u128,
+    /// Whether it is still to be done, as of now.
+    pub open: bool,
+}
+
+/// Where a list of duties begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DutyFrom {
+    /// With those of a day.
+    Day(Day),
+    /// Behind this one.
+    Behind(DutyPlace),
 }
 
 impl Index {
@@ -113,13 +139,84 @@ impl Index {
     ///
     /// The index is damaged.
     pub fn register(&self, kind: &str, from: u64, upto: u64, limit: usize) -> Result<Vec<(u64, u128)>, IndexError> {
-        let rows = self.rows(&row::with_index(b'k', &row::kind(kind), from), row::PREFIX_BYTES, upto, limit)?;
+        self.streams(&row::with_index(b'k', &row::kind(kind), from), upto, limit)
+    }
+
+    fn streams(&self, from: &[u8], upto: u64, limit: usize) -> Result<Vec<(u64, u128)>, IndexError> {
+        let rows = self.rows(from, row::PREFIX_BYTES, upto, limit)?;
         rows.into_iter()
             .map(|(index, value)| {
                 let id = value.first_chunk().ok_or_else(|| damaged("a register's row cannot be read"))?;
                 Ok((index, u128::from_be_bytes(*id)))
             })
             .collect()
+    }
+
+    /// Streams of a kind that a body keeps, as [`Index::register`] gives those of all bodies.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn register_of(
+        &self,
+        body: u128,
+        kind: &str,
+        from: u64,
+        upto: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, u128)>, IndexError> {
+        self.streams(&row::with_index(b'b', &row::register(body, kind), from), upto, limit)
+    }
+
+    /// What a body has to do, or had, in the order of the days: from a place on that an earlier answer named, or from
+    /// a day on, up to and including another day; at most about `limit`. Says how things stand now.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn duties(&self, body: u128, from: DutyFrom, upto: Day, limit: usize) -> Result<Vec<DutyPlace>, IndexError> {
+        let from = match from {
+            DutyFrom::Day(day) => row::duty(body, day, &[0; 16]),
+            DutyFrom::Behind(place) => {
+                let next = u128::from_be_bytes(place.stream).checked_add(1);
+                match next {
+                    Some(next) => row::duty(body, place.due, &next.to_be_bytes()),
+                    None => row::duty(body, place.due.next(), &[0; 16]),
+                }
+            }
+        };
+        let mut rows: BTreeMap<row::Key, Vec<u8>> = BTreeMap::new();
+        let above: Vec<(row::Key, Vec<u8>)> = {
+            let memory = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+            let frozen = memory.frozen.iter().flat_map(|(frozen, _)| frozen.duties_from(&from));
+            frozen.chain(memory.active.duties_from(&from)).map(|(key, value)| (key, value.to_vec())).collect()
+        };
+        let (_, table) = self.table();
+        let mut collect = || -> Result<(), RunsError> {
+            let mut found = table.rows_with_prefix(&from)?;
+            while let Some((key, value)) = found.next_row()? {
+                if rows.len() >= limit || key.get(..row::PREFIX_BYTES) != from.get(..row::PREFIX_BYTES) {
+                    break;
+                }
+                rows.insert(row::Key::of(key), value.to_vec());
+            }
+            Ok(())
+        };
+        quietly(&mut collect)?;
+        let last = if rows.len() >= limit { rows.keys().next_back().copied() } else { None };
+        rows.extend(above.into_iter().filter(|(key, _)| last.is_none_or(|last| *key <= last)));
+        let mut places = Vec::with_capacity(rows.len());
+        for (key, value) in rows {
+            let unreadable = || damaged("a duty's row cannot be read");
+            let due = row::due_of(&key).ok_or_else(unreadable)?;
+            if due > upto {
+                break;
+            }
+            let stream = *key.last_chunk().ok_or_else(unreadable)?;
+            let (kind, id, open) = row::read_duty(&value).ok_or_else(unreadable)?;
+            places.push(DutyPlace { due, stream, kind, id, open });
+        }
+        Ok(places)
     }
 
     /// Erasures of an entry, as index of the ERASURE and the bits of the parts.

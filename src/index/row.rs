@@ -1,6 +1,9 @@
 //! Keys and values of the index's rows.
 //!
 //! ```text
+//! 'b' ‖ register token (16) ‖ index (8)      → id (16)             streams of a kind kept by a body
+//! 'd' ‖ body (16) ‖ last day (4) ‖ 16 bytes of a stream key        what a body has to do by a day
+//!                                            → kind (1) ‖ id (16) ‖ open (1)
 //! 'h' ‖ 16 bytes of a leaf key ‖ index (8)   → event type (1)      entries in a history
 //! 'l' ‖ 16 bytes of a stream key ‖ index (8) → event type (1)      entries that point to a stream
 //! 'o' ‖ 16 bytes of a leaf key               → ObjectRow           newest state
@@ -14,15 +17,24 @@
 
 use std::ops::Deref;
 
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::domain::dates::Day;
 use crate::events::EventType;
+use crate::ledger::DutyRow;
 use crate::ledger::HistoryKey;
+use crate::ledger::KINDS_WITH_DUTIES;
 use crate::log;
 
 /// How many bytes of a key lookups know.
 pub(super) const PREFIX_BYTES: usize = 17;
 
+/// The longest key: a duty's.
+const KEY_BYTES_MAX: usize = PREFIX_BYTES + 4 + 16;
+
 /// Rules by which rows are made; another number, or another list of events, and the index is folded anew.
-const RULES: &str = "rows 4";
+const RULES: &str = "rows 5";
 
 pub(super) fn version() -> u32 {
     let mut hasher = crc32fast::Hasher::new();
@@ -41,7 +53,7 @@ pub(super) fn half(key: &log::Key) -> [u8; 16] {
 /// The key of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
-    bytes: [u8; PREFIX_BYTES + 8],
+    bytes: [u8; KEY_BYTES_MAX],
     len: u8,
 }
 
@@ -49,7 +61,7 @@ impl Key {
     /// At most as many bytes as the longest key has. What lies behind a shorter one is zeros, so that keys compare as
     /// their bytes do.
     pub(super) fn of(bytes: &[u8]) -> Self {
-        let mut key = Self { bytes: [0; PREFIX_BYTES + 8], len: 0 };
+        let mut key = Self { bytes: [0; KEY_BYTES_MAX], len: 0 };
         key.push(bytes);
         key
     }
@@ -92,6 +104,45 @@ pub(super) fn kind(kind: &str) -> [u8; 16] {
     let mut padded = [0; 16];
     padded[..kind.len()].copy_from_slice(kind.as_bytes());
     padded
+}
+
+/// Under what the streams of a kind stand that a body keeps.
+pub(super) fn register(body: u128, kind: &str) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    hasher.update(body.to_be_bytes());
+    hasher.update(kind.as_bytes());
+    let whole: [u8; 32] = hasher.finalize().into();
+    *whole.first_chunk().expect("32 bytes have a first 16")
+}
+
+/// A duty's row: those of a body in the order of their days.
+pub(super) fn duty(body: u128, due: Day, stream: &[u8; 16]) -> Key {
+    let mut key = prefixed(b'd', &body.to_be_bytes());
+    key.push(&(due.year() * 10_000 + due.month() * 100 + due.day()).to_be_bytes());
+    key.push(stream);
+    key
+}
+
+/// The day in a duty's key.
+pub(super) fn due_of(key: &[u8]) -> Option<Day> {
+    let number = u32::from_be_bytes(*key.get(PREFIX_BYTES..)?.first_chunk()?);
+    Day::new(number / 10_000, number / 100 % 100, number % 100)
+}
+
+/// What stands under a duty's key.
+pub(super) fn duty_value(duty: &DutyRow) -> Vec<u8> {
+    let kind = KINDS_WITH_DUTIES.iter().position(|kind| *kind == duty.kind).expect("a duty is of one of these kinds");
+    let mut value = vec![u8::try_from(kind).expect("there are few kinds")];
+    value.extend_from_slice(&duty.id.to_be_bytes());
+    value.push(u8::from(duty.open));
+    value
+}
+
+/// Kind, id, and whether it is open.
+pub(super) fn read_duty(value: &[u8]) -> Option<(&'static str, u128, bool)> {
+    let (kind, rest) = value.split_first()?;
+    let (id, rest) = rest.split_first_chunk()?;
+    Some((KINDS_WITH_DUTIES.get(usize::from(*kind))?, u128::from_be_bytes(*id), *rest.first()? != 0))
 }
 
 pub(super) fn erasure(target: u64, index: u64) -> Key {

@@ -8,6 +8,7 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use crate::domain::State;
+use crate::domain::dates::Day;
 use crate::events::EventType;
 use crate::log::Key;
 
@@ -30,6 +31,8 @@ pub struct ObjectRow {
     pub last: u64,
     /// Of a stream: its state.
     pub state: Option<Arc<State>>,
+    /// Of a stream: indexes of its entries that are void, in the order in which they were voided.
+    pub voided: Option<Arc<Vec<u64>>>,
 }
 
 impl ObjectRow {
@@ -39,6 +42,24 @@ impl ObjectRow {
     }
 }
 
+/// Something is to be done by a day, or was done: where it stands in the list of a body's work. The newest row of a
+/// stream and day takes the place of earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DutyRow {
+    /// The body; 0 where none is named.
+    pub body: u128,
+    /// The last day.
+    pub due: Day,
+    /// Key of the stream.
+    pub stream: Key,
+    /// What kind of stream it is.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: u128,
+    /// Whether it is still to be done.
+    pub open: bool,
+}
+
 /// A stream begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
@@ -46,6 +67,8 @@ pub struct Opened {
     pub kind: &'static str,
     /// Its id.
     pub id: u128,
+    /// The body whose register it stands in; 0 where none is named.
+    pub body: u128,
 }
 
 /// What an ERASURE took away.
@@ -68,6 +91,10 @@ pub struct Change {
     pub links: Vec<Key>,
     /// Histories in which it stands, with the rows that take the place of earlier ones: the stream's first.
     pub objects: Vec<(Key, ObjectRow)>,
+    /// Rows of streams in which it does not stand, and whose state it changes.
+    pub touched: Vec<(Key, ObjectRow)>,
+    /// What is to be done from here on, or was done.
+    pub duties: Vec<DutyRow>,
     /// Set by the first entry of a stream.
     pub opened: Option<Opened>,
     /// Set by the first entry of a request.

@@ -150,6 +150,9 @@ impl TinyRows {
             let name = change.event_type.map_or("", |event_type| event_type.name());
             self.histories.entry(*key).or_default().push((change.index, name));
         }
+        for (key, row) in &change.touched {
+            self.objects.insert(*key, row.clone());
+        }
         if let Some(token) = change.request {
             self.requests.insert(token, change.index);
         }
@@ -232,7 +235,13 @@ impl TinyLedger {
         request: &Prepared,
         overlay: &mut Overlay,
     ) -> Result<Planned, PlanError<std::convert::Infallible>> {
-        plan(request, self.head, self.head.recorded_at_ms + 1, overlay, &self.rows)
+        let recall = |index| Ok(self.recall(index));
+        plan(request, self.head, self.head.recorded_at_ms + 1, overlay, &self.rows, &recall)
+    }
+
+    pub(crate) fn recall(&self, index: u64) -> Option<crate::ledger::Recalled> {
+        let entry = Entry::check(self.entries.get(usize::try_from(index).ok()?)?).ok()?;
+        crate::ledger::recalled(&entry).ok()?
     }
 
     /// Appends, or says why not.

@@ -69,6 +69,10 @@ impl Overlay {
             self.journal.push(Undo::Object(*key, before));
             self.placed.push((*key, change.index, event_type));
         }
+        for (key, row) in &change.touched {
+            let before = self.objects.insert(*key, row.clone());
+            self.journal.push(Undo::Object(*key, before));
+        }
         if let Some(token) = change.request {
             self.requests.insert(token, change.index);
             self.journal.push(Undo::Request(token));

@@ -7,13 +7,17 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::domain;
+use crate::domain::Recorded;
 use crate::domain::State;
 use crate::domain::World;
 use crate::domain::dates::Day;
+use crate::events::Event;
 use crate::events::EventType;
 use crate::ledger::change::Change;
 use crate::ledger::change::ObjectRow;
 use crate::ledger::change::request_token;
+use crate::ledger::effects::duties;
+use crate::ledger::effects::effects;
 use crate::ledger::overlay::Layered;
 use crate::ledger::overlay::Overlay;
 use crate::ledger::overlay::Rows;
@@ -114,6 +118,18 @@ pub const fn recorded_at(head: &Head, now_ms: u64) -> Clamped {
     }
 }
 
+/// An entry that a correction or void is about.
+#[derive(Clone, Debug)]
+pub struct Recalled {
+    /// Key of its stream.
+    pub stream: Key,
+    /// Its event without what is sealed; none where it was erased.
+    pub event: Option<Event>,
+}
+
+/// Reads an entry that is durable; none of what is no event, or is not there.
+pub type Recall<'a, E> = dyn Fn(u64) -> Result<Option<Recalled>, E> + 'a;
+
 /// Plans a request at the end of the log. `batch` holds what was planned since the index was last written, and
 /// afterwards this request too, unless it is refused. The request id is looked at before anything else, the conditions
 /// before the rules.
@@ -127,9 +143,10 @@ pub fn plan<R: Rows>(
     recorded_at_ms: u64,
     batch: &mut Overlay,
     rows: &R,
+    recall: &Recall<'_, R::Error>,
 ) -> Result<Planned, PlanError<R::Error>> {
     batch.begin();
-    let planned = plan_above(request, head, recorded_at_ms, batch, rows);
+    let planned = plan_above(request, head, recorded_at_ms, batch, rows, recall);
     if planned.is_err() {
         batch.undo();
     }
@@ -142,6 +159,7 @@ fn plan_above<R: Rows>(
     recorded_at_ms: u64,
     overlay: &mut Overlay,
     below: &R,
+    recall: &Recall<'_, R::Error>,
 ) -> Result<Planned, PlanError<R::Error>> {
     let rows = Layered { overlay, below };
     let token = request_token(&request.principal, &request.request_id);
@@ -176,6 +194,8 @@ fn plan_above<R: Rows>(
             today,
             next_index,
             number,
+            principal: &request.principal,
+            recall,
             failed: RefCell::new(None),
         };
         asked.admit()?;
@@ -239,15 +259,18 @@ fn place<R: Rows>(
 ) -> Result<(Bytes, LeafHash, Change), R::Error> {
     let index = head.size;
     let sequence = stream.as_ref().map_or(0, |row| row.count);
-    let before = stream.and_then(|row| row.state).map(Arc::unwrap_or_clone);
-    let state = Arc::new(domain::evolve(before, &event.event));
+    let (before, voided) = stream.map_or((None, None), |row| (row.state, row.voided));
+    let duty = before.as_deref().and_then(State::duty);
+    let state = Arc::new(domain::evolve(before.map(Arc::unwrap_or_clone), &event.event, index));
+    let mut effects = effects(&event.event, index, rows)?;
+    effects.duties.extend(duties(event.stream_key, event.stream.kind, event.stream.id, duty, &state));
     let mut objects = Vec::with_capacity(1 + event.subject_keys.len());
-    objects.push((event.stream_key, ObjectRow { count: sequence + 1, last: index, state: Some(state) }));
+    objects.push((event.stream_key, ObjectRow { count: sequence + 1, last: index, state: Some(state), voided }));
     let mut subjects = Vec::with_capacity(event.subject_keys.len());
     for key in &event.subject_keys {
         let sequence = rows.object(key)?.map_or(0, |row| row.count);
         subjects.push(Place { key: *key, sequence });
-        objects.push((*key, ObjectRow { count: sequence + 1, last: index, state: None }));
+        objects.push((*key, ObjectRow { count: sequence + 1, last: index, state: None, voided: None }));
     }
     let leaf = Leaf {
         index,
@@ -265,6 +288,8 @@ fn place<R: Rows>(
         event_type: Some(event.event.event_type()),
         links: event.links.clone(),
         objects,
+        touched: effects.touched,
+        duties: effects.duties,
         opened: (sequence == 0).then_some(event.stream),
         request: None,
         identities: event.identities.clone(),
@@ -284,6 +309,8 @@ struct Asked<'a, R: Rows> {
     today: Day,
     next_index: u64,
     number: u16,
+    principal: &'a str,
+    recall: &'a Recall<'a, R::Error>,
     /// The first failure to read a row while the domain asked.
     failed: RefCell<Option<R::Error>>,
 }
@@ -299,6 +326,9 @@ impl<R: Rows> Asked<'_, R> {
         for token in &self.event.identities {
             if let Some(id) = self.rows.identity(token).map_err(PlanError::Rows)? {
                 let entity_id = Id(id).to_string();
+                if matches!(self.state("entity", &entity_id).as_deref(), Some(State::Void)) {
+                    continue;
+                }
                 return Err(PlanError::Refused(Refusal::AlreadyRegistered { number, event_type, entity_id }));
             }
         }
@@ -335,5 +365,29 @@ impl<R: Rows> World for Asked<'_, R> {
 
     fn number_in_request(&self) -> u32 {
         u32::from(self.number)
+    }
+
+    fn principal(&self) -> &str {
+        self.principal
+    }
+
+    fn recorded(&self, index: u64) -> Option<Recorded> {
+        let found = (self.recall)(index).and_then(|recalled| {
+            let Some(Recalled { stream, event }) = recalled else { return Ok(None) };
+            let row = self.rows.object(&stream)?;
+            let is_void = row.is_some_and(|row| {
+                let voided = row.voided.is_some_and(|voided| voided.contains(&index));
+                voided || matches!(row.state.as_deref(), Some(State::Void))
+            });
+            Ok(Some(match event {
+                _ if is_void => Recorded::Void,
+                Some(event) => Recorded::Event(Box::new(event)),
+                None => Recorded::Erased,
+            }))
+        });
+        found.unwrap_or_else(|error| {
+            self.failed.borrow_mut().get_or_insert(error);
+            None
+        })
     }
 }

@@ -251,7 +251,7 @@ fn prepare_event(
     .into();
     Ok(PreparedEvent {
         links: links(&event),
-        stream: Opened { kind: names.kind, id: names.id.0 },
+        stream: Opened { kind: names.kind, id: names.id.0, body: domain::kept_by(&event).bits() },
         stream_key: names.stream,
         subject_keys: names.subjects,
         payload: payload_commitment(&manifest),
@@ -320,26 +320,27 @@ const fn undecodable(what: &'static str) -> shape::FieldFault {
 
 /// Stream keys of what an event points to in other streams, for queries.
 pub(super) fn links(event: &Event) -> Vec<Key> {
-    let target = match event {
-        Event::DecisionIssued(event) => ("case", &event.case_id),
-        Event::AppealLodged(event) => ("decision", &event.decision_id),
-        Event::PersonRegistered(_)
-        | Event::OrganisationRegistered(_)
-        | Event::PositionAssigned(_)
-        | Event::PositionEnded(_)
-        | Event::CaseOpened(_)
-        | Event::AllegationRecorded(_)
-        | Event::AllegationFound(_)
-        | Event::CaseClosed(_)
-        | Event::DecisionModified(_)
-        | Event::DecisionAnnulled(_)
-        | Event::AppealDecided(_)
-        | Event::DeclarationSubmitted(_)
-        | Event::DeclarationAmended(_)
-        | Event::LegacyRecordImported(_)
-        | Event::EntryErased(_) => return Vec::new(),
-    };
-    Key::of_stream_id(target.0, target.1).into_iter().collect()
+    let one = |kind: &str, id: &str| Key::of_stream_id(kind, id).ok();
+    match event {
+        Event::SanctionProposed(event) => one("case", &event.case_id).into_iter().collect(),
+        Event::DecisionIssued(event) => one("case", &event.case_id).into_iter().collect(),
+        Event::AppealLodged(event) => one("decision", &event.decision_id).into_iter().collect(),
+        Event::CaseOpened(event) => {
+            let petition = one("petition", &event.petition_id);
+            petition.into_iter().chain(one("verification", &event.verification_id)).collect()
+        }
+        Event::DeclarationSubmitted(event) => one("obligation", &event.obligation_id).into_iter().collect(),
+        Event::VerificationOrdered(event) => {
+            event.declaration_ids.iter().filter_map(|id| one("declaration", id)).collect()
+        }
+        Event::RecordCorrected(event) => {
+            event.target.split_once('/').and_then(|(kind, id)| one(kind, id)).into_iter().collect()
+        }
+        Event::RecordVoided(event) => {
+            event.target.split_once('/').and_then(|(kind, id)| one(kind, id)).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Ids under which other systems know the entity that an event registers.

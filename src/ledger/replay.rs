@@ -13,13 +13,18 @@ use crate::ledger::change::ErasedParts;
 use crate::ledger::change::ObjectRow;
 use crate::ledger::change::Opened;
 use crate::ledger::change::request_token;
+use crate::ledger::effects::Effects;
+use crate::ledger::effects::duties;
+use crate::ledger::effects::effects;
 use crate::ledger::overlay::Rows;
+use crate::ledger::plan::Recalled;
 use crate::ledger::prepare::links;
 use crate::log::Body;
 use crate::log::Checked;
 use crate::log::EventBody;
 use crate::log::Id;
 use crate::log::KEY_LEN;
+use crate::log::Key;
 use crate::log::OpenError;
 use crate::log::SealContext;
 use crate::log::open_part;
@@ -74,7 +79,8 @@ pub fn replay<R: Rows>(
                 .map_err(|_| ReplayError::Undecodable { index, event_type: manifest.event_type.clone() })?,
         ),
     };
-    let objects = objects(index, body, event.as_ref(), rows).map_err(ReplayError::Rows)?;
+    let stream = event.as_ref().and_then(|event| stream_of(event, entry));
+    let (objects, effects) = objects(index, body, event.as_ref().zip(stream), rows).map_err(ReplayError::Rows)?;
     let erased = match entry.leaf.body {
         Body::Erasure(_, target) => Some(ErasedParts { target: target.index, parts: target.parts }),
         Body::Event(_) | Body::Genesis(_) => None,
@@ -83,37 +89,63 @@ pub fn replay<R: Rows>(
         index,
         event_type: Some(event_type),
         links: event.as_ref().map(links).unwrap_or_default(),
-        opened: (body.stream.sequence == 0).then(|| opened(event_type, entry)).flatten(),
+        opened: stream.filter(|_| body.stream.sequence == 0),
         objects,
+        touched: effects.touched,
+        duties: effects.duties,
         request: (manifest.number == 0).then(|| request_token(&manifest.principal, &manifest.request_id)),
         identities,
         erased,
     }))
 }
 
-/// The rows of the stream and the subjects. An entry without its open payload leaves the state as it was.
+/// Rows of the histories in which an entry stands: the stream's first.
+type Objects = Vec<(Key, ObjectRow)>;
+
+/// The rows of the stream and the subjects, and what else changes. An entry without its open payload leaves the state
+/// as it was.
 fn objects<R: Rows>(
     index: u64,
     body: &EventBody,
-    event: Option<&Event>,
+    event: Option<(&Event, Opened)>,
     rows: &R,
-) -> Result<Vec<(crate::log::Key, ObjectRow)>, R::Error> {
-    let before = rows.object(&body.stream.key)?.and_then(|row| row.state);
-    let state = match event {
-        Some(event) => Arc::new(domain::evolve(before.map(Arc::unwrap_or_clone), event)),
-        None => before.unwrap_or_else(|| Arc::new(State::Empty)),
+) -> Result<(Objects, Effects), R::Error> {
+    let (before, voided) = rows.object(&body.stream.key)?.map_or((None, None), |row| (row.state, row.voided));
+    let duty = before.as_deref().and_then(State::duty);
+    let (state, effects) = match event {
+        Some((event, stream)) => {
+            let state = Arc::new(domain::evolve(before.map(Arc::unwrap_or_clone), event, index));
+            let mut effects = effects(event, index, rows)?;
+            effects.duties.extend(duties(body.stream.key, stream.kind, stream.id, duty, &state));
+            (state, effects)
+        }
+        None => (before.unwrap_or_else(|| Arc::new(State::Empty)), Effects::default()),
     };
-    let row = |sequence: u64, state| ObjectRow { count: sequence + 1, last: index, state };
-    let stream = (body.stream.key, row(body.stream.sequence, Some(state)));
-    let subjects = body.subjects.iter().map(|subject| (subject.key, row(subject.sequence, None)));
-    Ok(std::iter::once(stream).chain(subjects).collect())
+    let row = |sequence: u64, state, voided| ObjectRow { count: sequence + 1, last: index, state, voided };
+    let stream = (body.stream.key, row(body.stream.sequence, Some(state), voided));
+    let subjects = body.subjects.iter().map(|subject| (subject.key, row(subject.sequence, None, None)));
+    Ok((std::iter::once(stream).chain(subjects).collect(), effects))
 }
 
-/// The name of a stream stands in the open payload of its first entry alone.
-fn opened(event_type: EventType, entry: &Checked) -> Option<Opened> {
-    let open = entry.entry.open.as_ref()?;
-    let (kind, id) = crate::events::shape::read_open(event_type, &open.payload).ok()?.stream?;
-    Some(Opened { kind, id: Id::parse(id).ok()?.0 })
+/// The name of a stream stands in the open payload alone. An erasure stands in a stream that it does not name.
+fn stream_of(event: &Event, entry: &Checked) -> Option<Opened> {
+    let (kind, id) = event.stream()?;
+    let begins = entry.leaf.event().is_some_and(|body| body.stream.sequence == 0);
+    let body = if begins { domain::kept_by(event).bits() } else { 0 };
+    Some(Opened { kind, id: Id::parse(id).ok()?.0, body })
+}
+
+/// What admission asks of an entry that a correction or void is about; none of what is no event.
+///
+/// # Errors
+///
+/// The open payload is not a message of its type.
+pub fn recalled(entry: &Checked) -> Result<Option<Recalled>, prost::DecodeError> {
+    let (Some(body), Some(manifest)) = (entry.leaf.event(), entry.manifest.as_ref()) else { return Ok(None) };
+    let Some(event_type) = EventType::parse(&manifest.event_type, manifest.version) else { return Ok(None) };
+    let open = entry.entry.open.as_ref();
+    let event = open.map(|open| Event::decode(event_type, &open.payload)).transpose()?;
+    Ok(Some(Recalled { stream: body.stream.key, event }))
 }
 
 /// Opens a sealed part of an entry: the event message with that field alone.

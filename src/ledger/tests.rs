@@ -124,7 +124,7 @@ fn a_later_request_of_a_batch_sees_the_earlier_one() {
     let first = ledger.planned(&ledger.prepared(1, &[person(1)], &[]).unwrap(), &mut overlay).unwrap();
     let at = |request: u8, events: &[Event], overlay: &mut Overlay| {
         let prepared = ledger.prepared(request, events, &[]).unwrap();
-        plan(&prepared, first.head, NOW_MS + 2, overlay, &ledger.rows)
+        plan(&prepared, first.head, NOW_MS + 2, overlay, &ledger.rows, &|_| Ok(None))
     };
     let second = at(2, &[case(10, &[1])], &mut overlay).unwrap();
     assert_eq!((second.receipt.first_index, second.receipt.revisions), (2, vec![0]));
@@ -273,8 +273,8 @@ proptest! {
         let (mut overlay, mut head) = (Overlay::default(), together.head);
         for (request, one, two, number) in steps {
             let prepared = alone.prepared(request, &any_events(request, one, two, number), &[]).unwrap();
-            let expected = plan(&prepared, alone.head, NOW_MS + 1, &mut Overlay::default(), &alone.rows);
-            let found = plan(&prepared, head, NOW_MS + 1, &mut overlay, &together.rows);
+            let expected = plan(&prepared, alone.head, NOW_MS + 1, &mut Overlay::default(), &alone.rows, &|_| Ok(None));
+            let found = plan(&prepared, head, NOW_MS + 1, &mut overlay, &together.rows, &|_| Ok(None));
             match (expected, found) {
                 (Ok(expected), Ok(found)) => {
                     prop_assert_eq!(&expected.entries, &found.entries);

@@ -20,15 +20,19 @@ use crate::ledger::Layered;
 use crate::ledger::Overlay;
 use crate::ledger::PlanError;
 use crate::ledger::Prepared;
+use crate::ledger::Recalled;
 use crate::ledger::Receipt;
 use crate::ledger::Refusal;
+use crate::ledger::ReplayError;
 use crate::ledger::Rows;
 use crate::ledger::compare;
 use crate::ledger::content_of;
 use crate::ledger::plan;
+use crate::ledger::recalled;
 use crate::ledger::request_token;
 use crate::log::Checked;
 use crate::log::Entry;
+use crate::log::OPEN_PAYLOAD_BIT;
 use crate::sequencer::AppendError;
 use crate::sequencer::Health;
 use crate::sequencer::Parts;
@@ -180,7 +184,8 @@ impl Writer {
             Err(error) => return self.refuse_new(job, error),
         };
         let below = Layered { overlay: &self.flying.overlay, below: &*self.index };
-        match plan(&job.request, self.head, time_ms, &mut self.batch.overlay, &below) {
+        let recall = |index| recall(&*self.store, &self.index, self.durable, index);
+        match plan(&job.request, self.head, time_ms, &mut self.batch.overlay, &below, &recall) {
             Ok(planned) => {
                 self.batch.time_ms = Some(time_ms);
                 self.batch.len_bytes += job.request.len_bytes;
@@ -322,6 +327,23 @@ impl Writer {
         let key = self.keys.data.by_id(&key_id).ok()??;
         content_of(&self.origin, entry, part, &key.key).ok()
     }
+}
+
+/// An entry that is durable, as a correction or void speaks of it.
+fn recall(store: &dyn LogStore, rows: &Index, durable: Head, index: u64) -> Result<Option<Recalled>, IndexError> {
+    if index >= durable.size {
+        return Ok(None);
+    }
+    let Some(bytes) = store.get(index)? else { return Ok(None) };
+    let mut entry = Entry::check(&bytes).map_err(|fault| IndexError::Entry { index, fault })?;
+    if rows.erasures(index)?.iter().any(|(_, parts)| parts & OPEN_PAYLOAD_BIT != 0) {
+        entry.entry.open = None;
+    }
+    let undecodable = |_| {
+        let event_type = entry.manifest.as_ref().map_or_else(String::new, |manifest| manifest.event_type.clone());
+        IndexError::Replay(Box::new(ReplayError::Undecodable { index, event_type }))
+    };
+    recalled(&entry).map_err(undecodable)
 }
 
 fn replayed(first_index: u64, recorded: &[Checked], checked: ContentChecked) -> Recorded {

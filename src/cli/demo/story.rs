@@ -104,6 +104,7 @@ impl Cast {
             opened_by_id: self.inspectorate.clone(),
             respondent_ids: vec![self.linden.clone()],
             reference: "NI-2024-009".to_owned(),
+            ..CaseOpened::default()
         };
         let alleged = AllegationRecorded {
             context: occurred(date(2024, 2, 5)),
@@ -157,6 +158,7 @@ impl Cast {
             items: vec![fine, removal],
             allegation_numbers: vec![1],
             reasons: narrative("The contract was awarded without disclosure of the kinship."),
+            ..DecisionIssued::default()
         };
         vec![(issued.into(), "a fine of 1,200 EUR, and removal from post")]
     }
@@ -178,6 +180,7 @@ impl Cast {
             lodged_on: Some(date(2024, 6, 3)),
             lodged_with_id: self.inspectorate.clone(),
             grounds: narrative("The firm had been sold two years before the contract."),
+            ..AppealLodged::default()
         };
         vec![(lodged.into(), "Linden appeals")]
     }

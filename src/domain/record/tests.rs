@@ -23,6 +23,8 @@ use crate::events::LegacyRecordImported;
 use crate::events::Observation;
 use crate::events::RowDigest;
 
+mod amendment;
+
 use Observation::Changed;
 use Observation::FirstSeen;
 use Observation::Gone;
@@ -106,11 +108,11 @@ fn nobody_appends_an_erasure() {
 #[test]
 fn an_erasure_leaves_the_state_as_it_was() {
     let erased = EntryErased::default().into();
-    let state = domain::evolve(None, &person(1));
-    assert_eq!(domain::evolve(Some(state.clone()), &erased), state);
-    assert_eq!(domain::evolve(None, &erased), State::Empty);
+    let state = domain::evolve(None, &person(1), 1);
+    assert_eq!(domain::evolve(Some(state.clone()), &erased, 2), state);
+    assert_eq!(domain::evolve(None, &erased, 2), State::Empty);
     let mut book = Book::of(&[]);
-    book.states.insert(("entity", id(1)), State::Empty);
+    book.states.insert(("entity".to_owned(), id(1)), State::Empty);
     check_in(&book, &person(1), ADMITTED);
     check_in(&book, &opened(1, &[1]).into(), refused(Rule::NotRegistered, "respondent_ids[0]"));
 }

@@ -12,6 +12,7 @@ pub(super) enum Format {
     PublicName,
     Decimal,
     Language,
+    StreamName,
 }
 
 impl Format {
@@ -24,6 +25,7 @@ impl Format {
             4 => Self::PublicName,
             5 => Self::Decimal,
             6 => Self::Language,
+            7 => Self::StreamName,
             _ => return None,
         })
     }
@@ -37,6 +39,7 @@ impl Format {
             Self::PublicName => "a public name: 1 to 400 bytes without control characters",
             Self::Decimal => "a decimal number without needless zeros",
             Self::Language => "a language tag of BCP 47",
+            Self::StreamName => "the name of a stream: a kind, a slash, an id",
         }
     }
 
@@ -62,6 +65,11 @@ impl Format {
                 let tag = |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric());
                 (2..=35).contains(&bytes.len()) && text.split('-').all(tag)
             }
+            Self::StreamName => text.split_once('/').is_some_and(|(kind, id)| {
+                (1..=16).contains(&kind.len())
+                    && kind.bytes().all(|byte| byte.is_ascii_lowercase())
+                    && id_fault(id).is_none()
+            }),
         }
     }
 }

@@ -21,10 +21,19 @@ use crate::events::shape::wire::undecodable;
 pub(super) enum Mode {
     /// What a client proposed: any order of fields, personal fields present, all rules checked.
     Proposed,
+    /// An event that was recorded, with fields corrected: all rules checked, and what was sealed need not be there.
+    Corrected,
     /// A request of a service: nothing unknown; what its values may be is said by who takes it.
     Request,
     /// An open payload of the log: one spelling, no personal fields; rules of values were checked at admission.
     Open,
+}
+
+impl Mode {
+    /// Whether the rules of values are checked.
+    const fn keeps_rules(self) -> bool {
+        matches!(self, Self::Proposed | Self::Corrected)
+    }
 }
 
 /// Messages within messages, at most.
@@ -104,11 +113,15 @@ fn message<'a>(
             return Err(FieldFault::of(FieldRule::Unknown { number }));
         };
         let field = &shape.fields[at];
-        let index = field.repeated.then_some(walker.seen[at] as usize);
-        walker.value(field, at, wire, &mut reader).map_err(|fault| fault.within(field.name, index))?;
+        let before = walker.seen[at];
+        let found = walker.value(field, at, wire, &mut reader);
+        // The element at fault is the one counted last, or the next where it came to no count.
+        let element = before.max(walker.seen[at].saturating_sub(1)) as usize;
+        found.map_err(|fault| fault.within(field.name, field.repeated.then_some(element)))?;
     }
-    if mode == Mode::Proposed {
-        let missing = shape.fields.iter().zip(walker.seen).find(|(field, seen)| field.required && *seen == 0);
+    if mode.keeps_rules() {
+        let needed = |field: &Field| field.required && (mode == Mode::Proposed || field.seal.is_none());
+        let missing = shape.fields.iter().zip(walker.seen).find(|(field, seen)| needed(field) && *seen == 0);
         if let Some((field, _)) = missing {
             return Err(FieldFault::of(FieldRule::Required).within(field.name, None));
         }
@@ -172,7 +185,7 @@ impl<'a> Walker<'_, 'a> {
     fn count(&mut self, field: &Field, at: usize) -> Result<(), FieldFault> {
         self.seen[at] += 1;
         let found = self.seen[at] as usize;
-        if self.mode == Mode::Proposed && field.repeated && field.max_items > 0 && found > field.max_items {
+        if self.mode.keeps_rules() && field.repeated && field.max_items > 0 && found > field.max_items {
             return Err(FieldFault::of(FieldRule::TooMany { found, max: field.max_items }));
         }
         Ok(())
@@ -180,7 +193,7 @@ impl<'a> Walker<'_, 'a> {
 
     /// A value that is the default says nothing: it is refused where there is one spelling, and is not "set".
     fn default(&mut self, field: &Field) -> Result<(), FieldFault> {
-        if self.mode == Mode::Proposed && field.required {
+        if self.mode.keeps_rules() && field.required {
             return Err(FieldFault::of(FieldRule::Required));
         }
         if field.presence || field.repeated { Ok(()) } else { self.respelled("a default is written out") }
@@ -272,7 +285,7 @@ impl<'a> Walker<'_, 'a> {
             if field.subject {
                 self.found.names.subjects.push((kind, text));
             }
-        } else if self.mode == Mode::Proposed && field.format != Format::Any && !field.format.admits(text) {
+        } else if self.mode.keeps_rules() && field.format != Format::Any && !field.format.admits(text) {
             let rule = FieldRule::Format { expected: field.format.words(), found_len: text.len() };
             return Err(FieldFault::of(rule));
         }
@@ -280,7 +293,7 @@ impl<'a> Walker<'_, 'a> {
     }
 
     fn length(&self, field: &Field, found: usize) -> Result<(), FieldFault> {
-        if self.mode == Mode::Proposed && field.max_bytes > 0 && found > field.max_bytes {
+        if self.mode.keeps_rules() && field.max_bytes > 0 && found > field.max_bytes {
             return Err(FieldFault::of(FieldRule::TooLong { found, max: field.max_bytes }));
         }
         Ok(())

@@ -11,7 +11,7 @@ fn token(number: u8) -> [u8; 16] {
 }
 
 const fn row(count: u64) -> ObjectRow {
-    ObjectRow { count, last: count * 3, state: None }
+    ObjectRow { count, last: count * 3, state: None, voided: None }
 }
 
 proptest! {
