@@ -21,7 +21,7 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 const FORMAT: &str = "probity export 2";
 
 /// Which tables these are: another number, and other columns or other rules made them.
-pub const TABLES_VERSION: u32 = 1;
+pub const TABLES_VERSION: u32 = 2;
 
 /// What an export is true of, and its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -119,10 +119,11 @@ impl Class {
 const OF_BODIES: &str = "organisations";
 
 /// Columns with the name of a public body: the one that acts, or in which a post is.
-const BODIES: [&str; 6] = ["organisation", "parent", "body", "opened_by", "issued_by", "ordered_by"];
+const BODIES: [&str; 8] =
+    ["organisation", "parent", "body", "opened_by", "issued_by", "ordered_by", "received_by", "resolved_by"];
 
 /// Columns of other types than names that tell one thing from all others.
-const TELLING: [&str; 4] = ["reference", "row", "ids", "subjects"];
+const TELLING: [&str; 6] = ["reference", "row", "ids", "subjects", "respondents", "declarations"];
 
 impl DescribedColumn {
     fn new(table: &str, name: &'static str, of: Type, meaning: &'static str) -> Self {

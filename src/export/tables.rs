@@ -1,11 +1,15 @@
 //! The tables, and the rows that the entries of one stream give them.
 
+mod amendment;
 mod case;
 mod decision;
 mod declaration;
+mod duty;
 mod entity;
+mod event;
 mod imported;
 mod part;
+mod petition;
 
 use crate::events::EventType;
 use crate::export::table::Described;
@@ -30,7 +34,12 @@ pub(super) fn described() -> Vec<Described> {
         declaration::DECLARATIONS.described(),
         declaration::VERSIONS.described(),
         declaration::SECTIONS.described(),
+        petition::PETITIONS.described(),
+        duty::OBLIGATIONS.described(),
+        duty::VERIFICATIONS.described(),
+        amendment::AMENDMENTS.described(),
         imported::ROWS.described(),
+        event::EVENTS.described(),
     ]
 }
 
@@ -50,8 +59,14 @@ pub(super) fn rows(entries: &[Recorded], view: View) -> Vec<Row> {
         Kind::Appeal => decision::appeal(entries, view),
         Kind::Declaration => declaration::rows(name, entries, view),
         Kind::Import => imported::rows(name, entries),
+        Kind::Petition => petition::rows(name, entries),
+        Kind::Obligation => duty::obligation(name, entries),
+        Kind::Verification => duty::verification(name, entries),
+        Kind::Amendment => amendment::rows(name, entries),
         // An erasure stands in the stream of what it erased, after it.
-        Kind::Petition | Kind::Obligation | Kind::Verification | Kind::Amendment | Kind::Erasure => None,
+        Kind::Erasure => None,
     };
-    rows.unwrap_or_default()
+    let mut rows = rows.unwrap_or_default();
+    rows.extend(event::rows(name, entries));
+    rows
 }
