@@ -49,6 +49,7 @@ pub use run::Sink;
 pub use run::Source;
 pub use run::Wanted;
 pub use run::end_of_request;
+pub use run::void;
 pub use run::write;
 pub use table::Class;
 pub use table::Described;

@@ -19,7 +19,8 @@ const PARQUET: &str = "Apache Parquet, compressed with Snappy. Text, names, word
                        strings, as in JSON Lines; whole numbers are unsigned 64-bit; a list is a LIST of strings. An \
                        absent value is null.";
 const SINCE: &str = "Where the manifest names an export that this one goes on from, a table has all rows, as they are now, of \
-                     each thing of which any row changed since then: let them take the place of the rows of that thing. \
+                     each thing of which any row changed since then: let them take the place of the rows of that thing, which \
+                     is gone where amendments voids it. \
                      Tables that are counted are whole in every export.";
 const TRUE_OF: &str = "State as of the position in manifest.json; what is in force is meant for the day as_of there.";
 

@@ -3,6 +3,7 @@
 //! Streams are found in the log itself, by the sequence numbers of their entries, so that one whose first payload
 //! was erased is found like another, whoever exports and whenever.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use thiserror::Error;
@@ -81,6 +82,35 @@ pub trait Source {
     ///
     /// As [`Source::entries`].
     fn places(&self, stream: &Key, upto: u64) -> Result<Vec<u64>, Self::Error>;
+
+    /// Entries that were declared void up to one, each with the entry that did so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::entries`].
+    fn voids(&self, upto: u64) -> Result<BTreeMap<u64, u64>, Self::Error> {
+        let (mut voids, mut next) = (BTreeMap::new(), 0);
+        while next <= upto {
+            let read = self.entries(next, upto)?;
+            let Some(last) = read.last() else { break };
+            next = last.checked.leaf.index + 1;
+            voids.extend(read.iter().filter_map(|read| void(&read.checked)));
+        }
+        Ok(voids)
+    }
+}
+
+/// The entry that an entry declares void, and its own index; `None` of every other entry.
+pub fn void(entry: &Checked) -> Option<(u64, u64)> {
+    let manifest = entry.manifest.as_ref()?;
+    let event_type = EventType::parse(&manifest.event_type, manifest.version)?;
+    if event_type != EventType::RecordVoided {
+        return None;
+    }
+    match Event::decode(event_type, &entry.entry.open.as_ref()?.payload) {
+        Ok(Event::RecordVoided(event)) => Some((event.target_position, entry.leaf.index)),
+        _ => None,
+    }
 }
 
 /// Where the files go, by their place in [`file_names`].
@@ -161,6 +191,7 @@ pub fn write<S: Source, K: Sink<Error = S::Error>>(
     let mut manifest = begin(source, wanted)?;
     let as_of = manifest.as_of().expect("it was written from a day");
     let views = Views { now: View { as_of, known_at: position }, since: since(source, wanted)? };
+    let voids = source.voids(position)?;
     let after = wanted.since.as_ref().map(|since| since.position);
     let mut files = Files::begin(wanted, sink)?;
     let (mut next, mut upto) = (0, position);
@@ -176,8 +207,8 @@ pub fn write<S: Source, K: Sink<Error = S::Error>>(
             }
             if index <= position && begins_a_stream(&entry.checked) {
                 let stream = stream(source, &entry, position)?;
-                let changed = views.changed(&stream);
-                for row in tables::rows(&stream, views.now) {
+                let changed = views.changed(&stream, &voids);
+                for row in tables::rows(&stream, &voids, views.now) {
                     files.row(&row, changed)?;
                 }
             }
@@ -204,15 +235,17 @@ struct Views {
 impl Views {
     /// Whether anything was recorded or erased of a stream since the export before, or a day has passed that makes its
     /// rows others.
-    fn changed(&self, stream: &[Recorded]) -> bool {
+    fn changed(&self, stream: &[Recorded], voids: &BTreeMap<u64, u64>) -> bool {
         let Some(since) = self.since else { return true };
         let touched = |entry: &Recorded| {
-            let erased = entry.erased_by().into_iter().chain(entry.parts.iter().filter_map(|part| part.erased_by));
-            entry.index > since.known_at || erased.max().is_some_and(|by| by > since.known_at)
+            let parts = entry.parts.iter().filter_map(|part| part.erased_by);
+            let gone = entry.erased_by().into_iter().chain(parts).chain(voids.get(&entry.index).copied());
+            entry.index > since.known_at || gone.max().is_some_and(|by| by > since.known_at)
         };
         stream.iter().any(touched)
             || since.as_of != self.now.as_of
-                && tables::rows(stream, View { known_at: self.now.known_at, ..since }) != tables::rows(stream, self.now)
+                && tables::rows(stream, voids, View { known_at: self.now.known_at, ..since })
+                    != tables::rows(stream, voids, self.now)
     }
 }
 

@@ -129,7 +129,10 @@ impl DescribedColumn {
     fn new(table: &str, name: &'static str, of: Type, meaning: &'static str) -> Self {
         let class = if table == OF_BODIES { Class::Anonymous } else { Class::Pseudonymous };
         let telling = |name: &str| {
-            let place = name.ends_with("position") || name.ends_with("erased_by") || name.ends_with("_number");
+            let place = name.ends_with("position")
+                || name.ends_with("erased_by")
+                || name == "voided_by"
+                || name.ends_with("_number");
             place || TELLING.contains(&name)
         };
         let joins = match of {

@@ -11,6 +11,8 @@ mod imported;
 mod part;
 mod petition;
 
+use std::collections::BTreeMap;
+
 use crate::events::EventType;
 use crate::export::table::Described;
 use crate::export::table::Row;
@@ -43,12 +45,24 @@ pub(super) fn described() -> Vec<Described> {
     ]
 }
 
-/// The rows that a stream gives, from all its entries up to the position, its first among them.
-pub(super) fn rows(entries: &[Recorded], view: View) -> Vec<Row> {
+/// The rows that a stream gives, from all its entries up to the position, its first among them. An entry that was
+/// declared void, each with the entry that did so, counts for nothing; where it began the stream, so does the whole.
+pub(super) fn rows(entries: &[Recorded], voids: &BTreeMap<u64, u64>, view: View) -> Vec<Row> {
     let Some(first) = entries.first() else { return Vec::new() };
     // Where every payload was erased nobody knows the name any more. That something is there is still said.
     let name = entries.iter().find_map(Recorded::stream_name).and_then(|name| Name::parse(&name).ok());
     let name = name.as_ref();
+    let events = event::rows(name, entries, voids);
+    if voids.contains_key(&first.index) {
+        return events;
+    }
+    let left: Vec<Recorded>;
+    let entries = if entries.iter().any(|entry| voids.contains_key(&entry.index)) {
+        left = entries.iter().filter(|entry| !voids.contains_key(&entry.index)).cloned().collect();
+        &left
+    } else {
+        entries
+    };
     let rows = match Kind::of(first.event_type) {
         Kind::Entity if first.event_type == EventType::OrganisationRegistered => {
             entity::organisation(name, entries, view)
@@ -67,6 +81,6 @@ pub(super) fn rows(entries: &[Recorded], view: View) -> Vec<Row> {
         Kind::Erasure => None,
     };
     let mut rows = rows.unwrap_or_default();
-    rows.extend(event::rows(name, entries));
+    rows.extend(events);
     rows
 }

@@ -1,5 +1,7 @@
 //! Every event, of whatever type: what happened, in which record, and when.
 
+use std::collections::BTreeMap;
+
 use crate::events::Event;
 use crate::events::EventType;
 use crate::events::PartialDate;
@@ -21,6 +23,7 @@ pub(super) struct Happened {
     occurred_on: Option<PartialDate>,
     effective_on: Option<PartialDate>,
     erased_by: Option<u64>,
+    voided_by: Option<u64>,
 }
 
 pub(super) const EVENTS: Table<Happened> = Table {
@@ -43,11 +46,18 @@ pub(super) const EVENTS: Table<Happened> = Table {
             cell::date(row.effective_on.as_ref())
         }),
         Column("erased_by", Type::Whole, "position of the entry that erased it", |row| cell::optional(row.erased_by)),
+        Column(
+            "voided_by",
+            Type::Whole,
+            "position of the entry that declared it void: it counts for nothing, and where it began a record, neither \
+             does that",
+            |row| cell::optional(row.voided_by),
+        ),
     ],
 };
 
 /// A row for each entry of a stream.
-pub(super) fn rows(name: Option<&Name>, entries: &[Recorded]) -> Vec<Row> {
+pub(super) fn rows(name: Option<&Name>, entries: &[Recorded], voids: &BTreeMap<u64, u64>) -> Vec<Row> {
     let row = |entry: &Recorded| {
         let context = entry.event().and_then(Event::context);
         EVENTS.row(&Happened {
@@ -58,6 +68,7 @@ pub(super) fn rows(name: Option<&Name>, entries: &[Recorded]) -> Vec<Row> {
             occurred_on: context.and_then(|context| context.occurred_on),
             effective_on: context.and_then(|context| context.effective_on),
             erased_by: entry.erased_by(),
+            voided_by: voids.get(&entry.index).copied(),
         })
     };
     entries.iter().map(row).collect()

@@ -67,7 +67,12 @@ fn all_rows(story: &Story) -> Vec<Row> {
         }
     }
     let view = View { as_of: Day::new(2026, 6, 1).unwrap(), known_at: u64::MAX };
-    streams.iter().flat_map(|(_, entries)| rows(entries, view)).collect()
+    let void = |entry: &Recorded| match entry.event() {
+        Some(Event::RecordVoided(event)) => Some((event.target_position, entry.index)),
+        _ => None,
+    };
+    let voids = streams.iter().flat_map(|(_, entries)| entries.iter().filter_map(void)).collect();
+    streams.iter().flat_map(|(_, entries)| rows(entries, &voids, view)).collect()
 }
 
 /// The rows of a table, each as `column=value …` of the columns named.
@@ -217,7 +222,7 @@ fn verification() -> Event {
 fn voided() -> Event {
     RecordVoided {
         record_id: id(90),
-        target_position: 16,
+        target_position: 17,
         target: format!("record/{}", id(50)),
         ground: VoidGround::WrongPerson.into(),
         reasons: narrative(),
@@ -370,8 +375,27 @@ fn state_is_that_of_the_last_entry() {
     check(&story, "obligations", &["kind", "due_on"], &["ANNUAL 2026-03-31"]);
     let columns = ["ground", "truthfulness", "discrepancies", "concluded_position"];
     check(&story, "verifications", &columns, &["RANDOM INCOMPLETE test land 22"]);
-    check(&story, "amendments", &["kind", "target_position", "void_ground"], &["VOIDED 16 WRONG_PERSON"]);
-    check(&story, "imported_rows", &["release", "row", "observation", "observations"], &["=2 7 GONE 2"]);
+    check(&story, "amendments", &["kind", "target_position", "void_ground"], &["VOIDED 17 WRONG_PERSON"]);
+    check(&story, "imported_rows", &["release", "row", "observation", "observations"], &["=2 7 FIRST_SEEN 1"]);
+}
+
+#[test]
+fn what_was_voided_counts_for_nothing() {
+    let void = |target: u64| {
+        let target = RecordVoided { record_id: id(90), target_position: target, ..RecordVoided::default() };
+        Event::from(target)
+    };
+    // A finding alone; then what began the case.
+    let told = || vec![person(), case(), allegation(1), finding(1, Finding::Substantiated)];
+    let story = Story::of(told().into_iter().chain([void(4)]));
+    check(&story, "allegations", &["finding_state", "finding"], &["NO_FINDING ·"]);
+    check(&story, "cases", &["status", "last_position"], &["OPEN 3"]);
+    let story = Story::of(told().into_iter().chain([void(2)]));
+    check(&story, "cases", &["case"], &[]);
+    check(&story, "allegations", &["case"], &[]);
+    check(&story, "persons", &["position"], &["1"]);
+    let events = ["1 ·", "2 5", "3 ·", "4 ·", "5 ·"];
+    check(&story, "events", &["position", "voided_by"], &events);
 }
 
 #[test]

@@ -71,6 +71,28 @@ async fn what_was_erased_since_is_written_again() {
 }
 
 #[tokio::test]
+async fn what_was_voided_counts_for_nothing_from_then_on() {
+    let mut log = Log::with_a_story().await;
+    check(&log, "export --data {data} --to {}/one --position 8 --entries", 0);
+    // The decision, with what followed it.
+    log.append(vec![log::voided(7, 20, 1)]).await;
+    check(&log, "export --data {data} --to {}/two --since {}/one --entries", 0);
+    assert_eq!((rows(&log, "one", "decisions").len(), rows(&log, "one", "sanctions").len()), (1, 1));
+    assert_eq!((rows(&log, "two", "decisions").len(), rows(&log, "two", "sanctions").len()), (0, 0));
+    assert_eq!(rows(&log, "two", "amendments")[0]["target_position"], 7);
+    let events = rows(&log, "two", "events");
+    assert!(events.iter().any(|row| row["position"] == 7 && row["voided_by"] == 10), "{events:?}");
+    let said = check(&log, "verify --export {}/two --since {}/one", 0);
+    assert!(said.contains("byte for byte"), "{said}");
+    for (position, sanctions) in [(8, 1), (10, 0)] {
+        let to = format!("cleared-{position}");
+        let export = "export --data {data} --profile clearance --format jsonl --position";
+        check(&log, &format!("{export} {position} --to {{}}/{to}"), 0);
+        assert_eq!(rows(&log, &to, "sanctions").len(), sanctions, "at {position}");
+    }
+}
+
+#[tokio::test]
 async fn an_incremental_export_that_was_changed_shows() {
     let mut log = Log::with_a_story().await;
     check(&log, "export --data {data} --to {}/one --entries", 0);
