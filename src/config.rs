@@ -24,9 +24,10 @@ use crate::delivery::SettingError;
 use crate::sequencer::Limits;
 use crate::service::Options;
 use crate::store::OpenOptions;
+use crate::telemetry;
 
 /// Everything that `probity serve` can be told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The data folder.
@@ -59,6 +60,8 @@ pub struct Config {
     pub profiles: Option<PathBuf>,
     /// Exports on a schedule: `[[export]]` in the file of settings, and there alone.
     pub export: Vec<ExportSetting>,
+    /// Where spans go.
+    pub telemetry: telemetry::Settings,
 }
 
 impl Default for Config {
@@ -81,6 +84,7 @@ impl Default for Config {
             accept_after_sync_error: false,
             profiles: None,
             export: Vec::new(),
+            telemetry: telemetry::Settings::default(),
         }
     }
 }
@@ -125,6 +129,9 @@ const KEYS: [&str; 14] = [
     "profiles",
 ];
 
+/// And those of its section, as `PROBITY_TELEMETRY_` and the key in upper case.
+const TELEMETRY_KEYS: [&str; 3] = ["endpoint", "sampling_ratio", "service_name"];
+
 impl Config {
     /// Reads the layers. `flags` holds what was given on the command line, and nothing else.
     ///
@@ -139,7 +146,10 @@ impl Config {
             }
             layers = layers.merge(Toml::file_exact(file));
         }
-        let layers = layers.merge(Env::prefixed("PROBITY_").only(&KEYS)).merge(Serialized::defaults(flags));
+        let section =
+            Env::prefixed("PROBITY_TELEMETRY_").only(&TELEMETRY_KEYS).map(|key| format!("telemetry.{key}").into());
+        let layers =
+            layers.merge(Env::prefixed("PROBITY_").only(&KEYS)).merge(section).merge(Serialized::defaults(flags));
         let config: Self = layers.extract().map_err(Box::new)?;
         config.check()?;
         Ok(config)
@@ -151,7 +161,8 @@ impl Config {
         range(self.cache_bytes >= 1 << 20, "cache_bytes", "at least 1048576")?;
         range(self.queue_requests >= 1, "queue_requests", "at least 1")?;
         range(self.queue_bytes >= 8 << 20, "queue_bytes", "at least 8388608, so that one request fits")?;
-        range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")
+        range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")?;
+        self.telemetry.check().map_err(|(key, rule)| ConfigError::Range { key, rule })
     }
 
     /// The exports on a schedule, and the profiles that can be named.

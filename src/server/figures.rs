@@ -22,6 +22,7 @@ use crate::sequencer::Health;
 use crate::service::Service;
 use crate::store::SledStore;
 use crate::store::background_panics;
+use crate::telemetry;
 
 /// How the writer can be.
 const STATES: [&str; 3] = ["writing", "stopped", "lost"];
@@ -58,7 +59,8 @@ impl Collector for Figures {
         page.queue(&service)?;
         page.positions(&service, self.guarded(&service))?;
         page.exports(&self.exports, service.clock().unix_ms())?;
-        page.store(&service)
+        page.store(&service)?;
+        page.spans()
     }
 }
 
@@ -180,6 +182,18 @@ impl Page<'_> {
             "seconds",
             exports.late_ms(now_ms) / 1000,
             "For how long the oldest export on a schedule has been due that failed and is not done.",
+        )
+    }
+
+    fn spans(&mut self) -> fmt::Result {
+        let spans = telemetry::span_counts();
+        self.counter("telemetry_sent", "spans", spans.sent, "Spans that the collector took (telemetry.endpoint).")?;
+        self.counter("telemetry_failed", "spans", spans.failed, "Spans that did not reach the collector.")?;
+        self.counter(
+            "telemetry_dropped",
+            "spans",
+            spans.dropped,
+            "Spans for which the queue to the collector had no room.",
         )
     }
 

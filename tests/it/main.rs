@@ -3,6 +3,7 @@
 
 mod backup;
 mod bad_input;
+mod clients;
 mod completions;
 mod crash;
 mod demo;
@@ -17,5 +18,7 @@ mod proto_lint;
 mod protos;
 mod service;
 mod slice;
+mod telemetry;
+mod terminal;
 mod tidy;
 mod views;

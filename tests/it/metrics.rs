@@ -42,7 +42,7 @@ pub(crate) fn serve_metrics_with(command: &mut Command, data: &Path) -> (Served,
 }
 
 /// Where the last service that wrote this file has its metrics.
-fn address(said: &Path) -> String {
+pub(crate) fn address(said: &Path) -> String {
     let said = fs::read_to_string(said).unwrap();
     let told = said.lines().rev().find_map(|line| line.strip_prefix("probity: metrics on http://"));
     told.and_then(|url| url.strip_suffix("/metrics")).unwrap_or_else(|| panic!("no address in {said}")).to_owned()

@@ -48,7 +48,7 @@ const MODULES: [(&str, &[&str], bool); 23] = [
         false,
     ),
     ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
-    ("config", &["log", "store", "sequencer", "service", "delivery"], false),
+    ("config", &["log", "telemetry", "store", "sequencer", "service", "delivery"], false),
     ("import", &["events", "proto", "config"], false),
     (
         "server",

@@ -1,15 +1,13 @@
 //! Answers as tables that fit the terminal.
 
-use std::fmt::Write as _;
-
-use comfy_table::Attribute;
-use comfy_table::Cell;
-use comfy_table::Color;
-use comfy_table::ContentArrangement;
-use comfy_table::Table;
-use comfy_table::presets;
-
+use crate::cli::show::called::Called;
 use crate::cli::show::words;
+use crate::cli::text::Dates;
+use crate::cli::text::NOTHING;
+use crate::cli::text::Page;
+use crate::cli::text::Style;
+use crate::cli::text::Tone;
+use crate::cli::text::or_nothing;
 use crate::events::DeclarationItem;
 use crate::proto::v1::Allegation;
 use crate::proto::v1::Decision;
@@ -24,18 +22,10 @@ use crate::proto::v1::Stamp;
 use crate::proto::v1::Standing;
 use crate::proto::v1::personal_part::Content;
 
-/// How it may look.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
-    /// Fit the width of the terminal; elsewhere lines are as long as they are.
-    pub terminal: bool,
-    /// Colours and bold.
-    pub colour: bool,
-}
-
-pub(super) fn record(answer: &GetRecordResponse, paint: Paint) -> String {
+pub(super) fn record(answer: &GetRecordResponse, called: &Called, style: &Style) -> String {
     let record = answer.record.clone().unwrap_or_default();
-    let mut out = head(&record.name, answer.stamp.as_ref());
+    let dates = &style.dates;
+    let mut page = head(&record.name, answer.stamp.as_ref(), style);
     let mut about = vec![("kind", words::variant(record.kind().as_str_name(), "ENTITY_KIND_"))];
     if let Some(identity) = &record.identity {
         about.push(("identity", words::part(Some(identity))));
@@ -45,133 +35,128 @@ pub(super) fn record(answer: &GetRecordResponse, paint: Paint) -> String {
     let in_force = if record.sanction_in_force { "yes" } else { "no, or not certain" };
     about.push(("a sanction in force", in_force.to_owned()));
     about.push(("registered by entry", words::source(record.registered.as_ref())));
-    facts(&mut out, &about);
-    positions(&mut out, &record, paint);
-    decisions(&mut out, &record.decisions, paint);
+    page.facts(&about);
+    positions(&mut page, &record, called, dates);
+    decisions(&mut page, &record.decisions, dates);
     let rows = record.cases.iter().map(|case| {
         [
-            words::or_nothing(&case.name),
+            or_nothing(&case.name),
             words::variant(case.status().as_str_name(), "CASE_STATUS_"),
-            words::date(case.opened_on.as_ref()),
+            dates.date(case.opened_on.as_ref()),
             words::code(case.regime.as_ref()),
             case.allegations.len().to_string(),
             words::variant(case.outcome().as_str_name(), "CASE_OUTCOME_"),
         ]
     });
-    table(&mut out, "Cases", ["case", "status", "opened", "regime", "allegations", "outcome"], rows, paint);
+    page.table("Cases", ["case", "status", "opened", "regime", "allegations", "outcome"], rows);
     let alleged: Vec<Allegation> = record.cases.iter().flat_map(|case| case.allegations.clone()).collect();
-    allegations(&mut out, &alleged, paint);
+    allegations(&mut page, &alleged, dates);
     let rows = record.declarations.iter().map(|declaration| {
         [
-            words::or_nothing(&declaration.name),
+            or_nothing(&declaration.name),
             words::variant(declaration.kind().as_str_name(), "DECLARATION_KIND_"),
-            words::period(declaration.period.as_ref()),
-            words::date(declaration.submitted_on.as_ref()),
+            dates.period(declaration.period.as_ref()),
+            dates.date(declaration.submitted_on.as_ref()),
             declaration.versions.to_string(),
         ]
     });
-    table(&mut out, "Declarations", ["declaration", "kind", "period", "submitted", "versions"], rows, paint);
+    page.table("Declarations", ["declaration", "kind", "period", "submitted", "versions"], rows);
     let rows = record.imported_rows.iter().map(|row| {
         [
             words::source(row.entry.as_ref()),
             words::code(row.source.as_ref()),
-            words::or_nothing(&row.release),
+            or_nothing(&row.release),
             row.row.to_string(),
             words::variant(row.observation().as_str_name(), "OBSERVATION_"),
         ]
     });
-    table(&mut out, "Imported rows", ["entry", "source", "release", "row", "observed"], rows, paint);
-    erased(&mut out, &record.erased, paint);
-    out
+    page.table("Imported rows", ["entry", "source", "release", "row", "observed"], rows);
+    erased(&mut page, &record.erased);
+    page.into_text()
 }
 
-fn positions(out: &mut String, record: &Record, paint: Paint) {
+fn positions(page: &mut Page<'_>, record: &Record, called: &Called, dates: &Dates) {
     let rows = record.positions.iter().map(|position| {
         [
             words::code(position.title.as_ref()),
-            words::or_nothing(&position.body),
-            words::span(position.from.as_ref(), position.to.as_ref()),
+            called.in_cell(&position.body),
+            dates.span(position.from.as_ref(), position.to.as_ref()),
             words::source(position.source.as_ref()),
         ]
     });
-    table(out, "Posts", ["post", "body", "held", "entry"], rows, paint);
+    page.table("Posts", ["post", "body", "held", "entry"], rows);
 }
 
-pub(super) fn case(answer: &GetCaseResponse, paint: Paint) -> String {
+pub(super) fn case(answer: &GetCaseResponse, called: &Called, style: &Style) -> String {
     let case = answer.case.clone().unwrap_or_default();
-    let mut out = head(&case.name, answer.stamp.as_ref());
-    facts(
-        &mut out,
-        &[
-            ("status", words::variant(case.status().as_str_name(), "CASE_STATUS_")),
-            ("regime", words::code(case.regime.as_ref())),
-            ("origin", words::variant(case.origin().as_str_name(), "CASE_ORIGIN_")),
-            ("reference", words::or_nothing(&case.reference)),
-            ("opened by", words::or_nothing(&case.opened_by)),
-            ("opened on", words::date(case.opened_on.as_ref())),
-            ("opened by entry", words::source(case.opened.as_ref())),
-            ("closed by entry", words::source(case.closed.as_ref())),
-        ],
-    );
-    let rows = case
-        .respondents
-        .iter()
-        .map(|one| [one.name.clone(), words::variant(one.outcome().as_str_name(), "CASE_OUTCOME_")]);
-    table(&mut out, "Respondents", ["respondent", "outcome"], rows, paint);
-    allegations(&mut out, &case.allegations, paint);
-    decisions(&mut out, &case.decisions, paint);
-    erased(&mut out, &case.erased, paint);
-    out
+    let dates = &style.dates;
+    let mut page = head(&case.name, answer.stamp.as_ref(), style);
+    page.facts(&[
+        ("status", words::variant(case.status().as_str_name(), "CASE_STATUS_")),
+        ("regime", words::code(case.regime.as_ref())),
+        ("origin", words::variant(case.origin().as_str_name(), "CASE_ORIGIN_")),
+        ("reference", or_nothing(&case.reference)),
+        ("opened by", called.in_line(&case.opened_by)),
+        ("opened on", dates.date(case.opened_on.as_ref())),
+        ("opened by entry", words::source(case.opened.as_ref())),
+        ("closed by entry", words::source(case.closed.as_ref())),
+    ]);
+    let mut respondents: Vec<_> = case.respondents.iter().collect();
+    style.names.sort_by_name(&mut respondents, |one| called.name(&one.name));
+    let rows = respondents
+        .into_iter()
+        .map(|one| [called.in_cell(&one.name), words::variant(one.outcome().as_str_name(), "CASE_OUTCOME_")]);
+    page.table("Respondents", ["respondent", "outcome"], rows);
+    allegations(&mut page, &case.allegations, dates);
+    decisions(&mut page, &case.decisions, dates);
+    erased(&mut page, &case.erased);
+    page.into_text()
 }
 
-pub(super) fn decision(answer: &GetDecisionResponse, paint: Paint) -> String {
+pub(super) fn decision(answer: &GetDecisionResponse, called: &Called, style: &Style) -> String {
     let decision = answer.decision.clone().unwrap_or_default();
-    let mut out = head(&decision.name, answer.stamp.as_ref());
-    facts(
-        &mut out,
-        &[
-            ("standing", words::variant(decision.standing().as_str_name(), "STANDING_")),
-            ("respondent", words::or_nothing(&decision.respondent)),
-            ("case", words::or_nothing(&decision.case)),
-            ("reference", words::or_nothing(&decision.reference)),
-            ("issued by", words::or_nothing(&decision.issued_by)),
-            ("regime", words::code(decision.regime.as_ref())),
-            ("signed on", words::date(decision.signed_on.as_ref())),
-            ("effective on", words::date(decision.effective_on.as_ref())),
-            ("reasons", words::part(decision.reasons.as_ref())),
-            ("issued by entry", words::source(decision.source.as_ref())),
-        ],
-    );
-    decisions(&mut out, std::slice::from_ref(&decision), paint);
+    let dates = &style.dates;
+    let mut page = head(&decision.name, answer.stamp.as_ref(), style);
+    page.facts(&[
+        ("standing", words::variant(decision.standing().as_str_name(), "STANDING_")),
+        ("respondent", called.in_line(&decision.respondent)),
+        ("case", or_nothing(&decision.case)),
+        ("reference", or_nothing(&decision.reference)),
+        ("issued by", called.in_line(&decision.issued_by)),
+        ("regime", words::code(decision.regime.as_ref())),
+        ("signed on", dates.date(decision.signed_on.as_ref())),
+        ("effective on", dates.date(decision.effective_on.as_ref())),
+        ("reasons", words::part(decision.reasons.as_ref())),
+        ("issued by entry", words::source(decision.source.as_ref())),
+    ]);
+    decisions(&mut page, std::slice::from_ref(&decision), dates);
     let changes = decision.changes.iter().map(|source| [words::source(Some(source)), source.event_type.clone()]);
-    table(&mut out, "Changes", ["entry", "event"], changes, paint);
-    out
+    page.table("Changes", ["entry", "event"], changes);
+    page.into_text()
 }
 
-pub(super) fn declaration(answer: &GetDeclarationResponse, paint: Paint) -> String {
+pub(super) fn declaration(answer: &GetDeclarationResponse, called: &Called, style: &Style) -> String {
     let declaration = answer.declaration.clone().unwrap_or_default();
-    let mut out = head(&declaration.name, answer.stamp.as_ref());
-    facts(
-        &mut out,
-        &[
-            ("declarant", words::or_nothing(&declaration.declarant)),
-            ("kind", words::variant(declaration.kind().as_str_name(), "DECLARATION_KIND_")),
-            ("period", words::period(declaration.period.as_ref())),
-            ("submitted on", words::date(declaration.submitted_on.as_ref())),
-            ("form", words::code(declaration.form.as_ref())),
-            ("previous", words::or_nothing(&declaration.previous)),
-        ],
-    );
+    let dates = &style.dates;
+    let mut page = head(&declaration.name, answer.stamp.as_ref(), style);
+    page.facts(&[
+        ("declarant", called.in_line(&declaration.declarant)),
+        ("kind", words::variant(declaration.kind().as_str_name(), "DECLARATION_KIND_")),
+        ("period", dates.period(declaration.period.as_ref())),
+        ("submitted on", dates.date(declaration.submitted_on.as_ref())),
+        ("form", words::code(declaration.form.as_ref())),
+        ("previous", or_nothing(&declaration.previous)),
+    ]);
     let rows = declaration.sections.iter().filter_map(|state| {
         let section = state.section.as_ref()?;
         let said = if section.none_declared { "none".to_owned() } else { section.item_count.to_string() };
         Some([words::code(section.asset_class.as_ref()), said, state.version.to_string()])
     });
-    table(&mut out, "Sections as they stand", ["class", "items", "version"], rows, paint);
+    page.table("Sections as they stand", ["class", "items", "version"], rows);
     let rows = declaration.versions.iter().map(|version| {
         [
             version.version.to_string(),
-            words::date(version.filed_on.as_ref()),
+            dates.date(version.filed_on.as_ref()),
             words::variant(version.cause().as_str_name(), "AMENDMENT_CAUSE_"),
             version.sections.len().to_string(),
             words::part(version.content.as_ref()),
@@ -179,168 +164,140 @@ pub(super) fn declaration(answer: &GetDeclarationResponse, paint: Paint) -> Stri
         ]
     });
     let columns = ["version", "filed on", "cause", "sections", "content", "entry"];
-    table(&mut out, "Versions", columns, rows, paint);
+    page.table("Versions", columns, rows);
     for version in &declaration.versions {
         let content = version.content.as_ref().and_then(|part| part.content.as_ref());
         if let Some(Content::Declaration(content)) = content {
-            items(&mut out, version.version, &content.items, paint);
+            items(&mut page, version.version, &content.items);
         }
     }
-    out
+    page.into_text()
 }
 
-fn items(out: &mut String, version: u32, items: &[DeclarationItem], paint: Paint) {
+fn items(page: &mut Page<'_>, version: u32, items: &[DeclarationItem]) {
     let rows = items.iter().map(|item| {
         [
             item.item_number.to_string(),
             words::code(item.asset_class.as_ref()),
             words::variant(item.holder().as_str_name(), "HOLDER_"),
-            words::or_nothing(&item.description),
+            or_nothing(&item.description),
             words::valuation(item.value.as_ref()),
             words::valuation(item.income.as_ref()),
         ]
     });
     let title = format!("Items of version {version}");
-    table(out, &title, ["item", "class", "holder", "description", "value", "income"], rows, paint);
+    page.table(&title, ["item", "class", "holder", "description", "value", "income"], rows);
 }
 
-pub(super) fn timeline(name: &str, answer: &ListTimelineResponse, paint: Paint) -> String {
-    let mut out = head(name, answer.stamp.as_ref());
+pub(super) fn timeline(name: &str, answer: &ListTimelineResponse, style: &Style) -> String {
+    let dates = &style.dates;
+    let mut page = head(name, answer.stamp.as_ref(), style);
     let rows = answer.entries.iter().map(|entry| {
         let source = entry.source.clone().unwrap_or_default();
         [
             words::source(Some(&source)),
-            words::time(source.recorded_at.as_ref()),
+            dates.time(source.recorded_at.as_ref()),
             source.event_type,
-            words::or_nothing(&entry.stream),
-            words::date(entry.occurred_on.as_ref()),
-            words::date(entry.effective_on.as_ref()),
+            or_nothing(&entry.stream),
+            dates.date(entry.occurred_on.as_ref()),
+            dates.date(entry.effective_on.as_ref()),
         ]
     });
     let columns = ["entry", "recorded", "event", "stream", "occurred", "effective"];
-    table(&mut out, "Timeline", columns, rows, paint);
-    out
+    page.table("Timeline", columns, rows);
+    page.into_text()
 }
 
-fn decisions(out: &mut String, decisions: &[Decision], paint: Paint) {
+fn decisions(page: &mut Page<'_>, decisions: &[Decision], dates: &Dates) {
     let rows = decisions.iter().map(|decision| {
         [
-            words::or_nothing(&decision.name),
+            or_nothing(&decision.name),
             words::variant(decision.standing().as_str_name(), "STANDING_"),
             words::code(decision.regime.as_ref()),
-            words::date(decision.signed_on.as_ref()),
+            dates.date(decision.signed_on.as_ref()),
             words::source(decision.source.as_ref()),
         ]
     });
-    table(out, "Decisions", ["decision", "standing", "regime", "signed", "entry"], rows, paint);
+    page.table("Decisions", ["decision", "standing", "regime", "signed", "entry"], rows);
     let rows = decisions.iter().flat_map(|decision| &decision.sanctions).map(|sanction| {
         let item = sanction.item.clone().unwrap_or_default();
         [
             item.item_number.to_string(),
             words::sanction(&item),
             words::variant(sanction.standing().as_str_name(), "STANDING_"),
-            words::span(item.from.as_ref(), item.to.as_ref()),
+            dates.span(item.from.as_ref(), item.to.as_ref()),
             words::source(sanction.source.as_ref()),
         ]
     });
-    table(out, "Sanctions", ["item", "sanction", "standing", "as stated", "entry"], rows, paint);
+    page.table("Sanctions", ["item", "sanction", "standing", "as stated", "entry"], rows);
     let rows = decisions.iter().filter_map(|decision| decision.annulment.as_ref()).map(|annulment| {
         [
             words::variant(annulment.ground().as_str_name(), "ANNULMENT_GROUND_"),
             if annulment.retroactive { "yes" } else { "no" }.to_owned(),
-            words::date(annulment.effective_on.as_ref()),
+            dates.date(annulment.effective_on.as_ref()),
             words::source(annulment.source.as_ref()),
         ]
     });
-    table(out, "Annulments", ["ground", "retroactive", "effective", "entry"], rows, paint);
+    page.table("Annulments", ["ground", "retroactive", "effective", "entry"], rows);
     let rows = decisions.iter().flat_map(|decision| &decision.appeals).map(|appeal| {
         [
-            words::or_nothing(&appeal.name),
-            words::date(appeal.lodged_on.as_ref()),
+            or_nothing(&appeal.name),
+            dates.date(appeal.lodged_on.as_ref()),
             words::variant(appeal.outcome().as_str_name(), "APPEAL_OUTCOME_"),
-            words::date(appeal.decided_on.as_ref()),
+            dates.date(appeal.decided_on.as_ref()),
             words::part(appeal.grounds.as_ref()),
         ]
     });
-    table(out, "Appeals", ["appeal", "lodged", "outcome", "decided", "grounds"], rows, paint);
+    page.table("Appeals", ["appeal", "lodged", "outcome", "decided", "grounds"], rows);
 }
 
-fn allegations(out: &mut String, allegations: &[Allegation], paint: Paint) {
+fn allegations(page: &mut Page<'_>, allegations: &[Allegation], dates: &Dates) {
     let rows = allegations.iter().map(|allegation| {
         let finding = match words::variant(allegation.finding().as_str_name(), "FINDING_") {
-            none if none == words::NOTHING => "alleged, not decided".to_owned(),
+            none if none == NOTHING => "alleged, not decided".to_owned(),
             finding => finding,
         };
         [
             allegation.allegation_number.to_string(),
-            words::or_nothing(&allegation.respondent),
+            or_nothing(&allegation.respondent),
             words::code(allegation.category.as_ref()),
-            words::period(allegation.occurred.as_ref()),
+            dates.period(allegation.occurred.as_ref()),
             finding,
             words::part(allegation.text.as_ref()),
         ]
     });
     let columns = ["no.", "respondent", "category", "occurred", "finding", "text"];
-    table(out, "Allegations", columns, rows, paint);
+    page.table("Allegations", columns, rows);
 }
 
-fn erased(out: &mut String, erased: &[Source], paint: Paint) {
+fn erased(page: &mut Page<'_>, erased: &[Source]) {
     let rows = erased.iter().map(|source| [words::source(Some(source)), source.event_type.clone()]);
-    table(out, "Erased entries: what they said may be missing above", ["entry", "event"], rows, paint);
+    page.table("Erased entries: what they said may be missing above", ["entry", "event"], rows);
 }
 
-fn head(name: &str, stamp: Option<&Stamp>) -> String {
+/// The page of an answer, with what it is about and true of.
+fn head<'s>(name: &str, stamp: Option<&Stamp>, style: &'s Style) -> Page<'s> {
     let stamp = stamp.copied().unwrap_or_default();
-    format!(
-        "{name}\nas of {}, as known at entry {} ({}); the last entry is {}\n",
-        words::date(stamp.as_of.as_ref()),
+    let mut page = Page::new(style, tone);
+    page.paragraph(name);
+    page.paragraph(&format!(
+        "as of {}, as known at entry {} ({}); the last entry is {}",
+        style.dates.date(stamp.as_of.as_ref()),
         stamp.position,
-        words::time(stamp.recorded_at.as_ref()),
+        style.dates.time(stamp.recorded_at.as_ref()),
         stamp.head_position,
-    )
-}
-
-fn facts(out: &mut String, facts: &[(&str, String)]) {
-    out.push('\n');
-    for (fact, value) in facts.iter().filter(|(_, value)| value != words::NOTHING) {
-        let _ = writeln!(out, "{fact}: {}", words::printable(value));
-    }
-}
-
-/// A table with its title, or nothing where it has no row.
-fn table<const N: usize>(
-    out: &mut String,
-    title: &str,
-    columns: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
-    paint: Paint,
-) {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if !paint.terminal {
-        table.force_no_tty();
-    }
-    table.set_header(
-        columns.map(
-            |column| if paint.colour { Cell::new(column).add_attribute(Attribute::Bold) } else { Cell::new(column) },
-        ),
-    );
-    for row in rows {
-        table.add_row(row.map(|text| cell(&words::printable(&text), paint)));
-    }
-    if table.row_count() > 0 {
-        let _ = writeln!(out, "\n{title}\n{table}");
-    }
+    ));
+    page
 }
 
 /// What matters most stands out: what is in force, and what nobody can tell.
-fn cell(text: &str, paint: Paint) -> Cell {
+fn tone(text: &str) -> Tone {
     let is = |standing: Standing| text == words::variant(standing.as_str_name(), "STANDING_");
-    if paint.colour && is(Standing::InForce) {
-        Cell::new(text).fg(Color::Red)
-    } else if paint.colour && is(Standing::Uncertain) {
-        Cell::new(text).fg(Color::Yellow)
+    if is(Standing::InForce) {
+        Tone::Grave
+    } else if is(Standing::Uncertain) {
+        Tone::Doubtful
     } else {
-        Cell::new(text)
+        Tone::Plain
     }
 }
