@@ -56,12 +56,12 @@ pub struct Config {
     pub accept_gap: bool,
     /// Whether to go on after an earlier run ended with a failed write or sync.
     pub accept_after_sync_error: bool,
-    /// Where spans go.
-    pub telemetry: telemetry::Settings,
     /// A folder with profiles of exports. Absent, those of the program are all there are.
     pub profiles: Option<PathBuf>,
     /// Exports on a schedule: `[[export]]` in the file of settings, and there alone.
     pub export: Vec<ExportSetting>,
+    /// Where spans go.
+    pub telemetry: telemetry::Settings,
 }
 
 impl Default for Config {
@@ -82,9 +82,9 @@ impl Default for Config {
             verify_newest: 1000,
             accept_gap: false,
             accept_after_sync_error: false,
-            telemetry: telemetry::Settings::default(),
             profiles: None,
             export: Vec::new(),
+            telemetry: telemetry::Settings::default(),
         }
     }
 }

@@ -114,8 +114,8 @@ fn advice(error: &OpenError) -> String {
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "scripts wait for the line; people must see the warning")]
 pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let config = Config::read(arguments.config.as_deref(), &arguments)?;
-    let exporting = telemetry::start_exporting(&config.telemetry)?;
     let (planned, profiles) = config.exports()?;
+    let exporting = telemetry::start_exporting(&config.telemetry)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let metrics = match config.metrics_listen {

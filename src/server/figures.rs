@@ -167,18 +167,6 @@ impl Page<'_> {
         )
     }
 
-    fn spans(&mut self) -> fmt::Result {
-        let spans = telemetry::span_counts();
-        self.counter("telemetry_sent", "spans", spans.sent, "Spans that the collector took (telemetry.endpoint).")?;
-        self.counter("telemetry_failed", "spans", spans.failed, "Spans that did not reach the collector.")?;
-        self.counter(
-            "telemetry_dropped",
-            "spans",
-            spans.dropped,
-            "Spans for which the queue to the collector had no room.",
-        )
-    }
-
     fn exports(&mut self, exports: &delivery::Figures, now_ms: u64) -> fmt::Result {
         let help = "Exports on a schedule and exports that were asked for, by how they ended; one on a schedule that failed \
                     is tried again.";
@@ -194,6 +182,18 @@ impl Page<'_> {
             "seconds",
             exports.late_ms(now_ms) / 1000,
             "For how long the oldest export on a schedule has been due that failed and is not done.",
+        )
+    }
+
+    fn spans(&mut self) -> fmt::Result {
+        let spans = telemetry::span_counts();
+        self.counter("telemetry_sent", "spans", spans.sent, "Spans that the collector took (telemetry.endpoint).")?;
+        self.counter("telemetry_failed", "spans", spans.failed, "Spans that did not reach the collector.")?;
+        self.counter(
+            "telemetry_dropped",
+            "spans",
+            spans.dropped,
+            "Spans for which the queue to the collector had no room.",
         )
     }
 

@@ -121,6 +121,21 @@ async fn an_export_that_was_asked_for_is_the_same_as_one_by_hand() {
     assert!(said.contains("byte for byte"), "{said}");
 }
 
+/// An erasure was once told by what the index held in memory alone: the filter of a run on disk was asked for a key that
+/// had the erasure's own place in it, and after the second start what was erased was served again.
+#[tokio::test]
+async fn what_was_erased_stays_so_over_restarts() {
+    let mut log = Log::with_a_story().await;
+    log.erase(8);
+    for start in 1..=4 {
+        let service = log.open();
+        let read = service.reader().entry(8).unwrap().unwrap();
+        assert_eq!(read.open_erased_by, Some(10), "start {start}");
+        assert!(read.checked.entry.open.is_none(), "start {start}");
+        service.stop().unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_exported_is_refused_and_not_kept() {
     let log = Log::with_a_story().await;
