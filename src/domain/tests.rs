@@ -1,6 +1,5 @@
 //! What the tests of each kind of stream share, and the rules as a whole against a naive model.
 
-
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use hmac::KeyInit;
 use hmac::Mac;
 use prost::Message;
 use sha2::Sha256;
+use tonic::Status;
 
 use crate::domain::dates::Day;
 use crate::proto::v1::AsOf;
@@ -35,13 +36,13 @@ impl fmt::Debug for PageKey {
 }
 
 /// The tokens of one question.
-pub(super) struct Page {
+pub(in crate::server) struct Page {
     mac: Hmac<Sha256>,
 }
 
 impl Page {
     /// The tokens of a method and its arguments, the token itself left out.
-    pub(super) fn new<M: Message>(key: &PageKey, method: &str, request: &M) -> Self {
+    pub(in crate::server) fn new<M: Message>(key: &PageKey, method: &str, request: &M) -> Self {
         let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes a key of any length");
         mac.update(b"probity/page/v1\0");
         mac.update(method.as_bytes());
@@ -67,7 +68,7 @@ impl Page {
     }
 
     /// The token of the page after the one that ends at `after`.
-    pub(super) fn token(&self, view: View, after: u64) -> String {
+    pub(in crate::server) fn token(&self, view: View, after: u64) -> String {
         let mut bytes = Vec::with_capacity(BODY_LEN + MAC_LEN);
         bytes.push(VERSION);
         bytes.extend_from_slice(&view.known_at.to_be_bytes());
@@ -78,6 +79,16 @@ impl Page {
         let mac = self.mac.clone().chain_update(&bytes).finalize().into_bytes();
         bytes.extend_from_slice(&mac);
         BASE64URL_NOPAD.encode(&bytes)
+    }
+
+    /// Position and last place of a token of this question.
+    ///
+    /// # Errors
+    ///
+    /// It is of another question, or was changed.
+    pub(in crate::server) fn places(&self, token: &str) -> Result<(u64, u64), Status> {
+        let read = self.read(token).map(|(view, after)| (view.known_at, after));
+        read.ok_or_else(|| Refusal::PageTokenInvalid.into())
     }
 
     fn read(&self, token: &str) -> Option<(View, u64)> {
@@ -104,4 +115,13 @@ pub(super) fn size(asked: u32) -> Result<usize, Refusal> {
         Ok(size) if size <= SIZE_MAX => Ok(size),
         Ok(_) | Err(_) => Err(Refusal::FieldInvalid { field: "page_size", rule: "OUT_OF_RANGE", words: "0 to 1,000" }),
     }
+}
+
+/// The same, for other services.
+///
+/// # Errors
+///
+/// More than 1,000.
+pub(in crate::server) fn page_size(asked: u32) -> Result<usize, Status> {
+    Ok(size(asked)?)
 }
