@@ -120,6 +120,9 @@ fn item_change(before: Option<&DeclarationItem>, after: Option<&DeclarationItem>
     change
 }
 
+/// Whether an item may be another.
+type Way<'a> = dyn Fn(&DeclarationItem, &DeclarationItem) -> bool + 'a;
+
 type Pair<'a> = (Option<&'a DeclarationItem>, Option<&'a DeclarationItem>);
 
 /// Which item is which: the same description and type; of two versions of one declaration then the same number. Of
@@ -129,7 +132,7 @@ fn matched<'a>(old: Vec<&'a DeclarationItem>, new: Vec<&'a DeclarationItem>, sam
     let mut pairs: Vec<Pair<'a>> = new.into_iter().map(|item| (None, Some(item))).collect();
     let alike = |a: &DeclarationItem, b: &DeclarationItem| a.description == b.description && a.item_type == b.item_type;
     let numbered = |a: &DeclarationItem, b: &DeclarationItem| same_declaration && a.item_number == b.item_number;
-    let ways: [&dyn Fn(&DeclarationItem, &DeclarationItem) -> bool; 3] = [&same, &alike, &numbered];
+    let ways: [&Way<'_>; 3] = [&same, &alike, &numbered];
     for way in ways {
         for (before, after) in pairs.iter_mut().filter(|(before, _)| before.is_none()) {
             let Some(after) = after else { continue };

@@ -19,6 +19,7 @@ use crate::views::Kind;
 use crate::views::Recorded;
 use crate::views::View;
 use crate::views::amend::Facts;
+use crate::views::amend::Told;
 use crate::views::case;
 use crate::views::decision;
 use crate::views::declaration;
@@ -48,7 +49,7 @@ pub fn record(name: &Name, about: &[Recorded], of_cases: &[Recorded], view: View
         erased: known(about, view).filter(|entry| entry.erased_by().is_some()).map(Recorded::source).collect(),
         ..Record::default()
     };
-    for entry in &entity.entries {
+    for entry in entity.entries.iter().filter(|entry| !ends_what_is_void(entry, &entity)) {
         take(&mut record, name, entry);
     }
     let imports = facts.of(Kind::Import);
@@ -72,6 +73,13 @@ pub fn record(name: &Name, about: &[Recorded], of_cases: &[Recorded], view: View
         .flat_map(|decision| &decision.sanctions)
         .any(|sanction| sanction.standing() == Standing::InForce);
     Some(record)
+}
+
+/// Whether an entry ends a post that was taken by a void entry alone.
+fn ends_what_is_void(entry: &Recorded, entity: &Told<'_>) -> bool {
+    let Some(Event::PositionEnded(end)) = entry.event() else { return false };
+    let takes = |entry: &&Recorded| matches!(entry.event(), Some(Event::PositionAssigned(event)) if event.position_number == end.position_number);
+    entity.voided.iter().any(takes) && !entity.entries.iter().any(takes)
 }
 
 fn declaration_status(record: &Record) -> DeclarationStatus {

@@ -9,8 +9,10 @@ use comfy_table::ContentArrangement;
 use comfy_table::Table;
 use comfy_table::presets;
 
+use crate::cli::show::matters;
 use crate::cli::show::words;
 use crate::events::DeclarationItem;
+use crate::events::VoteOption;
 use crate::proto::v1::Allegation;
 use crate::proto::v1::Decision;
 use crate::proto::v1::GetCaseResponse;
@@ -44,8 +46,14 @@ pub(super) fn record(answer: &GetRecordResponse, paint: Paint) -> String {
     about.extend(record.names.iter().map(|name| ("name", name.text.clone())));
     let in_force = if record.sanction_in_force { "yes" } else { "no, or not certain" };
     about.push(("a sanction in force", in_force.to_owned()));
+    if record.void {
+        about.push(("void", "the registration should never have been recorded".to_owned()));
+    }
+    about.push(("declarations", declared(&record)));
+    about.push(("petitions that name it", petitions(&record)));
     about.push(("registered by entry", words::source(record.registered.as_ref())));
     facts(&mut out, &about);
+    matters::pending(&mut out, "Pending", &record.pending, paint);
     positions(&mut out, &record, paint);
     decisions(&mut out, &record.decisions, paint);
     let rows = record.cases.iter().map(|case| {
@@ -67,7 +75,7 @@ pub(super) fn record(answer: &GetRecordResponse, paint: Paint) -> String {
             words::variant(declaration.kind().as_str_name(), "DECLARATION_KIND_"),
             words::period(declaration.period.as_ref()),
             words::date(declaration.submitted_on.as_ref()),
-            declaration.versions.to_string(),
+            if declaration.void { "void".to_owned() } else { declaration.versions.to_string() },
         ]
     });
     table(&mut out, "Declarations", ["declaration", "kind", "period", "submitted", "versions"], rows, paint);
@@ -81,8 +89,26 @@ pub(super) fn record(answer: &GetRecordResponse, paint: Paint) -> String {
         ]
     });
     table(&mut out, "Imported rows", ["entry", "source", "release", "row", "observed"], rows, paint);
+    matters::amendments(&mut out, &record.corrections, &record.voids, paint);
     erased(&mut out, &record.erased, paint);
     out
+}
+
+fn declared(record: &Record) -> String {
+    let status = record.declaration_status.clone().unwrap_or_default();
+    let counts =
+        [(status.overdue, "overdue"), (status.open, "due"), (status.met_late, "met late"), (status.met, "met")];
+    let said: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if said.is_empty() { words::NOTHING.to_owned() } else { said.join(", ") }
+}
+
+fn petitions(record: &Record) -> String {
+    let tally = record.petitions.unwrap_or_default();
+    match tally.received {
+        0 => words::NOTHING.to_owned(),
+        received => format!("{received}, of them {} resolved", tally.resolved),
+    }
 }
 
 fn positions(out: &mut String, record: &Record, paint: Paint) {
@@ -109,17 +135,29 @@ pub(super) fn case(answer: &GetCaseResponse, paint: Paint) -> String {
             ("reference", words::or_nothing(&case.reference)),
             ("opened by", words::or_nothing(&case.opened_by)),
             ("opened on", words::date(case.opened_on.as_ref())),
+            ("due on", words::date(case.due_on.as_ref())),
+            ("overdue", if case.overdue { "yes".to_owned() } else { words::NOTHING.to_owned() }),
+            ("petition", words::or_nothing(&case.petition)),
+            ("verification", words::or_nothing(&case.verification)),
             ("opened by entry", words::source(case.opened.as_ref())),
             ("closed by entry", words::source(case.closed.as_ref())),
         ],
     );
-    let rows = case
-        .respondents
-        .iter()
-        .map(|one| [one.name.clone(), words::variant(one.outcome().as_str_name(), "CASE_OUTCOME_")]);
-    table(&mut out, "Respondents", ["respondent", "outcome"], rows, paint);
+    let rows = case.respondents.iter().map(|one| {
+        let outcome = words::variant(one.outcome().as_str_name(), "CASE_OUTCOME_");
+        [
+            one.name.clone(),
+            if one.examined { "examined".to_owned() } else { outcome },
+            one.notices.len().to_string(),
+            one.statements.len().to_string(),
+            one.hearings.len().to_string(),
+        ]
+    });
+    let columns = ["respondent", "outcome", "notices", "statements", "hearings"];
+    table(&mut out, "Respondents", columns, rows, paint);
     allegations(&mut out, &case.allegations, paint);
     decisions(&mut out, &case.decisions, paint);
+    matters::amendments(&mut out, &case.corrections, &case.voids, paint);
     erased(&mut out, &case.erased, paint);
     out
 }
@@ -131,6 +169,7 @@ pub(super) fn decision(answer: &GetDecisionResponse, paint: Paint) -> String {
         &mut out,
         &[
             ("standing", words::variant(decision.standing().as_str_name(), "STANDING_")),
+            ("phase", words::variant(decision.phase().as_str_name(), "DECISION_PHASE_")),
             ("respondent", words::or_nothing(&decision.respondent)),
             ("case", words::or_nothing(&decision.case)),
             ("reference", words::or_nothing(&decision.reference)),
@@ -138,14 +177,61 @@ pub(super) fn decision(answer: &GetDecisionResponse, paint: Paint) -> String {
             ("regime", words::code(decision.regime.as_ref())),
             ("signed on", words::date(decision.signed_on.as_ref())),
             ("effective on", words::date(decision.effective_on.as_ref())),
+            ("announced on", announced(&decision)),
+            ("served on", served(&decision)),
+            ("expired on", expired(&decision)),
+            ("appeal until", words::date(decision.appeal_until.as_ref())),
+            ("appeal to", words::or_nothing(&decision.appeal_to)),
             ("reasons", words::part(decision.reasons.as_ref())),
             ("issued by entry", words::source(decision.source.as_ref())),
         ],
     );
+    proposals(&mut out, &decision, paint);
     decisions(&mut out, std::slice::from_ref(&decision), paint);
     let changes = decision.changes.iter().map(|source| [words::source(Some(source)), source.event_type.clone()]);
     table(&mut out, "Changes", ["entry", "event"], changes, paint);
+    matters::amendments(&mut out, &decision.corrections, &decision.voids, paint);
     out
+}
+
+fn announced(decision: &Decision) -> String {
+    words::date(decision.announcement.as_ref().and_then(|one| one.announced_on.as_ref()))
+}
+
+fn served(decision: &Decision) -> String {
+    words::date(decision.delivery.as_ref().and_then(|one| one.served_on.as_ref()))
+}
+
+fn expired(decision: &Decision) -> String {
+    words::date(decision.expiry.as_ref().and_then(|one| one.expired_on.as_ref()))
+}
+
+fn proposals(out: &mut String, decision: &Decision, paint: Paint) {
+    let rows = decision.proposals.iter().map(|proposal| {
+        let items: Vec<String> = proposal.items.iter().map(words::sanction).collect();
+        [
+            words::date(proposal.proposed_on.as_ref()),
+            words::or_nothing(&proposal.proposed_by),
+            if items.is_empty() { "no sanction".to_owned() } else { items.join("; ") },
+            words::source(proposal.source.as_ref()),
+        ]
+    });
+    table(out, "Proposed, not imposed", ["on", "by", "what", "entry"], rows, paint);
+    let rows = decision.votes.iter().map(|vote| {
+        let option = |option: &VoteOption| {
+            let form = option.form.as_ref().map_or_else(|| "no sanction".to_owned(), |form| form.code.clone());
+            format!("{form} {}", option.votes)
+        };
+        [
+            vote.round.to_string(),
+            words::date(vote.held_on.as_ref()),
+            format!("{} of {}", vote.valid, vote.eligible),
+            vote.options.iter().map(option).collect::<Vec<_>>().join(", "),
+            words::variant(vote.result().as_str_name(), "VOTE_RESULT_"),
+            words::source(vote.source.as_ref()),
+        ]
+    });
+    table(out, "Votes", ["round", "held", "valid", "votes", "result", "entry"], rows, paint);
 }
 
 pub(super) fn declaration(answer: &GetDeclarationResponse, paint: Paint) -> String {
@@ -160,6 +246,11 @@ pub(super) fn declaration(answer: &GetDeclarationResponse, paint: Paint) -> Stri
             ("submitted on", words::date(declaration.submitted_on.as_ref())),
             ("form", words::code(declaration.form.as_ref())),
             ("previous", words::or_nothing(&declaration.previous)),
+            ("received by", words::or_nothing(&declaration.received_by)),
+            ("meets", words::or_nothing(&declaration.obligation)),
+            ("last version accepted", if declaration.accepted { "yes" } else { words::NOTHING }.to_owned()),
+            ("verified by", words::or_nothing(&declaration.verifications.join(", "))),
+            ("void", if declaration.void { "yes" } else { words::NOTHING }.to_owned()),
         ],
     );
     let rows = declaration.sections.iter().filter_map(|state| {
@@ -180,6 +271,19 @@ pub(super) fn declaration(answer: &GetDeclarationResponse, paint: Paint) -> Stri
     });
     let columns = ["version", "filed on", "cause", "sections", "content", "entry"];
     table(&mut out, "Versions", columns, rows, paint);
+    let rows = declaration.publications.iter().map(|one| {
+        [
+            words::variant(one.form().as_str_name(), "PUBLICATION_FORM_"),
+            words::code(one.audience.as_ref()),
+            words::period(one.period.as_ref()),
+            words::date(one.ended_on.as_ref()),
+            public(one.standing()).to_owned(),
+            words::source(one.source.as_ref()),
+        ]
+    });
+    let columns = ["form", "to whom", "meant for", "ended on", "public", "entry"];
+    table(&mut out, "Publications", columns, rows, paint);
+    matters::amendments(&mut out, &declaration.corrections, &declaration.voids, paint);
     for version in &declaration.versions {
         let content = version.content.as_ref().and_then(|part| part.content.as_ref());
         if let Some(Content::Declaration(content)) = content {
@@ -187,6 +291,16 @@ pub(super) fn declaration(answer: &GetDeclarationResponse, paint: Paint) -> Stri
         }
     }
     out
+}
+
+/// Whether something is public on the day.
+const fn public(standing: Standing) -> &'static str {
+    match standing {
+        Standing::InForce => "yes",
+        Standing::Pending => "not yet",
+        Standing::Expired => "no more",
+        _ => "not certain",
+    }
 }
 
 fn items(out: &mut String, version: u32, items: &[DeclarationItem], paint: Paint) {
@@ -289,7 +403,7 @@ fn erased(out: &mut String, erased: &[Source], paint: Paint) {
     table(out, "Erased entries: what they said may be missing above", ["entry", "event"], rows, paint);
 }
 
-fn head(name: &str, stamp: Option<&Stamp>) -> String {
+pub(super) fn head(name: &str, stamp: Option<&Stamp>) -> String {
     let stamp = stamp.copied().unwrap_or_default();
     format!(
         "{name}\nas of {}, as known at entry {} ({}); the last entry is {}\n",
@@ -300,7 +414,7 @@ fn head(name: &str, stamp: Option<&Stamp>) -> String {
     )
 }
 
-fn facts(out: &mut String, facts: &[(&str, String)]) {
+pub(super) fn facts(out: &mut String, facts: &[(&str, String)]) {
     out.push('\n');
     for (fact, value) in facts.iter().filter(|(_, value)| value != words::NOTHING) {
         let _ = writeln!(out, "{fact}: {}", words::printable(value));
@@ -308,7 +422,7 @@ fn facts(out: &mut String, facts: &[(&str, String)]) {
 }
 
 /// A table with its title, or nothing where it has no row.
-fn table<const N: usize>(
+pub(super) fn table<const N: usize>(
     out: &mut String,
     title: &str,
     columns: [&str; N],

@@ -164,8 +164,8 @@ impl<H: Histories> Records<H> {
                 return Err(filter::refused("after", "OF_ANOTHER_PERSON", "a declaration of the same person"));
             }
             let none = |field| filter::refused(field, "NO_SUCH_VERSION", "a version that the declaration has");
-            let before = difference::standing(&before, request.before_version).ok_or(none("before_version"))?;
-            let after = difference::standing(&after, request.after_version).ok_or(none("after_version"))?;
+            let before = difference::standing(&before, request.before_version).ok_or_else(|| none("before_version"))?;
+            let after = difference::standing(&after, request.after_version).ok_or_else(|| none("after_version"))?;
             let mut missing = [&before.missing[..], &after.missing].concat();
             missing.dedup();
             Ok(DiffDeclarationsResponse {

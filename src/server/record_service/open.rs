@@ -88,7 +88,7 @@ impl<H: Histories> Reader<'_, H> {
         };
         match self.histories.open_part(part.position, part.part)? {
             Opened::Content(bytes) => {
-                self.bytes_left = self.bytes_left.checked_sub(bytes.len()).ok_or(Refusal::AnswerTooLarge {
+                self.bytes_left = self.bytes_left.checked_sub(bytes.len()).ok_or_else(|| Refusal::AnswerTooLarge {
                     found: ANSWER_BYTES_MAX.saturating_sub(self.bytes_left) + bytes.len(),
                     max: ANSWER_BYTES_MAX,
                 })?;

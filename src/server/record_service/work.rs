@@ -59,9 +59,10 @@ impl<H: Histories> Records<H> {
 fn wanted(request: &ListWorkRequest) -> Result<Wanted, Refusal> {
     let body = filter::body(&request.body)?;
     if body.is_some() == request.without_body {
-        return Err(match request.without_body {
-            true => filter::refused("without_body", "EXCLUDES", "not with a body"),
-            false => filter::refused("body", "REQUIRED", "a body, or without_body"),
+        return Err(if request.without_body {
+            filter::refused("without_body", "EXCLUDES", "not with a body")
+        } else {
+            filter::refused("body", "REQUIRED", "a body, or without_body")
         });
     }
     for kind in &request.kinds {
