@@ -117,7 +117,7 @@ impl State {
             respondent.turns.retain(|turn| turn.at != target);
         }
         self.allegations.retain(|allegation| allegation.at != target);
-        self.leave(target);
+        self.leave();
         (self.at != target).then_some(self)
     }
 
@@ -160,10 +160,10 @@ impl State {
         u32::try_from(place).expect("a case has fewer respondents than the log can have entries")
     }
 
-    /// Whoever joined with an allegation that is void, and has no other, is no respondent any more.
-    fn leave(&mut self, target: u64) {
+    /// Whoever joined with allegations, all of which are void, is no respondent any more.
+    fn leave(&mut self) {
         let stays = |place: usize, respondent: &Respondent| {
-            respondent.joined != target
+            respondent.joined == self.at
                 || self.allegations.iter().any(|allegation| usize::try_from(allegation.respondent) == Ok(place))
         };
         let Some(gone) = (0..).zip(&self.respondents).position(|(place, respondent)| !stays(place, respondent)) else {
@@ -179,8 +179,9 @@ impl State {
 
     fn turn(&mut self, ids: impl Iterator<Item = Id>, turn: Turn) {
         for id in ids {
-            let found = self.respondents.iter_mut().find(|respondent| respondent.id == id);
-            found.into_iter().for_each(|respondent| respondent.turns.push(turn));
+            if let Some(respondent) = self.respondents.iter_mut().find(|respondent| respondent.id == id) {
+                respondent.turns.push(turn);
+            }
         }
     }
 }

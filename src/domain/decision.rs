@@ -56,6 +56,7 @@ const EXPIRED: &[EventType] = &[EventType::DecisionAnnulled];
 /// A decision, from its proposal or its issue on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
+    at: u64,
     respondent: Id,
     /// The case that it decides, where there is one.
     case: Id,
@@ -123,18 +124,19 @@ impl State {
 
     /// The appeal was decided by the entry at this index.
     pub(super) fn appeal_decided(&mut self, appeal: Id, at: u64) {
-        let found = self.appeals.iter_mut().find(|(id, ..)| *id == appeal);
-        found.into_iter().for_each(|(_, _, decided)| *decided = Some(at));
+        if let Some((_, _, decided)) = self.appeals.iter_mut().find(|(id, ..)| *id == appeal) {
+            *decided = Some(at);
+        }
     }
 
-    /// Without what the entry at this index brought; none where neither proposal nor issue is left.
+    /// Without what the entry at this index brought; none where it began with it.
     pub(super) fn voided(mut self, target: u64) -> Option<Self> {
         self.steps.retain(|step| step.at != target);
         self.appeals.retain(|(_, lodged, _)| *lodged != target);
         for (_, _, decided) in &mut self.appeals {
             *decided = decided.filter(|at| *at != target);
         }
-        (self.has(Act::Proposed) || self.issued().is_some()).then_some(self)
+        (self.at != target).then_some(self)
     }
 
     /// With what the entry at this index should have said.
@@ -193,6 +195,15 @@ impl State {
         }
     }
 
+    /// As a proposal or issue leaves it, before its own step.
+    fn begun(state: Option<domain::State>, at: u64, respondent_id: &str, case_id: &str) -> domain::State {
+        let before = match state {
+            Some(domain::State::Decision(decision)) => decision,
+            _ => Self { at, ..Self::default() },
+        };
+        domain::State::Decision(Self { respondent: Id::of(respondent_id), case: Id::of(case_id), ..before })
+    }
+
     fn step(state: Option<domain::State>, at: u64, act: Act, date: Option<&PartialDate>) -> domain::State {
         let mut decision = Self::of(state);
         decision.steps.push(Step { at, act, day: date.map(dates::earliest) });
@@ -239,9 +250,8 @@ fn issued(id: &str, world: &dyn World, rule: impl FnOnce(&State) -> Result<(), R
 
 /// Looks at a decision that stands.
 fn standing(id: &str, world: &dyn World, rule: impl FnOnce(&State) -> Result<(), Rejection>) -> Result<(), Rejection> {
-    issued(id, world, |decision| match decision.has(Act::Expired) {
-        true => Err(decision.refused(Rule::DecisionExpired)),
-        false => rule(decision),
+    issued(id, world, |decision| {
+        if decision.has(Act::Expired) { Err(decision.refused(Rule::DecisionExpired)) } else { rule(decision) }
     })
 }
 
@@ -310,9 +320,8 @@ impl Fact for SanctionProposed {
     }
 
     fn evolve(&self, state: Option<domain::State>, at: u64) -> domain::State {
-        let before = State::of(state);
-        let decision = State { respondent: Id::of(&self.respondent_id), case: Id::of(&self.case_id), ..before };
-        State::step(Some(domain::State::Decision(decision)), at, Act::Proposed, self.proposed_on.as_ref())
+        let begun = State::begun(state, at, &self.respondent_id, &self.case_id);
+        State::step(Some(begun), at, Act::Proposed, self.proposed_on.as_ref())
     }
 }
 
@@ -402,10 +411,9 @@ impl Fact for DecisionIssued {
         let (_, effective) = context::effective_on(self.context.as_ref());
         // Without a signature's date nothing can be said to be before it.
         let in_force = signed.map(|signed| effective.map_or(signed, |date| dates::earliest(date).min(signed)));
-        let before = State::of(state);
-        let decision = State { respondent: Id::of(&self.respondent_id), case: Id::of(&self.case_id), ..before };
+        let begun = State::begun(state, at, &self.respondent_id, &self.case_id);
         let act = Act::Issued { in_force };
-        State::step(Some(domain::State::Decision(decision)), at, act, self.signed_on.as_ref())
+        State::step(Some(begun), at, act, self.signed_on.as_ref())
     }
 }
 

@@ -66,8 +66,8 @@ fn replace(
 ) -> Result<(), CorrectionFault> {
     let unknown = CorrectionFault::NoSuchField { field: number };
     let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
-    let (name, element) = element(first).ok_or(unknown.clone())?;
-    let field = message.descriptor().get_field_by_name(name).ok_or(unknown.clone())?;
+    let (name, element) = element(first).ok_or_else(|| unknown.clone())?;
+    let field = message.descriptor().get_field_by_name(name).ok_or_else(|| unknown.clone())?;
     if is_sealed(&field) {
         return Err(unknown);
     }

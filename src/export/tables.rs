@@ -50,9 +50,8 @@ pub(super) fn rows(entries: &[Recorded], view: View) -> Vec<Row> {
         Kind::Appeal => decision::appeal(entries, view),
         Kind::Declaration => declaration::rows(name, entries, view),
         Kind::Import => imported::rows(name, entries),
-        Kind::Petition | Kind::Obligation | Kind::Verification | Kind::Amendment => None,
-        // Stands in the stream of what it erased, after it.
-        Kind::Erasure => None,
+        // An erasure stands in the stream of what it erased, after it.
+        Kind::Petition | Kind::Obligation | Kind::Verification | Kind::Amendment | Kind::Erasure => None,
     };
     rows.unwrap_or_default()
 }

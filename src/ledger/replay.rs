@@ -99,6 +99,9 @@ pub fn replay<R: Rows>(
     }))
 }
 
+/// Rows of the histories in which an entry stands: the stream's first.
+type Objects = Vec<(Key, ObjectRow)>;
+
 /// The rows of the stream and the subjects, and what else changes. An entry without its open payload leaves the state
 /// as it was.
 fn objects<R: Rows>(
@@ -106,7 +109,7 @@ fn objects<R: Rows>(
     body: &EventBody,
     event: Option<(&Event, Opened)>,
     rows: &R,
-) -> Result<(Vec<(Key, ObjectRow)>, Effects), R::Error> {
+) -> Result<(Objects, Effects), R::Error> {
     let (before, voided) = rows.object(&body.stream.key)?.map_or((None, None), |row| (row.state, row.voided));
     let duty = before.as_deref().and_then(State::duty);
     let (state, effects) = match event {

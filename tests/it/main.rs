@@ -16,4 +16,5 @@ mod proto_breaking;
 mod proto_lint;
 mod protos;
 mod service;
+mod slice;
 mod tidy;

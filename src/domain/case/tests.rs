@@ -23,6 +23,8 @@ use crate::events::EventType;
 use crate::events::Period;
 use crate::events::shape;
 
+mod course;
+
 /// Persons 1 to 3, body 4, case 1 about 1 and 2 with allegation 5 against 1.
 fn given() -> Vec<Event> {
     let mut events: Vec<Event> = (1..4).map(person).collect();

@@ -23,6 +23,8 @@ use crate::events::Money;
 use crate::events::SanctionItem;
 use crate::events::Term;
 
+mod course;
+
 /// Persons 1 to 3, body 4, case 1 about 1 and 2 with an allegation against each.
 fn given() -> Vec<Event> {
     let mut events: Vec<Event> = (1..4).map(person).collect();

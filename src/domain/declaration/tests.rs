@@ -25,6 +25,8 @@ use crate::events::Section;
 use crate::events::Valuation;
 use crate::events::valuation::Value;
 
+mod course;
+
 /// Persons 1 and 2, body 4, declaration 1 of person 1.
 fn given() -> Vec<Event> {
     vec![person(1), person(2), organisation(4), submitted(1, 1).into()]

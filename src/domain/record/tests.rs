@@ -23,6 +23,8 @@ use crate::events::LegacyRecordImported;
 use crate::events::Observation;
 use crate::events::RowDigest;
 
+mod amendment;
+
 use Observation::Changed;
 use Observation::FirstSeen;
 use Observation::Gone;

@@ -113,8 +113,11 @@ fn message<'a>(
             return Err(FieldFault::of(FieldRule::Unknown { number }));
         };
         let field = &shape.fields[at];
-        let index = field.repeated.then_some(walker.seen[at] as usize);
-        walker.value(field, at, wire, &mut reader).map_err(|fault| fault.within(field.name, index))?;
+        let before = walker.seen[at];
+        let found = walker.value(field, at, wire, &mut reader);
+        // The element at fault is the one counted last, or the next where it came to no count.
+        let element = before.max(walker.seen[at].saturating_sub(1)) as usize;
+        found.map_err(|fault| fault.within(field.name, field.repeated.then_some(element)))?;
     }
     if mode.keeps_rules() {
         let needed = |field: &Field| field.required && (mode == Mode::Proposed || field.seal.is_none());
