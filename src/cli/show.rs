@@ -1,7 +1,9 @@
 //! `probity show` and `probity worklist`: what is on record about a person, body or matter, what has to be done and what
 //! changed, as tables or JSON.
 
+mod ask;
 mod json;
+mod lists;
 mod matters;
 mod tables;
 mod words;
@@ -22,30 +24,23 @@ use tonic::transport::Endpoint;
 use tonic_types::StatusExt;
 
 use crate::domain::dates::Day;
-use crate::events::Period;
 use crate::proto::v1::AsOf;
-use crate::proto::v1::ChangeKind;
 use crate::proto::v1::DiffDeclarationsRequest;
 use crate::proto::v1::FindRequest;
-use crate::proto::v1::GetAppealRequest;
 use crate::proto::v1::GetCaseRequest;
-use crate::proto::v1::GetChecklistRequest;
 use crate::proto::v1::GetDecisionRequest;
 use crate::proto::v1::GetDeclarationRequest;
-use crate::proto::v1::GetObligationRequest;
-use crate::proto::v1::GetPetitionRequest;
 use crate::proto::v1::GetRecordRequest;
-use crate::proto::v1::GetVerificationRequest;
-use crate::proto::v1::ListChangesRequest;
-use crate::proto::v1::ListChangesResponse;
 use crate::proto::v1::ListTimelineRequest;
 use crate::proto::v1::ListTimelineResponse;
-use crate::proto::v1::ListWorkRequest;
-use crate::proto::v1::ListWorkResponse;
-use crate::proto::v1::WorkKind;
 use crate::proto::v1::as_of::KnownAt;
-use crate::proto::v1::list_changes_request::Of;
 use crate::proto::v1::record_service_client::RecordServiceClient;
+
+pub use lists::ChangeWord;
+pub use lists::ChangesArgs;
+pub use lists::Work;
+pub use lists::WorkArgs;
+pub use lists::WorklistArgs;
 
 const PAGE_SIZE: u32 = 1000;
 
@@ -127,11 +122,6 @@ const WORK: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 work 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
   probity show --from http://127.0.0.1:7411 work 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
     --overdue --kind petition --kind appeal";
-
-const WORKLIST: &str = r"Examples:
-  probity worklist --from http://127.0.0.1:7411 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
-  probity worklist --from http://127.0.0.1:7411 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
-    --due-to 2026-12-31 --json";
 
 const CHANGES: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 changes 1200
@@ -233,104 +223,6 @@ pub enum What {
     },
 }
 
-/// Of what a list of work is wanted.
-#[derive(Args, Clone, Debug)]
-pub struct WorkArgs {
-    /// The body, `entity/…`; without it what names no body.
-    pub body: Option<String>,
-    /// Only of this kind; may be repeated.
-    #[arg(long, value_name = "KIND")]
-    pub kind: Vec<Work>,
-    /// Due on this day or after it.
-    #[arg(long, value_name = "DATE", value_parser = parse_day)]
-    pub due_from: Option<Day>,
-    /// Due on this day or before it.
-    #[arg(long, value_name = "DATE", value_parser = parse_day)]
-    pub due_to: Option<Day>,
-    /// Only what is overdue.
-    #[arg(long)]
-    pub overdue: bool,
-}
-
-/// A kind of work.
-#[derive(clap::ValueEnum, Clone, Copy, Debug)]
-pub enum Work {
-    /// To be decided.
-    Appeal,
-    /// To be ended.
-    Case,
-    /// A declaration to be filed.
-    Obligation,
-    /// To be resolved.
-    Petition,
-    /// To be concluded.
-    Verification,
-}
-
-/// Of what changes are wanted.
-#[derive(Args, Clone, Debug)]
-pub struct ChangesArgs {
-    /// Entries after this position.
-    #[arg(default_value_t = 0)]
-    pub after: u64,
-    /// Of this person, body or stream alone: a name with its kind.
-    #[arg(long, value_name = "NAME")]
-    pub of: Option<String>,
-    /// Of the matters in the registers of this body, `entity/…`.
-    #[arg(long, value_name = "BODY", conflicts_with = "of")]
-    pub body: Option<String>,
-    /// Only of this kind; may be repeated.
-    #[arg(long, value_name = "KIND")]
-    pub kind: Vec<ChangeWord>,
-}
-
-/// A kind of change.
-#[derive(clap::ValueEnum, Clone, Copy, Debug)]
-pub enum ChangeWord {
-    /// What was not known before.
-    New,
-    /// What an entry should have said.
-    Corrected,
-    /// What takes the place of something that was right.
-    Revised,
-    /// What should never have been recorded.
-    Voided,
-    /// What lost its effect by time.
-    Expired,
-    /// What was taken out.
-    Erased,
-}
-
-/// Shows what a body still has to do, the earliest day first.
-///
-/// The same as `probity show work`. Exit status 0: shown; 2: could not ask, or the question was refused.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = WORKLIST)]
-pub struct WorklistArgs {
-    /// The service, for example `http://127.0.0.1:7411`.
-    #[arg(long, value_name = "URL", env = "PROBITY_URL")]
-    pub from: String,
-    /// The day on which something is overdue or not, YYYY-MM-DD [default: today, UTC]
-    #[arg(long, value_name = "DATE", value_parser = parse_day)]
-    pub as_of: Option<Day>,
-    /// What the log knew: a position, or a time such as 2026-05-03T12:00:00Z [default: now]
-    #[arg(long, value_name = "POSITION|TIME", value_parser = parse_known_at)]
-    pub known_at: Option<KnownAt>,
-    /// Print the answer as JSON, as the proto mapping has it.
-    #[arg(long)]
-    pub json: bool,
-    /// Of what.
-    #[command(flatten)]
-    pub work: WorkArgs,
-}
-
-impl From<WorklistArgs> for ShowArgs {
-    fn from(args: WorklistArgs) -> Self {
-        let WorklistArgs { from, as_of, known_at, json, work } = args;
-        Self { from, as_of, known_at, json, open: false, what: What::Work(work) }
-    }
-}
-
 /// Asks and prints. Exit status 0: shown; 1: not on record; 2: could not ask, or the question was refused.
 pub async fn run(args: ShowArgs) -> ExitCode {
     let terminal = io::stdout().is_terminal();
@@ -394,15 +286,15 @@ async fn show(args: &ShowArgs, paint: tables::Paint) -> Result<String, Failure> 
         | What::Obligation { .. }
         | What::Verification { .. }
         | What::Appeal { .. }
-        | What::Checklist { .. } => matter(&mut client, args, at, paint).await,
+        | What::Checklist { .. } => ask::matter(&mut client, args, at, paint).await,
         What::Work(wanted) => {
-            let answer = work(&mut client, wanted, at).await?;
+            let answer = ask::work(&mut client, wanted, at).await?;
             let title =
                 wanted.body.as_deref().map_or_else(|| "what names no body".to_owned(), |body| full("entity", body));
             Ok(if args.json { json::text("ListWorkResponse", &answer) } else { matters::work(&title, &answer, paint) })
         }
         What::Changes(wanted) => {
-            let answer = changes(&mut client, wanted, at).await?;
+            let answer = ask::changes(&mut client, wanted, at).await?;
             let title = wanted.of.as_ref().or(wanted.body.as_ref()).map_or("everything", String::as_str);
             Ok(if args.json {
                 json::text("ListChangesResponse", &answer)
@@ -427,130 +319,6 @@ async fn show(args: &ShowArgs, paint: tables::Paint) -> Result<String, Failure> 
                 (false, name) => Ok(format!("{name}\n")),
             }
         }
-    }
-}
-
-/// One petition, duty, verification or appeal, or the checklist of a case.
-async fn matter(
-    client: &mut RecordServiceClient<Channel>,
-    args: &ShowArgs,
-    at: Option<AsOf>,
-    paint: tables::Paint,
-) -> Result<String, Failure> {
-    let open_narratives = args.open;
-    match &args.what {
-        What::Petition { name } => {
-            let request = GetPetitionRequest { name: full("petition", name), at, open_narratives };
-            let answer = client.get_petition(request).await?.into_inner();
-            Ok(if args.json { json::text("GetPetitionResponse", &answer) } else { matters::petition(&answer, paint) })
-        }
-        What::Obligation { name } => {
-            let request = GetObligationRequest { name: full("obligation", name), at };
-            let answer = client.get_obligation(request).await?.into_inner();
-            Ok(if args.json {
-                json::text("GetObligationResponse", &answer)
-            } else {
-                matters::obligation(&answer, paint)
-            })
-        }
-        What::Verification { name } => {
-            let request = GetVerificationRequest { name: full("verification", name), at, open_narratives };
-            let answer = client.get_verification(request).await?.into_inner();
-            Ok(if args.json {
-                json::text("GetVerificationResponse", &answer)
-            } else {
-                matters::verification(&answer, paint)
-            })
-        }
-        What::Appeal { name } => {
-            let request = GetAppealRequest { name: full("appeal", name), at, open_narratives };
-            let answer = client.get_appeal(request).await?.into_inner();
-            Ok(if args.json { json::text("GetAppealResponse", &answer) } else { matters::appeal(&answer, paint) })
-        }
-        What::Checklist { name, respondent } => {
-            let respondent = respondent.as_deref().map(|one| full("entity", one)).unwrap_or_default();
-            let request = GetChecklistRequest { name: full("case", name), respondent, at };
-            let answer = client.get_checklist(request.clone()).await?.into_inner();
-            Ok(if args.json {
-                json::text("GetChecklistResponse", &answer)
-            } else {
-                matters::checklist(&request.name, &answer, paint)
-            })
-        }
-        _ => Ok(String::new()),
-    }
-}
-
-/// Every page; they are all of one moment.
-async fn work(
-    client: &mut RecordServiceClient<Channel>,
-    wanted: &WorkArgs,
-    at: Option<AsOf>,
-) -> Result<ListWorkResponse, Failure> {
-    let due = Period { from: wanted.due_from.map(Into::into), to: wanted.due_to.map(Into::into) };
-    let kind = |kind: &Work| match kind {
-        Work::Appeal => WorkKind::Appeal.into(),
-        Work::Case => WorkKind::Case.into(),
-        Work::Obligation => WorkKind::Obligation.into(),
-        Work::Petition => WorkKind::Petition.into(),
-        Work::Verification => WorkKind::Verification.into(),
-    };
-    let mut request = ListWorkRequest {
-        body: wanted.body.as_deref().map(|body| full("entity", body)).unwrap_or_default(),
-        without_body: wanted.body.is_none(),
-        kinds: wanted.kind.iter().map(kind).collect(),
-        due: (due.from.is_some() || due.to.is_some()).then_some(due),
-        overdue_only: wanted.overdue,
-        at,
-        page_size: PAGE_SIZE,
-        page_token: String::new(),
-    };
-    let mut whole = ListWorkResponse::default();
-    loop {
-        let page = client.list_work(request.clone()).await?.into_inner();
-        whole.items.extend(page.items);
-        whole.stamp = page.stamp;
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            return Ok(whole);
-        }
-    }
-}
-
-/// Changes up to the moment of the first answer.
-async fn changes(
-    client: &mut RecordServiceClient<Channel>,
-    wanted: &ChangesArgs,
-    at: Option<AsOf>,
-) -> Result<ListChangesResponse, Failure> {
-    let kind = |kind: &ChangeWord| match kind {
-        ChangeWord::New => ChangeKind::New.into(),
-        ChangeWord::Corrected => ChangeKind::Corrected.into(),
-        ChangeWord::Revised => ChangeKind::Revised.into(),
-        ChangeWord::Voided => ChangeKind::Voided.into(),
-        ChangeWord::Expired => ChangeKind::Expired.into(),
-        ChangeWord::Erased => ChangeKind::Erased.into(),
-    };
-    let of_body = wanted.body.as_deref().map(|body| Of::Body(full("entity", body)));
-    let mut request = ListChangesRequest {
-        after_position: wanted.after,
-        of: wanted.of.clone().map(Of::Name).or(of_body),
-        kinds: wanted.kind.iter().map(kind).collect(),
-        at,
-        page_size: PAGE_SIZE,
-    };
-    let mut whole = ListChangesResponse::default();
-    loop {
-        let page = client.list_changes(request.clone()).await?.into_inner();
-        let upto = page.stamp.map_or(0, |stamp| stamp.position);
-        whole.changes.extend(page.changes);
-        whole.scanned_position = page.scanned_position;
-        whole.stamp = page.stamp;
-        if page.scanned_position >= upto {
-            return Ok(whole);
-        }
-        request.after_position = page.scanned_position;
-        request.at = Some(AsOf { known_at: Some(KnownAt::KnownAtPosition(upto)), ..at.unwrap_or_default() });
     }
 }
 

@@ -71,10 +71,10 @@ impl<'a> Facts<'a> {
         let mut voided = BTreeSet::new();
         for entry in known(entries, view) {
             match entry.event() {
-                Some(Event::RecordCorrected(event)) => {
+                Some(Event::RecordCorrected(event)) if event.target_position < entry.index => {
                     corrections.entry(event.target_position).or_default().push((event, entry));
                 }
-                Some(Event::RecordVoided(event)) => {
+                Some(Event::RecordVoided(event)) if event.target_position < entry.index => {
                     voided.insert(event.target_position);
                 }
                 _ => {}
@@ -203,8 +203,8 @@ const fn begins(event_type: EventType) -> bool {
 
 fn amended(entry: &Recorded, entries: &[Recorded]) -> Option<Amended> {
     let target_of = |position: u64| match entries.binary_search_by_key(&position, |entry| entry.index) {
-        Ok(place) => entries[place].source(),
-        Err(_) => Source { position, ..Source::default() },
+        Ok(place) if position < entry.index => entries[place].source(),
+        Ok(_) | Err(_) => Source { position, ..Source::default() },
     };
     let key = |stream: &str| Name::parse(stream).ok().map(|name| Key::of_stream(&name));
     match entry.event()? {

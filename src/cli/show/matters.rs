@@ -22,10 +22,12 @@ use crate::proto::v1::GetVerificationResponse;
 use crate::proto::v1::ItemChange;
 use crate::proto::v1::ListChangesResponse;
 use crate::proto::v1::ListWorkResponse;
+use crate::proto::v1::PersonalPart;
 use crate::proto::v1::Step;
 use crate::proto::v1::StepDefect;
 use crate::proto::v1::Void;
 use crate::proto::v1::WorkItem;
+use crate::proto::v1::personal_part::Content;
 
 pub(super) fn petition(answer: &GetPetitionResponse, paint: Paint) -> String {
     let petition = answer.petition.clone().unwrap_or_default();
@@ -243,17 +245,24 @@ pub(super) fn difference(before: &str, after: &str, answer: &DiffDeclarationsRes
 }
 
 fn item(change: &ItemChange) -> [String; 6] {
-    let either = change.after.as_ref().or(change.before.as_ref());
+    let (before, after) = (the_item(change.before.as_ref()), the_item(change.after.as_ref()));
     let worth = |item: Option<&DeclarationItem>| words::valuation(item.and_then(|item| item.value.as_ref()));
     let amount = |change: AmountChange| words::variant(change.as_str_name(), "AMOUNT_CHANGE_");
     [
         words::variant(change.kind().as_str_name(), "ITEM_CHANGE_KIND_"),
-        either.map_or_else(|| words::NOTHING.to_owned(), |item| words::or_nothing(&item.description)),
-        worth(change.before.as_ref()),
-        worth(change.after.as_ref()),
+        after.or(before).map_or_else(|| words::NOTHING.to_owned(), |item| words::or_nothing(&item.description)),
+        worth(before),
+        worth(after),
         amount(change.value()),
         amount(change.income()),
     ]
+}
+
+fn the_item(part: Option<&PersonalPart>) -> Option<&DeclarationItem> {
+    match part?.content.as_ref()? {
+        Content::Declaration(content) => content.items.first(),
+        Content::Identity(_) | Content::Narrative(_) => None,
+    }
 }
 
 fn section(section: Option<&Section>) -> String {
