@@ -6,6 +6,7 @@
 
 mod cache;
 mod fold;
+mod halt;
 mod memory;
 mod read;
 mod rebuild;
@@ -37,10 +38,13 @@ use crate::store::runs::shielded;
 
 pub use fold::Identities;
 pub use fold::fold_log;
+pub use halt::Halted;
 use memory::Recent;
 pub use read::DutyFrom;
 pub use read::DutyPlace;
 pub use read::Placed;
+pub use rebuild::Beside;
+pub use rebuild::Promoted;
 pub use rebuild::Rebuilt;
 pub use rebuild::compare_with_log;
 
@@ -73,6 +77,8 @@ pub struct Index {
     flushed_lock: Mutex<()>,
     /// The last run could not be written: memory would grow for ever.
     failed: AtomicBool,
+    /// Set while an entry cannot be folded.
+    halted: Mutex<Option<Halted>>,
 }
 
 /// How far an index is, and what it holds.
@@ -145,6 +151,7 @@ impl Index {
             flushed: Condvar::new(),
             flushed_lock: Mutex::default(),
             failed: AtomicBool::new(false),
+            halted: Mutex::default(),
         })
     }
 

@@ -115,6 +115,11 @@ impl Stopper {
         });
     }
 
+    /// Lets the writer begin again: only after it was stopped before it had planned anything.
+    pub fn resume(&self) {
+        self.health.send_replace(Health::Writing);
+    }
+
     /// Lets nobody wait any longer: whoever still does is told that the outcome is unknown.
     pub fn give_up(&self, why: &str) {
         self.health.send_replace(Health::Lost { why: why.to_owned() });

@@ -9,6 +9,7 @@ mod reader;
 mod tend;
 mod vault;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::index::Index;
 use crate::index::IndexError;
+use crate::index::fold_log;
 use crate::keys::Keyring;
 use crate::keys::KeysError;
 use crate::ledger::Head;
@@ -188,6 +190,23 @@ impl Service {
         &self.index
     }
 
+    /// Folds on where the views halted, and takes requests again once they are at the end of the log. Gives the number
+    /// of entries folded. Without a halt there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// An entry cannot be folded by this program either, or the log cannot be read; everything is as before.
+    pub fn resume_views(&self, progress: impl Fn(u64)) -> Result<u64, IndexError> {
+        let Some(_) = self.index.halted() else { return Ok(self.index.position().size) };
+        fold_log(&self.index, self.reader.store(), &self.vault, |done| {
+            progress(done);
+            ControlFlow::Continue(())
+        })?;
+        self.index.resumed();
+        self.sequencer.stopper.resume();
+        Ok(self.index.position().size)
+    }
+
     /// Whether one of sled's own threads died since the log was opened: then nothing of it can be closed, since that
     /// would wait for the thread.
     pub fn is_lost(&self) -> bool {
@@ -211,7 +230,7 @@ impl Service {
             return Ok(());
         }
         let Self { reader, vault, sequencer, sled, index, tending, clock: _, panics: _ } = self;
-        let wrote = *sequencer.health.borrow() == Health::Writing;
+        let wrote = *sequencer.health.borrow() == Health::Writing || index.halted().is_some();
         sequencer.stop();
         tending.stop();
         if wrote {

@@ -39,7 +39,16 @@ pub fn fold_log(
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<(), IndexError> {
     while index.position().size < store.size() {
-        let (changes, position) = fold_chunk(index, store, identities, index.position().size, store.size())?;
+        let from = index.position().size;
+        let folded = fold_chunk(index, store, identities, from, store.size());
+        // What stands before an entry that cannot be folded is folded.
+        if let Err(error) = &folded
+            && let Some(at) = error.unfoldable().filter(|at| *at > from)
+        {
+            let (changes, position) = fold_chunk(index, store, identities, from, at)?;
+            index.apply(changes, position);
+        }
+        let (changes, position) = folded?;
         index.apply(changes, position);
         if index.wants_flush() {
             index.flush()?;

@@ -91,6 +91,11 @@ impl Recent {
         }
     }
 
+    /// Adds a row that is no place in a history.
+    pub(super) fn put_other(&mut self, key: Key, value: Vec<u8>) {
+        self.others.insert(key, value);
+    }
+
     /// Is as new, with its room.
     pub(super) fn clear(&mut self) {
         self.entries = 0;

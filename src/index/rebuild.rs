@@ -38,9 +38,41 @@ pub struct Rebuilt {
     pub generation: u64,
 }
 
+/// What stands beside the live table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// One that was rebuilt and waits to be promoted.
+    Candidate,
+    /// The one that answered before the last promotion, which was different.
+    Previous,
+}
+
+impl Beside {
+    const KEY: &'static str = "beside";
+
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::Candidate => 1,
+            Self::Previous => 2,
+        }
+    }
+}
+
+/// What came of a promotion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promoted {
+    /// Up to where it is folded.
+    pub position: Position,
+    /// The generation that answers now.
+    pub generation: u64,
+}
+
 impl Index {
-    /// Folds the log again into a second table, compares it with the live one at the same position, and lets it
-    /// answer from then on. Appends and queries go on meanwhile. `progress` is told the entries folded and the goal.
+    /// Folds the log again into a table beside the live one and compares both at the same position. The new one waits
+    /// there to be promoted. Appends and queries go on meanwhile. `progress` is told the entries folded and the goal.
     ///
     /// # Errors
     ///
@@ -51,28 +83,91 @@ impl Index {
         identities: &dyn Identities,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Rebuilt, IndexError> {
-        let generation = self.generation() + 1;
-        let fresh = quietly(|| Table::open(&self.db, slot(generation), row::PREFIX_BYTES, row::version()))?;
-        quietly(|| fresh.clear())?;
-        let mut side =
-            Side { table: fresh, recent: Recent::default(), cache: Mutex::default(), position: Position::START };
+        let generation = self.generation();
+        let mut side = self.side(generation + 1)?;
+        self.set_beside(Beside::Nothing)?;
+        quietly(|| side.table.clear())?;
+        side.position = Position::START;
         let goal = self.synced_position().size;
         side.fold(store, identities, goal, |done| progress(done, goal))?;
-        // From here on the live table stands still: no run is written until the new one has taken its place.
+        // From here on the live table stands still, so that both can be compared.
         let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, live) = self.table();
         let goal = live.position().size;
         side.fold(store, identities, goal, |done| progress(done, goal))?;
         side.flush()?;
         let (equal, rows) = quietly(|| same_rows(&live, &side.table))?;
+        self.set_beside(Beside::Candidate)?;
+        Ok(Rebuilt { position: side.table.position(), equal, rows, generation })
+    }
+
+    /// Lets the table beside the live one answer from then on, once it is folded as far; none where there is nothing
+    /// beside it. Where `keep` is set, the one that answered until then is kept as the previous one.
+    ///
+    /// # Errors
+    ///
+    /// The log or the store of the index failed; the live table answers as before.
+    pub fn promote(
+        &self,
+        store: &dyn LogStore,
+        identities: &dyn Identities,
+        keep: bool,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Option<Promoted>, IndexError> {
+        if self.beside()? == Beside::Nothing {
+            return Ok(None);
+        }
+        let generation = self.generation() + 1;
+        let mut side = self.side(generation)?;
+        let goal = self.synced_position().size;
+        side.fold(store, identities, goal, |done| progress(done, goal))?;
+        side.flush()?;
+        let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is in memory was folded above the other table: it is folded again above this one, while appends wait.
+        let mut memory = self.recent.write().unwrap_or_else(PoisonError::into_inner);
+        let goal = memory.position.size;
+        side.fold(store, identities, goal, |done| progress(done, goal))?;
+        side.flush()?;
         let position = side.table.position();
+        let beside = if keep { Beside::Previous } else { Beside::Nothing };
         quietly(|| {
             self.db.insert("generation", &generation.to_be_bytes())?;
+            self.db.insert(Beside::KEY, &[beside.byte()])?;
             self.db.flush().map(drop)
         })?;
+        (memory.active, memory.frozen) = (Recent::default(), None);
+        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Cache::default();
+        let (_, before) = self.table();
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = (generation, Arc::new(side.table));
-        quietly(|| live.clear())?;
-        Ok(Rebuilt { position, equal, rows, generation })
+        drop(memory);
+        if !keep {
+            quietly(|| before.clear())?;
+        }
+        Ok(Some(Promoted { position, generation }))
+    }
+
+    /// What stands beside the live table.
+    ///
+    /// # Errors
+    ///
+    /// The store of the index failed.
+    pub fn beside(&self) -> Result<Beside, IndexError> {
+        let byte = quietly(|| self.db.get(Beside::KEY))?.and_then(|bytes| bytes.first().copied());
+        let all = [Beside::Candidate, Beside::Previous];
+        Ok(all.into_iter().find(|beside| Some(beside.byte()) == byte).unwrap_or(Beside::Nothing))
+    }
+
+    fn set_beside(&self, beside: Beside) -> Result<(), IndexError> {
+        Ok(quietly(|| {
+            self.db.insert(Beside::KEY, &[beside.byte()])?;
+            self.db.flush().map(drop)
+        })?)
+    }
+
+    fn side(&self, generation: u64) -> Result<Side, IndexError> {
+        let table = quietly(|| Table::open(&self.db, slot(generation), row::PREFIX_BYTES, row::version()))?;
+        let position = table.position();
+        Ok(Side { table, recent: Recent::default(), cache: Mutex::default(), position })
     }
 }
 

@@ -1,6 +1,7 @@
 use std::ops::ControlFlow;
 
 use crate::events::Event;
+use crate::index::Beside;
 use crate::index::Identities;
 use crate::index::Index;
 use crate::index::IndexStats;
@@ -152,9 +153,13 @@ fn a_rebuilt_index_is_equal_and_takes_over() {
     for generation in 1..=3 {
         let rebuilt = index.rebuild(&store, &Numbers, |_, _| {}).unwrap();
         assert!(rebuilt.equal && rebuilt.rows > 0, "{rebuilt:?}");
-        assert_eq!((rebuilt.generation, index.generation()), (generation, generation));
+        assert_eq!((index.generation(), index.beside().unwrap()), (generation - 1, Beside::Candidate));
+        let promoted = index.promote(&store, &Numbers, false, |_, _| {}).unwrap().unwrap();
+        assert_eq!((promoted.generation, index.generation()), (generation, generation));
+        assert_eq!((promoted.position.size, index.beside().unwrap()), (ledger.head.size, Beside::Nothing));
         check(&index, &ledger);
     }
+    assert_eq!(index.promote(&store, &Numbers, false, |_, _| {}).unwrap(), None);
     drop(index);
     check(&Index::open(folder.path()).unwrap(), &ledger);
     let compared = compare_with_log(folder.path(), &store, &Numbers, |_, _| {}).unwrap();
@@ -177,7 +182,41 @@ fn an_index_that_says_something_else_than_the_log_is_found_out() {
     assert!(!compared.equal);
     let index = Index::open(folder.path()).unwrap();
     assert!(!index.rebuild(&store, &Numbers, |_, _| {}).unwrap().equal);
+    index.promote(&store, &Numbers, true, |_, _| {}).unwrap().unwrap();
     check(&index, &ledger);
+}
+
+#[test]
+fn a_promotion_is_taken_back_and_follows_the_log_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = a_ledger(60);
+    let store = MemoryStore::new();
+    store.append(&ledger.entries[..20]).unwrap();
+    {
+        let index = Index::open(folder.path()).unwrap();
+        fold(&index, &store);
+        index.flush().unwrap();
+        index.rebuild(&store, &Numbers, |_, _| {}).unwrap();
+        // What comes after the rebuild is in the live one and in memory, and not yet in the one beside it.
+        store.append(&ledger.entries[20..30]).unwrap();
+        fold(&index, &store);
+        index.flush().unwrap();
+        store.append(&ledger.entries[30..40]).unwrap();
+        fold(&index, &store);
+        let promoted = index.promote(&store, &Numbers, true, |_, _| {}).unwrap().unwrap();
+        assert_eq!((promoted.position.size, index.beside().unwrap()), (40, Beside::Previous));
+        store.append(&ledger.entries[40..]).unwrap();
+        fold(&index, &store);
+        check(&index, &ledger);
+        index.flush().unwrap();
+    }
+    let index = Index::open(folder.path()).unwrap();
+    assert_eq!((index.generation(), index.beside().unwrap()), (1, Beside::Previous));
+    let back = index.promote(&store, &Numbers, true, |_, _| {}).unwrap().unwrap();
+    assert_eq!((back.generation, back.position.size), (2, ledger.head.size));
+    check(&index, &ledger);
+    drop(index);
+    assert!(compare_with_log(folder.path(), &store, &Numbers, |_, _| {}).unwrap().equal);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use tonic::Response;
 use tonic::Status;
 
 use crate::events::EventType;
+use crate::index::Beside;
+use crate::index::IndexError;
 use crate::ledger::EVENT_BYTES_MAX;
 use crate::ledger::REQUEST_BYTES_MAX;
 use crate::ledger::Vault;
@@ -18,6 +20,8 @@ use crate::log::EVENTS_PER_REQUEST_MAX;
 use crate::proto::v1;
 use crate::sequencer::Limits;
 use crate::server::convert;
+use crate::server::errors::Reason;
+use crate::server::errors::field_invalid;
 use crate::server::errors::of_index;
 use crate::server::read::MESSAGE_BYTES_MAX;
 use crate::server::services::admin_service_server::AdminService;
@@ -79,44 +83,146 @@ impl AdminService for Admin {
 
     async fn list_views(&self, _: Request<v1::ListViewsRequest>) -> Result<Response<v1::ListViewsResponse>, Status> {
         let index = self.service.index();
+        let halted = index.halted();
+        let beside = index.beside().map_err(|error| of_index(&error))?;
+        let state = if halted.is_some() { v1::ViewState::Halted } else { v1::ViewState::Live };
         let view = v1::View {
             name: PLACES.to_owned(),
             generation: index.generation(),
-            state: v1::ViewState::Live.into(),
+            state: state.into(),
             position: index.position().size.checked_sub(1),
-            reason: String::new(),
+            halted_at: halted.as_ref().map(|halted| halted.at),
+            reason: halted.map(|halted| halted.why).unwrap_or_default(),
+            beside: match beside {
+                Beside::Nothing => v1::Beside::Unspecified,
+                Beside::Candidate => v1::Beside::Candidate,
+                Beside::Previous => v1::Beside::Previous,
+            }
+            .into(),
         };
         Ok(Response::new(v1::ListViewsResponse { views: vec![view] }))
     }
 
-    type RebuildViewsStream = Pin<Box<dyn Stream<Item = Result<v1::RebuildViewsResponse, Status>> + Send>>;
+    type RebuildViewsStream = Steps<v1::RebuildViewsResponse>;
 
     async fn rebuild_views(
         &self,
-        _: Request<v1::RebuildViewsRequest>,
+        request: Request<v1::RebuildViewsRequest>,
     ) -> Result<Response<Self::RebuildViewsStream>, Status> {
-        let service = Arc::clone(&self.service);
-        let (sender, receiver) = mpsc::channel(16);
-        tokio::task::spawn_blocking(move || {
-            let progress = |done: u64, goal: u64| {
-                let message = v1::RebuildViewsResponse {
-                    position: done.saturating_sub(1),
-                    head_position: goal.saturating_sub(1),
-                    ..v1::RebuildViewsResponse::default()
-                };
-                // Whoever does not look misses a step of the progress, and nothing else.
-                drop(sender.try_send(Ok(message)));
+        let (service, hold) = (Arc::clone(&self.service), request.into_inner().hold);
+        Ok(Response::new(steps(move |sender| {
+            let step = |done: u64, goal: u64| v1::RebuildViewsResponse {
+                position: done.saturating_sub(1),
+                head_position: goal.saturating_sub(1),
+                ..v1::RebuildViewsResponse::default()
             };
-            let rebuilt = service.index().rebuild(service.store(), service.vault(), progress);
-            let last = rebuilt.map_err(|error| of_index(&error)).map(|rebuilt| v1::RebuildViewsResponse {
-                position: rebuilt.position.size.saturating_sub(1),
-                head_position: service.head().borrow().size - 1,
+            let rebuilt = service.index().rebuild(service.store(), service.vault(), |done, goal| {
+                sender.tell(step(done, goal));
+            })?;
+            let mut last = v1::RebuildViewsResponse {
                 done: true,
                 equal: rebuilt.equal,
                 generation: rebuilt.generation,
-            });
-            drop(sender.blocking_send(last));
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+                ..step(rebuilt.position.size, service.head().borrow().size)
+            };
+            if !hold {
+                let keep = !rebuilt.equal;
+                let promoted = service.index().promote(service.store(), service.vault(), keep, |done, goal| {
+                    sender.tell(step(done, goal));
+                })?;
+                last.generation = promoted.map_or(last.generation, |promoted| promoted.generation);
+            }
+            Ok(last)
+        })))
     }
+
+    type PromoteViewsStream = Steps<v1::PromoteViewsResponse>;
+
+    async fn promote_views(
+        &self,
+        request: Request<v1::PromoteViewsRequest>,
+    ) -> Result<Response<Self::PromoteViewsStream>, Status> {
+        let wanted = match request.into_inner().beside() {
+            v1::Beside::Candidate => Beside::Candidate,
+            v1::Beside::Previous => Beside::Previous,
+            v1::Beside::Unspecified => return Err(field_invalid("beside", "REQUIRED", "it says what is to answer")),
+        };
+        let service = Arc::clone(&self.service);
+        let nothing = || Reason::NothingToPromote.status("there is no such view beside the live one", &[]);
+        if service.index().beside().map_err(|error| of_index(&error))? != wanted {
+            return Err(nothing());
+        }
+        Ok(Response::new(steps(move |sender| {
+            let step = |done: u64, goal: u64| v1::PromoteViewsResponse {
+                position: done.saturating_sub(1),
+                head_position: goal.saturating_sub(1),
+                ..v1::PromoteViewsResponse::default()
+            };
+            let promoted = service.index().promote(service.store(), service.vault(), true, |done, goal| {
+                sender.tell(step(done, goal));
+            })?;
+            let promoted = promoted.ok_or_else(nothing)?;
+            let head = service.head().borrow().size;
+            let last = step(promoted.position.size, head);
+            Ok(v1::PromoteViewsResponse { done: true, generation: promoted.generation, ..last })
+        })))
+    }
+
+    type ResumeViewsStream = Steps<v1::ResumeViewsResponse>;
+
+    async fn resume_views(
+        &self,
+        _: Request<v1::ResumeViewsRequest>,
+    ) -> Result<Response<Self::ResumeViewsStream>, Status> {
+        let service = Arc::clone(&self.service);
+        Ok(Response::new(steps(move |sender| {
+            let head_position = service.head().borrow().size - 1;
+            let step = |done: u64| v1::ResumeViewsResponse {
+                position: done.saturating_sub(1),
+                head_position,
+                ..v1::ResumeViewsResponse::default()
+            };
+            let folded = service.resume_views(|done| sender.tell(step(done)))?;
+            Ok(v1::ResumeViewsResponse { done: true, ..step(folded) })
+        })))
+    }
+}
+
+/// Progress, then the last message.
+type Steps<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Where long work tells how far it is.
+struct Told<T>(mpsc::Sender<Result<T, Status>>);
+
+impl<T> Told<T> {
+    /// Whoever does not look misses a step of the progress, and nothing else.
+    fn tell(&self, step: T) {
+        drop(self.0.try_send(Ok(step)));
+    }
+}
+
+/// Why long work failed.
+struct Failed(Status);
+
+impl From<IndexError> for Failed {
+    fn from(error: IndexError) -> Self {
+        Self(of_index(&error))
+    }
+}
+
+impl From<Status> for Failed {
+    fn from(status: Status) -> Self {
+        Self(status)
+    }
+}
+
+/// Does long work beside the calls, and gives its steps and its last message.
+fn steps<T: Send + 'static>(work: impl FnOnce(&Told<T>) -> Result<T, Failed> + Send + 'static) -> Steps<T> {
+    let (sender, receiver) = mpsc::channel(16);
+    tokio::task::spawn_blocking(move || {
+        let told = Told(sender);
+        let last = work(&told).map_err(|Failed(status)| status);
+        drop(told.0.blocking_send(last));
+    });
+    Box::pin(ReceiverStream::new(receiver))
 }

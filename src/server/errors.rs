@@ -114,6 +114,10 @@ reasons! {
     RecordNotFound, NotFound, "RECORD_NOT_FOUND", ["position"], "check the name; it may be recorded later";
     /// The views did not reach the position in time.
     ReadPositionTimeout, Unavailable, "READ_POSITION_TIMEOUT", ["applied", "wanted"], "retry";
+    /// There is no view of this kind beside the live one.
+    NothingToPromote, FailedPrecondition, "NOTHING_TO_PROMOTE", [], "see ListViews; rebuild the views first";
+    /// The views cannot fold an entry: a newer program wrote it.
+    ViewHalted, FailedPrecondition, "VIEW_HALTED", ["position"], "tell the operator: start a program that knows the entry";
     /// The answer about a record fits into no message, or is folded from more entries than are read for one answer.
     ResponseTooLarge, ResourceExhausted, "RESPONSE_TOO_LARGE", ["found", "max"], "ask for less";
     /// What is stored is not what was recorded.
@@ -276,6 +280,10 @@ pub fn of_index(error: &IndexError) -> Status {
             damaged(*index)
         }
         IndexError::Store(store) => of_store(store),
+        IndexError::Replay(replay) if let Some(position) = error.unfoldable() => {
+            tracing::error!(%error, "the views have halted");
+            Reason::ViewHalted.status(replay.to_string(), &[("position", position.to_string())])
+        }
         IndexError::Runs(_) | IndexError::Replay(_) => {
             tracing::error!(%error, "a read failed");
             Reason::StoreUnreadable.status("the store cannot be read", &[])

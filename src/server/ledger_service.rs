@@ -143,7 +143,7 @@ impl LedgerService for Ledger {
         let full = read::is_full(request.view)?;
         let reader = self.service.reader();
         let entry = reader.entry(request.position).map_err(|error| of_index(&error))?.ok_or_else(|| {
-            let metadata = [("position", request.position.to_string()), ("head", (reader.size() - 1).to_string())];
+            let metadata = [("position", request.position.to_string()), ("head", (reader.log_size() - 1).to_string())];
             Reason::EntryNotFound.status("no entry has this position", &metadata)
         })?;
         Ok(Response::new(v1::GetEntryResponse { entry: Some(convert::entry(entry, full)) }))

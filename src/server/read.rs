@@ -68,7 +68,7 @@ impl Reading {
     ///
     /// INVALID_ARGUMENT, naming the field.
     pub fn begin(reader: Reader, request: v1::ReadEntriesRequest) -> Result<Self, Status> {
-        let end = reader.size();
+        let end = reader.log_size();
         let full = is_full(request.view)?;
         let backward = match v1::Direction::try_from(request.direction) {
             Ok(v1::Direction::Unspecified | v1::Direction::Forward) => false,

@@ -88,7 +88,7 @@ impl Following {
     /// Sends what is recorded now.
     async fn catch_up(&mut self, sender: &Sender) -> Result<(), Over> {
         let request = finite(&self.request, self.next);
-        let end = self.reader.size();
+        let end = self.reader.log_size();
         let mut reading = match Reading::begin(self.reader.clone(), request) {
             Ok(reading) => reading,
             Err(status) => return self.fail(sender, status).await,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use rand::Rng;
 
 use crate::clock::Clock;
+use crate::index::Halted;
 use crate::index::Index;
 use crate::index::IndexError;
 use crate::index::fold_log;
@@ -33,6 +34,7 @@ use crate::service::tend;
 use crate::store;
 use crate::store::LogStore;
 use crate::store::SledStore;
+use crate::store::runs::Position;
 use crate::verify;
 
 /// What opening is doing, for whoever waits.
@@ -94,10 +96,16 @@ fn open_parts(
     let vault = KeyVault::new(Arc::clone(&keys), Arc::clone(&origin));
     let index = Arc::new(open_index(&options.data.join("views"), &*store)?);
     let goal = store.size();
-    fold_log(&index, &*store, &vault, |done| {
+    let folded = fold_log(&index, &*store, &vault, |done| {
         progress(Progress::Folding { done, goal });
         ControlFlow::Continue(())
-    })?;
+    });
+    if let Err(error) = folded {
+        let Some(at) = error.unfoldable() else { return Err(error.into()) };
+        let log = Position { size: head.size, leaf_hash: head.leaf_hash.0 };
+        tracing::error!(%error, entry = at, "the views halt before an entry; nothing is recorded until they go on");
+        index.halt(Halted { at, why: error.to_string(), log }, &*store)?;
+    }
     let parts = Parts {
         store: Arc::clone(&store),
         index: Arc::clone(&index),
@@ -108,6 +116,9 @@ fn open_parts(
         accept_gap: options.accept_gap,
     };
     let sequencer = Sequencer::start(parts, options.limits)?;
+    if let Some(halted) = index.halted() {
+        sequencer.stopper.stop(&halted.why);
+    }
     let tending = tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), panics)?;
     let reader = Reader::new(store, Arc::clone(&index), vault.clone());
     Ok(Service { reader, vault, sequencer, sled, index, tending, clock, panics })

@@ -47,9 +47,18 @@ impl Reader {
         Self { store, index, vault }
     }
 
-    /// Number of entries that can be read and are in the index: what queries answer from.
+    /// Number of entries that are in the index: what queries answer from.
     pub fn size(&self) -> u64 {
         self.index.position().size
+    }
+
+    /// Number of entries that can be read: those in the index, and behind an entry that cannot be folded all others.
+    pub fn log_size(&self) -> u64 {
+        self.log_position().size
+    }
+
+    fn log_position(&self) -> Position {
+        self.index.halted().map_or_else(|| self.index.position(), |halted| halted.log)
     }
 
     /// The store below.
@@ -73,7 +82,7 @@ impl Reader {
     ///
     /// It is not what was recorded, or cannot be read.
     pub fn entry(&self, index: u64) -> Result<Option<EntryRead>, IndexError> {
-        let position = self.index.position();
+        let position = self.log_position();
         if index >= position.size {
             return Ok(None);
         }
@@ -89,7 +98,7 @@ impl Reader {
     ///
     /// One is not what was recorded, or cannot be read.
     pub fn entries(&self, from: u64, end: u64, bytes_max: usize) -> Result<Vec<EntryRead>, IndexError> {
-        let position = self.index.position();
+        let position = self.log_position();
         let end = end.min(position.size);
         if from >= end {
             return Ok(Vec::new());

@@ -68,12 +68,31 @@ pub(super) fn look(
     opener: Option<&dyn Opener>,
     tokens: &mut Tokens,
 ) -> Result<Looked, What> {
+    look_at(index, bytes, opener, tokens, Unknown::IsAFault)
+}
+
+/// What becomes of an event of a type that this program does not know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    IsAFault,
+    /// All but what it names is verified: that cannot be read.
+    IsTaken,
+}
+
+pub(super) fn look_at(
+    index: u64,
+    bytes: &Bytes,
+    opener: Option<&dyn Opener>,
+    tokens: &mut Tokens,
+    unknown: Unknown,
+) -> Result<Looked, What> {
     let checked = Entry::check(bytes).map_err(What::Entry)?;
     if checked.leaf.index != index {
         return Err(What::Index { found: checked.leaf.index });
     }
-    if let Some(manifest) = &checked.manifest {
-        names(&checked, manifest)?;
+    match checked.manifest.as_ref().map_or(Ok(()), |manifest| names(&checked, manifest)) {
+        Err(What::UnknownEvent { .. }) if unknown == Unknown::IsTaken => {}
+        named => named?,
     }
     let parts_opened = opener.map_or(Ok(0), |opener| open(&checked, opener))?;
     let (named, absent) = (checked.named(), checked.absent());

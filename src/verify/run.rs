@@ -22,7 +22,9 @@ use crate::verify::Wanted;
 use crate::verify::What;
 use crate::verify::entry::Looked;
 use crate::verify::entry::Tokens;
+use crate::verify::entry::Unknown;
 use crate::verify::entry::look;
+use crate::verify::entry::look_at;
 use crate::verify::order::Order;
 
 /// Bytes that one thread looks at at once.
@@ -180,7 +182,8 @@ fn in_order(looked: &mpsc::Receiver<ChunkLooked>, mut take: impl FnMut(Result<Lo
     }
 }
 
-/// Verifies the entries from one on, and that the first of them follows the one before it.
+/// Verifies the entries from one on, and that the first of them follows the one before it. Of an event of a type that
+/// this program does not know, all but what it names: whoever folds it says that it is unknown.
 ///
 /// # Errors
 ///
@@ -196,7 +199,8 @@ pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
             return Err(Fault { index: next, what: What::Missing { size: next } });
         }
         for (index, bytes) in read {
-            order.take(look(index, &bytes, None, &mut tokens).map_err(|what| Fault { index, what })?)?;
+            let looked = look_at(index, &bytes, None, &mut tokens, Unknown::IsTaken);
+            order.take(looked.map_err(|what| Fault { index, what })?)?;
             next = index + 1;
         }
     }
@@ -209,7 +213,8 @@ fn begin(entries: &dyn Entries, from: u64) -> Result<Order<'_>, Fault> {
     let read = read_or_fault(entries, before, 1)?;
     let missing = || Fault { index: before, what: What::Missing { size: entries.size() } };
     let (index, bytes) = read.first().ok_or_else(missing)?;
-    let last = look(*index, bytes, None, &mut Tokens::default()).map_err(|what| Fault { index: before, what })?;
+    let last = look_at(*index, bytes, None, &mut Tokens::default(), Unknown::IsTaken);
+    let last = last.map_err(|what| Fault { index: before, what })?;
     Ok(Order::after(entries, &last))
 }
 

@@ -18,3 +18,4 @@ mod protos;
 mod service;
 mod slice;
 mod tidy;
+mod views;

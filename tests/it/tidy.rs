@@ -23,7 +23,7 @@ const MODULES: [(&str, &[&str], bool); 22] = [
     ("store", &["log"], false),
     ("backup", &["log", "verify", "export", "store"], false),
     ("keys", &["events", "log", "clock"], false),
-    ("index", &["events", "log", "ledger", "store"], false),
+    ("index", &["events", "log", "domain", "ledger", "store"], false),
     (
         "sequencer",
         &["events", "log", "clock", "telemetry", "domain", "ledger", "views", "store", "keys", "index"],

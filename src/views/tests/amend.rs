@@ -37,7 +37,7 @@ use crate::views::tests::person;
 use crate::views::tests::view;
 
 /// The entry at a position, of a stream, is void.
-pub(super) fn voided(target_position: u64, target: Name) -> Event {
+pub(super) fn voided(target_position: u64, target: &Name) -> Event {
     RecordVoided {
         record_id: id(u128::from(target_position) + 900),
         target_position,
@@ -50,8 +50,8 @@ pub(super) fn voided(target_position: u64, target: Name) -> Event {
 }
 
 /// The entry at a position should have said another code.
-pub(super) fn corrected(target_position: u64, target: Name, path: &str, value: Option<Code>) -> Event {
-    corrects(target_position, &target, vec![field(path, value.map(Value::Code))])
+pub(super) fn corrected(target_position: u64, target: &Name, path: &str, value: Option<Code>) -> Event {
+    corrects(target_position, target, vec![field(path, value.map(Value::Code))])
 }
 
 fn field(path: &str, value: Option<Value>) -> FieldCorrection {
@@ -85,7 +85,7 @@ fn three_histories_of_one_decision_are_three_answers() {
         ("modified", modified("2026-03-01", vec![item(1, "", "2026-03-31")]), "2026-02-01", Standing::InForce, 2),
         ("corrected", corrects(2, &the, vec![until_march.clone()]), "2026-04-01", Standing::Expired, 1),
         ("corrected", corrects(2, &the, vec![until_march]), "2026-02-01", Standing::InForce, 1),
-        ("void", voided(2, the.clone()), "2026-02-01", Standing::Void, 0),
+        ("void", voided(2, &the), "2026-02-01", Standing::Void, 0),
     ] {
         let story = told(then);
         let at = |known_at| decision::decision(&the, &story.entries(), view(day, known_at)).unwrap();
@@ -111,7 +111,7 @@ fn three_histories_of_one_decision_are_three_answers() {
 #[test]
 fn a_correction_says_what_it_replaced_and_why() {
     let the = name("decision", 20);
-    let story = told(corrected(2, the.clone(), "regime", code("state")));
+    let story = told(corrected(2, &the, "regime", code("state")));
     let found = decision::decision(&the, &story.entries(), view("2026-02-01", ALL)).unwrap();
     assert_eq!(found.regime, code("state"));
     let correction = &found.corrections[0];
@@ -123,7 +123,7 @@ fn a_correction_says_what_it_replaced_and_why() {
 #[test]
 fn of_several_corrections_each_holds_in_its_turn() {
     let the = name("decision", 20);
-    let story = told(corrected(2, the.clone(), "regime", code("state")));
+    let story = told(corrected(2, &the, "regime", code("state")));
     story.push(&corrects(2, &the, vec![field("context", None), field("reference", Some(Value::Text("7".to_owned())))]));
     // The effect was taken away; of the rest of the third, what still fits holds.
     let gone = field("context.effective_on", Some(Value::Date(date("2026-02-01"))));
@@ -183,7 +183,7 @@ fn what_was_corrected_after_it_was_erased_is_there_again() {
 #[test]
 fn a_void_registration_is_said_to_be_one() {
     let holder = name("entity", 1);
-    let story = Story::of([person(1), voided(1, holder.clone())]);
+    let story = Story::of([person(1), voided(1, &holder)]);
     let record = record::record(&holder, &story.about(&holder), &[], view("2026-01-01", ALL)).unwrap();
     assert!(record.void && record.identity.is_none() && record.registered.is_none());
     assert_eq!(record.voids[0].ground(), VoidGround::WrongPerson);
@@ -195,7 +195,7 @@ fn a_void_registration_is_said_to_be_one() {
 #[test]
 fn a_void_case_shows_nothing_but_that() {
     let the = name("case", 10);
-    let story = Story::of([person(1), case_opened(&[1]), alleged(1, 1), voided(2, the.clone())]);
+    let story = Story::of([person(1), case_opened(&[1]), alleged(1, 1), voided(2, &the)]);
     let found = case::case(&the, &story.entries(), view("2026-01-01", ALL)).unwrap();
     assert_eq!(found.status(), CaseStatus::Void);
     assert!(found.respondents.is_empty() && found.allegations.is_empty());
@@ -213,7 +213,7 @@ fn with_a_void_allegation_go_its_finding_and_who_joined_by_it() {
         alleged(1, 1),
         alleged(2, 2),
         found(2, 2, Finding::Substantiated),
-        voided(3, the.clone()),
+        voided(3, &the),
     ]);
     let at = |known_at| case::case(&the, &story.entries(), view("2026-01-01", known_at)).unwrap();
     assert_eq!((at(4).respondents.len(), at(4).allegations.len()), (2, 2));
@@ -230,7 +230,7 @@ fn with_a_void_allegation_go_its_finding_and_who_joined_by_it() {
 fn a_void_end_ends_nothing() {
     let the = name("case", 10);
     let end = closed(&[(1, CaseOutcome::Sanctioned)]);
-    let story = Story::of([case_opened(&[1]), end, voided(2, the.clone())]);
+    let story = Story::of([case_opened(&[1]), end, voided(2, &the)]);
     let found = case::case(&the, &story.entries(), view("2026-01-01", ALL)).unwrap();
     assert_eq!((found.status(), found.closed), (CaseStatus::Open, None));
     assert!(found.respondents[0].examined);
@@ -245,12 +245,12 @@ fn a_decision_whose_issue_is_void_is_a_proposal_again() {
         proposed("2026-01-01", vec![item(1, "", "")]),
         issued("2026-02-01", vec![item(1, "", "")]),
         announced("2026-02-02"),
-        voided(2, the.clone()),
+        voided(2, &the),
     ]);
     let found = decision::decision(&the, &story.entries(), view("2026-03-01", ALL)).unwrap();
     assert_eq!((found.phase(), found.standing()), (DecisionPhase::Proposed, Standing::Proposed));
     assert_eq!((found.sanctions.len(), found.announcement), (0, None), "what was done with nothing was not done");
-    story.push(&voided(1, the.clone()));
+    story.push(&voided(1, &the));
     let found = decision::decision(&the, &story.entries(), view("2026-03-01", ALL)).unwrap();
     assert_eq!((found.phase(), found.standing(), found.voids.len()), (DecisionPhase::Void, Standing::Void, 2));
 }
@@ -264,9 +264,9 @@ fn a_void_amendment_of_a_declaration_is_no_version() {
         sections: vec![crate::views::tests::section("land", 3)],
         ..crate::events::DeclarationAmended::default()
     };
-    let story = Story::of([declared("2026-01-01"), amended.into(), voided(2, the.clone())]);
+    let story = Story::of([declared("2026-01-01"), amended.into(), voided(2, &the)]);
     let at = |known_at| declaration::declaration(&the, &story.entries(), view("2026-01-01", known_at)).unwrap();
     assert_eq!((at(2).versions.len(), at(ALL).versions.len(), at(ALL).void), (2, 1, false));
-    story.push(&voided(1, the.clone()));
+    story.push(&voided(1, &the));
     assert!(at(ALL).void && at(ALL).versions.is_empty());
 }

@@ -224,7 +224,7 @@ fn an_absence_without_notice_is_no_hearing() {
     for there in [Attendance::Present, Attendance::Represented, Attendance::WaivedInWriting] {
         check(&[heard(1, there, ""), signed("")], Hearing, StepState::Met, &[]);
     }
-    let gone = [heard(1, Attendance::Present, ""), voided(2, name("case", 10)), signed("")];
+    let gone = [heard(1, Attendance::Present, ""), voided(2, &name("case", 10)), signed("")];
     check(&gone, Hearing, StepState::Defective, &[StepDefect::NotRecorded]);
 }
 

@@ -17,10 +17,12 @@ use crate::views::difference::standing;
 use crate::views::fixture::code;
 use crate::views::tests::section;
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
 fn exact(units: i64, nanos: i32) -> Option<Value> {
     Some(Value::Exact(Money { currency: "USD".to_owned(), units, nanos }))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
 fn between(low: Option<i64>, high: Option<i64>) -> Option<Value> {
     Some(Value::Bracket(Bracket { currency: "USD".to_owned(), low, high }))
 }

@@ -18,6 +18,7 @@ use crate::events::Truthfulness;
 use crate::events::VerificationConcluded;
 use crate::events::VerificationOrdered;
 use crate::proto::v1::AppealState;
+use crate::proto::v1::Change;
 use crate::proto::v1::ChangeKind;
 use crate::proto::v1::ObligationState;
 use crate::proto::v1::PetitionState;
@@ -128,7 +129,7 @@ fn a_petition_never_says_who_petitions() {
 #[test]
 fn a_petition_is_overdue_while_it_is_open_and_its_last_day_is_over() {
     let the = name("petition", 70);
-    let story = Story::of([petitioned(1, "2026-03"), petition_resolved(1), voided(1, the.clone())]);
+    let story = Story::of([petitioned(1, "2026-03"), petition_resolved(1), voided(1, &the)]);
     for (day, known_at, state, overdue) in [
         ("2026-03-31", 1, PetitionState::Open, false),
         ("2026-04-01", 1, PetitionState::Open, true),
@@ -145,7 +146,7 @@ fn a_petition_is_overdue_while_it_is_open_and_its_last_day_is_over() {
 fn a_petition_names_the_cases_that_it_led_to_and_not_void_ones() {
     let Event::CaseOpened(mut case) = case_opened(&[1]) else { unreachable!() };
     case.petition_id = id(70);
-    let story = Story::of([petitioned(1, ""), case.into(), voided(2, name("case", 10))]);
+    let story = Story::of([petitioned(1, ""), case.into(), voided(2, &name("case", 10))]);
     let cases = |known_at| {
         petition::petition(&name("petition", 70), &story.entries(), view("2026-01-01", known_at)).unwrap().cases
     };
@@ -170,7 +171,7 @@ fn a_duty_is_met_in_time_late_or_not_at_all() {
         assert_eq!((found.state(), found.overdue), (state, overdue), "{submitted:?} on {day}");
         assert_eq!(found.declarations.len(), usize::from(submitted.is_some()));
     }
-    let story = Story::of([obliged(1, "2026-03-31"), declared("2026-03-01"), voided(2, name("declaration", 40))]);
+    let story = Story::of([obliged(1, "2026-03-31"), declared("2026-03-01"), voided(2, &name("declaration", 40))]);
     let found = obligation::obligation(&the, &story.entries(), view("2026-04-01", ALL)).unwrap();
     assert_eq!((found.state(), found.overdue), (ObligationState::Open, true), "a void declaration meets nothing");
 }
@@ -178,7 +179,7 @@ fn a_duty_is_met_in_time_late_or_not_at_all() {
 #[test]
 fn a_verification_runs_until_it_is_concluded() {
     let the = name("verification", 80);
-    let story = Story::of([verified(1, "2026-03-31"), concluded(1), voided(2, the.clone()), voided(1, the.clone())]);
+    let story = Story::of([verified(1, "2026-03-31"), concluded(1), voided(2, &the), voided(1, &the)]);
     for (known_at, state, overdue) in [
         (1, VerificationState::Running, true),
         (2, VerificationState::Concluded, false),
@@ -272,10 +273,10 @@ fn what_is_done_or_void_is_no_work() {
 
 #[test]
 fn a_change_is_of_what_it_is_about() {
-    let story = Story::of([petitioned(1, ""), voided(1, name("petition", 70))]);
+    let story = Story::of([petitioned(1, ""), voided(1, &name("petition", 70))]);
     let by = story.erase(1);
     let changes: Vec<_> = story.entries().iter().map(changes::change).collect();
-    let kinds: Vec<ChangeKind> = changes.iter().map(|change| change.kind()).collect();
+    let kinds: Vec<ChangeKind> = changes.iter().map(Change::kind).collect();
     assert_eq!(kinds, [ChangeKind::New, ChangeKind::Voided, ChangeKind::Erased]);
     assert_eq!((changes[1].stream.as_str(), changes[1].target_position), (name("petition", 70).as_str(), Some(1)));
     assert_eq!(changes[0].source.as_ref().unwrap().erased_by, Some(by));

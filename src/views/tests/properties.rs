@@ -106,10 +106,10 @@ fn any_event() -> impl Strategy<Value = Event> {
                 ..DeclarationAmended::default()
             }
             .into(),
-            14 => voided(u64::from(number) * 3 + u64::try_from(other).unwrap(), target(number)),
+            14 => voided(u64::from(number) * 3 + u64::try_from(other).unwrap(), &target(number)),
             15 => corrected(
                 u64::from(number) * 2 + u64::try_from(other).unwrap(),
-                target(number),
+                &target(number),
                 "regime",
                 code("other"),
             ),
