@@ -360,15 +360,24 @@ impl Recorded {
         }
     }
 
-    /// A reference to its personal field group of class P2 to P4: every event that answers show has at most one. What
-    /// is of class P5, who petitions, is never referred to.
+    /// A reference to the personal field group that answers show: each event has at most one. Who petitions (class P5)
+    /// is never referred to.
     pub fn personal_part(&self) -> Option<PersonalPart> {
-        self.parts.iter().find(|part| part.class < CLASS_PROTECTED).map(Part::reference)
+        let shown = shown_classes(self.event_type);
+        self.parts.iter().find(|part| shown.contains(&part.class)).map(Part::reference)
     }
 }
 
-/// Class P5: what no answer holds.
-const CLASS_PROTECTED: u8 = 5;
+/// Classes of the part of an event that answers show. A correction brings every narrative in class P4, also one that was
+/// recorded in class P3.
+const fn shown_classes(event_type: EventType) -> &'static [u8] {
+    match event_type {
+        EventType::PersonRegistered | EventType::LegacyRecordImported => &[2],
+        EventType::DeclarationSubmitted | EventType::DeclarationAmended => &[3],
+        EventType::ExplanationReceived | EventType::VerificationConcluded => &[3, 4],
+        _ => &[4],
+    }
+}
 
 impl Part {
     /// Where it is.

@@ -241,7 +241,8 @@ fn as_it_should_be(entry: &Recorded, corrections: &[(&RecordCorrected, &Recorded
             **event = replaced(event, correction);
         }
         for part in &by.parts {
-            replace(&mut entry.parts, part);
+            let class = if part.class == CLASS_NARRATIVE { narrative_class(entry.event_type) } else { part.class };
+            replace(&mut entry.parts, class, part);
         }
     }
     entry
@@ -259,10 +260,21 @@ fn replaced(event: &Event, correction: &RecordCorrected) -> Event {
         .fold(event.clone(), |event, field| correction::corrected(&event, std::slice::from_ref(field)).unwrap_or(event))
 }
 
-/// Puts a part in the place of the one of its class. What was erased after it was corrected stays erased: whoever
+/// In which class a correction brings a narrative.
+const CLASS_NARRATIVE: u8 = 4;
+
+/// In which class an event has its narrative.
+const fn narrative_class(event_type: EventType) -> u8 {
+    match event_type {
+        EventType::ExplanationReceived | EventType::VerificationConcluded => 3,
+        _ => CLASS_NARRATIVE,
+    }
+}
+
+/// Puts a part in the place of the one of a class, or of an earlier correction of that. What was erased after it was corrected stays erased: whoever
 /// ordered that did not mean the wrong spelling alone.
-fn replace(parts: &mut Vec<Part>, by: &Part) {
-    match parts.iter_mut().find(|part| part.class == by.class) {
+fn replace(parts: &mut Vec<Part>, class: u8, by: &Part) {
+    match parts.iter_mut().find(|part| part.class == class || part.class == by.class) {
         Some(part) if part.erased_by.is_some_and(|erased| erased > by.position) => {}
         Some(part) => *part = *by,
         None => parts.push(*by),

@@ -15,6 +15,7 @@ mod power;
 mod proto_breaking;
 mod proto_lint;
 mod protos;
+mod queries;
 mod service;
 mod slice;
 mod tidy;
