@@ -47,6 +47,7 @@ fn named(kind: &str, sign: &str) -> String {
 }
 
 /// On a day, as known at a position, or now.
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
 fn at(as_of: Option<PartialDate>, known_at: Option<u64>) -> Option<v1::AsOf> {
     Some(v1::AsOf { as_of, known_at: known_at.map(KnownAt::KnownAtPosition), min_position: None })
 }

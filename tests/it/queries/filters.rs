@@ -16,10 +16,12 @@ use crate::service::head;
 use crate::service::refusal;
 use crate::service::story::day;
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
 fn period(from: Option<PartialDate>, to: Option<PartialDate>) -> Option<Period> {
     Some(Period { from, to })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
 fn time(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
 }

@@ -187,7 +187,7 @@ async fn changes_are_told_from_a_position_on_and_none_is_left_out() {
         after = page.scanned_position;
     }
     assert_eq!(positions, (1..=last).collect::<Vec<u64>>());
-    let mut ask = |of: Option<Of>, kinds: Vec<i32>| {
+    let ask = |of: Option<Of>, kinds: Vec<i32>| {
         let request = v1::ListChangesRequest { of, kinds, ..Default::default() };
         let mut records = records.clone();
         async move { records.list_changes(request).await.unwrap().into_inner() }
@@ -214,7 +214,7 @@ async fn what_ends_between_two_days_is_listed_with_its_sanctions() {
         .iter()
         .position(|told| told.event_type == probity::events::EventType::DecisionAnnulled)
         .unwrap() as u64;
-    let mut ask = |from, to| {
+    let ask = |from, to| {
         let request = v1::ListExpiringRequest {
             body: named("entity", "b1"),
             ends: Some(Period { from, to }),
