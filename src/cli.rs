@@ -16,6 +16,7 @@ pub mod restore;
 pub mod serve;
 pub mod show;
 mod staging;
+mod text;
 pub mod verify;
 pub mod views;
 
@@ -60,7 +61,10 @@ enum Command {
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    telemetry::start();
+    // The service begins to tell when it has read where to.
+    if !matches!(arguments.command, Command::Serve(_)) {
+        telemetry::start();
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),

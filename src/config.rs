@@ -19,9 +19,10 @@ use thiserror::Error;
 use crate::sequencer::Limits;
 use crate::service::Options;
 use crate::store::OpenOptions;
+use crate::telemetry;
 
 /// Everything that `probity serve` can be told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The data folder.
@@ -50,6 +51,8 @@ pub struct Config {
     pub accept_gap: bool,
     /// Whether to go on after an earlier run ended with a failed write or sync.
     pub accept_after_sync_error: bool,
+    /// Where spans go.
+    pub telemetry: telemetry::Settings,
 }
 
 impl Default for Config {
@@ -70,6 +73,7 @@ impl Default for Config {
             verify_newest: 1000,
             accept_gap: false,
             accept_after_sync_error: false,
+            telemetry: telemetry::Settings::default(),
         }
     }
 }
@@ -110,6 +114,9 @@ const KEYS: [&str; 13] = [
     "accept_after_sync_error",
 ];
 
+/// And those of its section, as `PROBITY_TELEMETRY_` and the key in upper case.
+const TELEMETRY_KEYS: [&str; 3] = ["endpoint", "sampling_ratio", "service_name"];
+
 impl Config {
     /// Reads the layers. `flags` holds what was given on the command line, and nothing else.
     ///
@@ -124,7 +131,10 @@ impl Config {
             }
             layers = layers.merge(Toml::file_exact(file));
         }
-        let layers = layers.merge(Env::prefixed("PROBITY_").only(&KEYS)).merge(Serialized::defaults(flags));
+        let section =
+            Env::prefixed("PROBITY_TELEMETRY_").only(&TELEMETRY_KEYS).map(|key| format!("telemetry.{key}").into());
+        let layers =
+            layers.merge(Env::prefixed("PROBITY_").only(&KEYS)).merge(section).merge(Serialized::defaults(flags));
         let config: Self = layers.extract().map_err(Box::new)?;
         config.check()?;
         Ok(config)
@@ -136,7 +146,8 @@ impl Config {
         range(self.cache_bytes >= 1 << 20, "cache_bytes", "at least 1048576")?;
         range(self.queue_requests >= 1, "queue_requests", "at least 1")?;
         range(self.queue_bytes >= 8 << 20, "queue_bytes", "at least 8388608, so that one request fits")?;
-        range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")
+        range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")?;
+        self.telemetry.check().map_err(|(key, rule)| ConfigError::Range { key, rule })
     }
 
     /// How the log is opened.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use opentelemetry_otlp::ExporterBuildError;
 use serde::Serialize;
 use thiserror::Error;
 use tokio::signal::unix::SignalKind;
@@ -22,6 +23,7 @@ use crate::server::admin_service::NO_ACCESS_CONTROL;
 use crate::service;
 use crate::service::OpenError;
 use crate::service::Progress;
+use crate::telemetry;
 
 /// Serves a log over gRPC, until SIGTERM or SIGINT.
 ///
@@ -88,6 +90,9 @@ pub enum Failed {
         /// What the system said.
         error: std::io::Error,
     },
+    /// The endpoint of the collector is none.
+    #[error("setting telemetry.endpoint: {0}")]
+    Telemetry(#[from] ExporterBuildError),
     /// The system takes no signals, or a thread of ours stopped.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -109,6 +114,7 @@ fn advice(error: &OpenError) -> String {
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "scripts wait for the line; people must see the warning")]
 pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let config = Config::read(arguments.config.as_deref(), &arguments)?;
+    let exporting = telemetry::start_exporting(&config.telemetry)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let metrics = match config.metrics_listen {
@@ -138,6 +144,8 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    running.stop().await?;
+    let stopped = running.stop().await;
+    exporting.stop().await;
+    stopped?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 //! changed, as tables or JSON.
 
 mod ask;
+mod called;
 mod json;
 mod lists;
 mod matters;
@@ -10,7 +11,6 @@ mod words;
 
 use std::fmt;
 use std::io;
-use std::io::IsTerminal;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -23,6 +23,9 @@ use tonic::transport::Channel;
 use tonic::transport::Endpoint;
 use tonic_types::StatusExt;
 
+use crate::cli::show::called::Called;
+use crate::cli::text::Locale;
+use crate::cli::text::Style;
 use crate::domain::dates::Day;
 use crate::proto::v1::AsOf;
 use crate::proto::v1::DiffDeclarationsRequest;
@@ -33,6 +36,7 @@ use crate::proto::v1::GetDeclarationRequest;
 use crate::proto::v1::GetRecordRequest;
 use crate::proto::v1::ListTimelineRequest;
 use crate::proto::v1::ListTimelineResponse;
+use crate::proto::v1::Stamp;
 use crate::proto::v1::as_of::KnownAt;
 use crate::proto::v1::record_service_client::RecordServiceClient;
 
@@ -65,6 +69,9 @@ pub struct ShowArgs {
     /// Open the sealed parts: identity, narratives, declared items.
     #[arg(long, global = true)]
     pub open: bool,
+    /// How dates are written and names are sorted, for example `vi_VN` [default: that of LC_ALL, LC_TIME, LC_COLLATE, LANG]
+    #[arg(long, value_name = "LOCALE", global = true)]
+    pub(crate) locale: Option<Locale>,
     /// What to show.
     #[command(subcommand)]
     pub what: What,
@@ -74,7 +81,9 @@ const EXAMPLES: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 person 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
   probity show --from http://127.0.0.1:7411 person 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
     --as-of 2024-07-01 --known-at 14
-  probity show --from http://127.0.0.1:7411 case 3Q8H5T0V9XKZ4M2N6P7R1S5W8C --json";
+  probity show --from http://127.0.0.1:7411 case 3Q8H5T0V9XKZ4M2N6P7R1S5W8C --json
+  probity show --from http://127.0.0.1:7411 case 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
+    --open --locale vi_VN";
 
 const PERSON: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 person 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
@@ -225,9 +234,7 @@ pub enum What {
 
 /// Asks and prints. Exit status 0: shown; 1: not on record; 2: could not ask, or the question was refused.
 pub async fn run(args: ShowArgs) -> ExitCode {
-    let terminal = io::stdout().is_terminal();
-    let paint = tables::Paint { terminal, colour: terminal && std::env::var_os("NO_COLOR").is_none() };
-    let told = match show(&args, paint).await {
+    let told = match show(&args, &Style::of_terminal(args.locale.as_ref())).await {
         Ok(text) => io::stdout().write_all(text.as_bytes()).map_err(Failure::Output),
         Err(failure) => Err(failure),
     };
@@ -241,7 +248,7 @@ pub async fn run(args: ShowArgs) -> ExitCode {
 }
 
 /// Asks, and gives what is to be printed.
-async fn show(args: &ShowArgs, paint: tables::Paint) -> Result<String, Failure> {
+async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
     let endpoint = Endpoint::from_shared(args.from.clone()).map_err(Failure::Connect)?;
     let mut client = RecordServiceClient::new(endpoint.connect().await.map_err(Failure::Connect)?);
     let at = Some(AsOf { as_of: args.as_of.map(Into::into), known_at: args.known_at, min_position: None });
@@ -249,17 +256,33 @@ async fn show(args: &ShowArgs, paint: tables::Paint) -> Result<String, Failure> 
         What::Person { name } => {
             let request = GetRecordRequest { name: full("entity", name), at, open_identity: args.open };
             let answer = client.get_record(request).await?.into_inner();
-            Ok(if args.json { json::text("GetRecordResponse", &answer) } else { tables::record(&answer, paint) })
+            if args.json {
+                return Ok(json::text("GetRecordResponse", &answer));
+            }
+            let bodies = answer.record.iter().flat_map(|record| &record.positions).map(|position| &position.body);
+            let called = called(&mut client, bodies, answer.stamp.as_ref(), args, style).await?;
+            Ok(tables::record(&answer, &called, style))
         }
         What::Case { name } => {
             let request = GetCaseRequest { name: full("case", name), at, open_narratives: args.open };
             let answer = client.get_case(request).await?.into_inner();
-            Ok(if args.json { json::text("GetCaseResponse", &answer) } else { tables::case(&answer, paint) })
+            if args.json {
+                return Ok(json::text("GetCaseResponse", &answer));
+            }
+            let respondents = answer.case.iter().flat_map(|case| &case.respondents).map(|one| &one.name);
+            let named = respondents.chain(answer.case.iter().map(|case| &case.opened_by));
+            let called = called(&mut client, named, answer.stamp.as_ref(), args, style).await?;
+            Ok(tables::case(&answer, &called, style))
         }
         What::Decision { name } => {
             let request = GetDecisionRequest { name: full("decision", name), at, open_narratives: args.open };
             let answer = client.get_decision(request).await?.into_inner();
-            Ok(if args.json { json::text("GetDecisionResponse", &answer) } else { tables::decision(&answer, paint) })
+            if args.json {
+                return Ok(json::text("GetDecisionResponse", &answer));
+            }
+            let named = answer.decision.iter().flat_map(|decision| [&decision.respondent, &decision.issued_by]);
+            let called = called(&mut client, named, answer.stamp.as_ref(), args, style).await?;
+            Ok(tables::decision(&answer, &called, style))
         }
         What::Declaration { name, diff, diff_version } if diff.is_some() || diff_version.is_some() => {
             let after = full("declaration", name);
@@ -270,28 +293,29 @@ async fn show(args: &ShowArgs, paint: tables::Paint) -> Result<String, Failure> 
             Ok(if args.json {
                 json::text("DiffDeclarationsResponse", &answer)
             } else {
-                matters::difference(&request.before, &request.after, &answer, paint)
+                matters::difference(&request.before, &request.after, &answer, style)
             })
         }
         What::Declaration { name, .. } => {
             let request = GetDeclarationRequest { name: full("declaration", name), at, open_content: args.open };
             let answer = client.get_declaration(request).await?.into_inner();
-            Ok(if args.json {
-                json::text("GetDeclarationResponse", &answer)
-            } else {
-                tables::declaration(&answer, paint)
-            })
+            if args.json {
+                return Ok(json::text("GetDeclarationResponse", &answer));
+            }
+            let named = answer.declaration.iter().map(|declaration| &declaration.declarant);
+            let called = called(&mut client, named, answer.stamp.as_ref(), args, style).await?;
+            Ok(tables::declaration(&answer, &called, style))
         }
         What::Petition { .. }
         | What::Obligation { .. }
         | What::Verification { .. }
         | What::Appeal { .. }
-        | What::Checklist { .. } => ask::matter(&mut client, args, at, paint).await,
+        | What::Checklist { .. } => ask::matter(&mut client, args, at, style).await,
         What::Work(wanted) => {
             let answer = ask::work(&mut client, wanted, at).await?;
             let title =
                 wanted.body.as_deref().map_or_else(|| "what names no body".to_owned(), |body| full("entity", body));
-            Ok(if args.json { json::text("ListWorkResponse", &answer) } else { matters::work(&title, &answer, paint) })
+            Ok(if args.json { json::text("ListWorkResponse", &answer) } else { matters::work(&title, &answer, style) })
         }
         What::Changes(wanted) => {
             let answer = ask::changes(&mut client, wanted, at).await?;
@@ -299,7 +323,7 @@ async fn show(args: &ShowArgs, paint: tables::Paint) -> Result<String, Failure> 
             Ok(if args.json {
                 json::text("ListChangesResponse", &answer)
             } else {
-                matters::changes(title, &answer, paint)
+                matters::changes(title, &answer, style)
             })
         }
         What::Timeline { name } => {
@@ -307,7 +331,7 @@ async fn show(args: &ShowArgs, paint: tables::Paint) -> Result<String, Failure> 
             Ok(if args.json {
                 json::text("ListTimelineResponse", &answer)
             } else {
-                tables::timeline(name, &answer, paint)
+                tables::timeline(name, &answer, style)
             })
         }
         What::Find { scheme, value } => {
@@ -320,6 +344,17 @@ async fn show(args: &ShowArgs, paint: tables::Paint) -> Result<String, Failure> 
             }
         }
     }
+}
+
+/// What those are called whom an answer names by their ids.
+async fn called<'e>(
+    client: &mut RecordServiceClient<Channel>,
+    entities: impl IntoIterator<Item = &'e String>,
+    stamp: Option<&Stamp>,
+    args: &ShowArgs,
+    style: &Style,
+) -> Result<Called, Status> {
+    Called::ask(client, entities, stamp, args.open, style.names.language()).await
 }
 
 /// Every page; they are all of one moment.

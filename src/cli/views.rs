@@ -35,9 +35,7 @@ pub enum Action {
     #[command(after_help = "Example:\n  probity views --from http://127.0.0.1:7411 list")]
     List,
     /// Folds the log again beside the live view, compares both row by row, and promotes the new one.
-    #[command(
-        after_help = "Examples:\n  probity views rebuild\n  probity views rebuild --hold && probity views promote"
-    )]
+    #[command(after_help = "Examples:\n  probity views rebuild\n  probity views rebuild --hold")]
     Rebuild {
         /// Leave the new one beside the live one, to be promoted later.
         #[arg(long)]

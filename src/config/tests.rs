@@ -37,6 +37,15 @@ fn metrics_are_off_unless_they_are_asked_for() {
 }
 
 #[test]
+fn spans_go_nowhere_unless_they_are_asked_for() {
+    assert_eq!(read("", &NO_FLAGS).unwrap().telemetry.endpoint, None);
+    let file = "[telemetry]\nendpoint = \"http://[::1]:4317/\"\nsampling_ratio = 1";
+    let telemetry = read(file, &NO_FLAGS).unwrap().telemetry;
+    assert_eq!(telemetry.endpoint.as_deref(), Some("http://[::1]:4317/"));
+    assert_eq!(telemetry.service_name, "probity");
+}
+
+#[test]
 fn what_is_wrong_is_named_by_its_key() {
     for (toml, key) in [
         ("lisen = \"127.0.0.1:1\"", "lisen"),
@@ -49,6 +58,20 @@ fn what_is_wrong_is_named_by_its_key() {
         ("cache_bytes = 5", "cache_bytes"),
         ("stop_within_s = 0", "stop_within_s"),
         ("accept_gap = 3", "accept_gap"),
+        ("[telemetry]\nendpoint = \"127.0.0.1:4317\"", "telemetry.endpoint"),
+        ("[telemetry]\nendpoint = \"https://127.0.0.1:4317\"", "telemetry.endpoint"),
+        ("[telemetry]\nendpoint = \"http://127.0.0.1\"", "telemetry.endpoint"),
+        ("[telemetry]\nendpoint = \"http://127.0.0.1:4317/v1/traces\"", "telemetry.endpoint"),
+        ("[telemetry]\nendpoint = \"http://:4317\"", "telemetry.endpoint"),
+        ("[telemetry]\nendpoint = \"\"", "telemetry.endpoint"),
+        ("[telemetry]\nendpoint = 3", "endpoint"),
+        ("[telemetry]\nend_point = \"http://127.0.0.1:4317\"", "end_point"),
+        ("[telemetry]\nsampling_ratio = 1.5", "telemetry.sampling_ratio"),
+        ("[telemetry]\nsampling_ratio = -0.1", "telemetry.sampling_ratio"),
+        ("[telemetry]\nsampling_ratio = nan", "telemetry.sampling_ratio"),
+        ("[telemetry]\nsampling_ratio = \"all\"", "sampling_ratio"),
+        ("[telemetry]\nservice_name = \"\"", "telemetry.service_name"),
+        ("telemetry = true", "telemetry"),
     ] {
         let error = read(toml, &NO_FLAGS).unwrap_err();
         assert!(error.contains(key), "{toml}: {error}");

@@ -21,6 +21,7 @@ use crate::sequencer::Health;
 use crate::service::Service;
 use crate::store::SledStore;
 use crate::store::background_panics;
+use crate::telemetry;
 
 /// How the writer can be.
 const STATES: [&str; 3] = ["writing", "stopped", "lost"];
@@ -51,7 +52,8 @@ impl Collector for Figures {
         page.writer(&service)?;
         page.queue(&service)?;
         page.positions(&service, self.guarded(&service))?;
-        page.store(&service)
+        page.store(&service)?;
+        page.spans()
     }
 }
 
@@ -155,6 +157,18 @@ impl Page<'_> {
             "entries",
             log - guarded.min(log),
             "Entries of the log that the guard does not know yet.",
+        )
+    }
+
+    fn spans(&mut self) -> fmt::Result {
+        let spans = telemetry::span_counts();
+        self.counter("telemetry_sent", "spans", spans.sent, "Spans that the collector took (telemetry.endpoint).")?;
+        self.counter("telemetry_failed", "spans", spans.failed, "Spans that did not reach the collector.")?;
+        self.counter(
+            "telemetry_dropped",
+            "spans",
+            spans.dropped,
+            "Spans for which the queue to the collector had no room.",
         )
     }
 

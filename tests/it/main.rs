@@ -3,6 +3,7 @@
 
 mod backup;
 mod bad_input;
+mod clients;
 mod completions;
 mod crash;
 mod demo;
@@ -18,5 +19,7 @@ mod protos;
 mod queries;
 mod service;
 mod slice;
+mod telemetry;
+mod terminal;
 mod tidy;
 mod views;

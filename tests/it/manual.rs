@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use probity::config::Config;
 use probity::server::errors::Reason;
+use serde_json::Value;
 
 const ERRORS: &str = "src/manual/errors.md";
 const TABLE: &str = "| reason | code | metadata | what to do |\n|---|---|---|---|\n";
@@ -66,7 +67,11 @@ fn no_reason_stands_twice() {
 #[test]
 fn the_readme_has_every_setting_and_no_other() {
     let settings = serde_json::to_value(Config::default()).unwrap();
-    let expected: BTreeSet<String> = settings.as_object().unwrap().keys().cloned().collect();
+    let keys = |(key, value): (&String, &Value)| match value {
+        Value::Object(section) => section.keys().map(|within| format!("{key}.{within}")).collect(),
+        _ => vec![key.clone()],
+    };
+    let expected: BTreeSet<String> = settings.as_object().unwrap().iter().flat_map(keys).collect();
     let readme = text("README.md");
     let section = readme.split("## Configuration").nth(1).unwrap().split("\n## ").next().unwrap();
     let row = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned());

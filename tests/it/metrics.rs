@@ -1,6 +1,6 @@
 //! What a scrape says, from outside: before and after appends and refusals, and what it must never say.
 
-mod scrape;
+pub(crate) mod scrape;
 
 use std::fs;
 use std::io::Read as _;
@@ -36,7 +36,7 @@ fn serve_metrics(data: &Path) -> (Served, String) {
 }
 
 /// Where the last service that wrote this file has its metrics.
-fn address(said: &Path) -> String {
+pub(crate) fn address(said: &Path) -> String {
     let said = fs::read_to_string(said).unwrap();
     let told = said.lines().rev().find_map(|line| line.strip_prefix("probity: metrics on http://"));
     told.and_then(|url| url.strip_suffix("/metrics")).unwrap_or_else(|| panic!("no address in {said}")).to_owned()

@@ -47,7 +47,7 @@ const MODULES: [(&str, &[&str], bool); 22] = [
         ],
         false,
     ),
-    ("config", &["log", "store", "sequencer", "service"], false),
+    ("config", &["log", "telemetry", "store", "sequencer", "service"], false),
     ("import", &["events", "proto", "config"], false),
     (
         "server",

@@ -13,7 +13,7 @@ use crate::cli::show::WorkArgs;
 use crate::cli::show::full;
 use crate::cli::show::json;
 use crate::cli::show::matters;
-use crate::cli::show::tables;
+use crate::cli::text::Style;
 use crate::events::Period;
 use crate::proto::v1::AsOf;
 use crate::proto::v1::ChangeKind;
@@ -36,14 +36,14 @@ pub(super) async fn matter(
     client: &mut RecordServiceClient<Channel>,
     args: &ShowArgs,
     at: Option<AsOf>,
-    paint: tables::Paint,
+    style: &Style,
 ) -> Result<String, Failure> {
     let open_narratives = args.open;
     match &args.what {
         What::Petition { name } => {
             let request = GetPetitionRequest { name: full("petition", name), at, open_narratives };
             let answer = client.get_petition(request).await?.into_inner();
-            Ok(if args.json { json::text("GetPetitionResponse", &answer) } else { matters::petition(&answer, paint) })
+            Ok(if args.json { json::text("GetPetitionResponse", &answer) } else { matters::petition(&answer, style) })
         }
         What::Obligation { name } => {
             let request = GetObligationRequest { name: full("obligation", name), at };
@@ -51,7 +51,7 @@ pub(super) async fn matter(
             Ok(if args.json {
                 json::text("GetObligationResponse", &answer)
             } else {
-                matters::obligation(&answer, paint)
+                matters::obligation(&answer, style)
             })
         }
         What::Verification { name } => {
@@ -60,13 +60,13 @@ pub(super) async fn matter(
             Ok(if args.json {
                 json::text("GetVerificationResponse", &answer)
             } else {
-                matters::verification(&answer, paint)
+                matters::verification(&answer, style)
             })
         }
         What::Appeal { name } => {
             let request = GetAppealRequest { name: full("appeal", name), at, open_narratives };
             let answer = client.get_appeal(request).await?.into_inner();
-            Ok(if args.json { json::text("GetAppealResponse", &answer) } else { matters::appeal(&answer, paint) })
+            Ok(if args.json { json::text("GetAppealResponse", &answer) } else { matters::appeal(&answer, style) })
         }
         What::Checklist { name, respondent } => {
             let respondent = respondent.as_deref().map(|one| full("entity", one)).unwrap_or_default();
@@ -75,7 +75,7 @@ pub(super) async fn matter(
             Ok(if args.json {
                 json::text("GetChecklistResponse", &answer)
             } else {
-                matters::checklist(&request.name, &answer, paint)
+                matters::checklist(&request.name, &answer, style)
             })
         }
         _ => Ok(String::new()),

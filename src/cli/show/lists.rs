@@ -4,6 +4,7 @@ use clap::Args;
 use clap::ValueEnum;
 
 use crate::cli::show;
+use crate::cli::text::Locale;
 use crate::domain::dates::Day;
 use crate::proto::v1::as_of::KnownAt;
 
@@ -98,6 +99,9 @@ pub struct WorklistArgs {
     /// Print the answer as JSON, as the proto mapping has it.
     #[arg(long)]
     pub json: bool,
+    /// How dates are written, for example `vi_VN` [default: that of LC_ALL, LC_TIME, LANG]
+    #[arg(long, value_name = "LOCALE")]
+    pub(crate) locale: Option<Locale>,
     /// Of what.
     #[command(flatten)]
     pub work: WorkArgs,
@@ -105,7 +109,7 @@ pub struct WorklistArgs {
 
 impl From<WorklistArgs> for show::ShowArgs {
     fn from(args: WorklistArgs) -> Self {
-        let WorklistArgs { from, as_of, known_at, json, work } = args;
-        Self { from, as_of, known_at, json, open: false, what: show::What::Work(work) }
+        let WorklistArgs { from, as_of, known_at, json, locale, work } = args;
+        Self { from, as_of, known_at, json, open: false, locale, what: show::What::Work(work) }
     }
 }

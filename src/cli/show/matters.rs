@@ -1,12 +1,12 @@
 //! Single matters, work lists, changes and differences as tables.
 
-use std::fmt::Write as _;
-
-use crate::cli::show::tables::Paint;
-use crate::cli::show::tables::facts;
 use crate::cli::show::tables::head;
-use crate::cli::show::tables::table;
 use crate::cli::show::words;
+use crate::cli::text::Dates;
+use crate::cli::text::NOTHING;
+use crate::cli::text::Page;
+use crate::cli::text::Style;
+use crate::cli::text::or_nothing;
 use crate::events::Code;
 use crate::events::DeclarationItem;
 use crate::events::Section;
@@ -29,126 +29,118 @@ use crate::proto::v1::Void;
 use crate::proto::v1::WorkItem;
 use crate::proto::v1::personal_part::Content;
 
-pub(super) fn petition(answer: &GetPetitionResponse, paint: Paint) -> String {
+pub(super) fn petition(answer: &GetPetitionResponse, style: &Style) -> String {
     let petition = answer.petition.clone().unwrap_or_default();
-    let mut out = head(&petition.name, answer.stamp.as_ref());
-    facts(
-        &mut out,
-        &[
-            ("state", state(petition.state().as_str_name(), "PETITION_STATE_", petition.overdue)),
-            ("kind", words::code(petition.petition_kind.as_ref())),
-            ("channel", words::code(petition.channel.as_ref())),
-            ("reference", words::or_nothing(&petition.reference)),
-            ("received by", words::or_nothing(&petition.received_by)),
-            ("received on", words::date(petition.received_on.as_ref())),
-            ("about", list(&petition.respondents)),
-            ("topics", codes(&petition.topics)),
-            ("due on", words::date(petition.due_on.as_ref())),
-            ("outcome", words::variant(petition.outcome().as_str_name(), "PETITION_OUTCOME_")),
-            ("resolved on", words::date(petition.resolved_on.as_ref())),
-            ("resolved by", words::or_nothing(&petition.resolved_by)),
-            ("what it says", words::part(petition.summary.as_ref())),
-            ("reasons", words::part(petition.reasons.as_ref())),
-            ("led to", list(&petition.cases)),
-            ("received by entry", words::source(petition.received.as_ref())),
-            ("resolved by entry", words::source(petition.resolved.as_ref())),
-        ],
-    );
-    amendments(&mut out, &petition.corrections, &petition.voids, paint);
-    out
+    let dates = &style.dates;
+    let mut page = head(&petition.name, answer.stamp.as_ref(), style);
+    page.facts(&[
+        ("state", state(petition.state().as_str_name(), "PETITION_STATE_", petition.overdue)),
+        ("kind", words::code(petition.petition_kind.as_ref())),
+        ("channel", words::code(petition.channel.as_ref())),
+        ("reference", or_nothing(&petition.reference)),
+        ("received by", or_nothing(&petition.received_by)),
+        ("received on", dates.date(petition.received_on.as_ref())),
+        ("about", list(&petition.respondents)),
+        ("topics", codes(&petition.topics)),
+        ("due on", dates.date(petition.due_on.as_ref())),
+        ("outcome", words::variant(petition.outcome().as_str_name(), "PETITION_OUTCOME_")),
+        ("resolved on", dates.date(petition.resolved_on.as_ref())),
+        ("resolved by", or_nothing(&petition.resolved_by)),
+        ("what it says", words::part(petition.summary.as_ref())),
+        ("reasons", words::part(petition.reasons.as_ref())),
+        ("led to", list(&petition.cases)),
+        ("received by entry", words::source(petition.received.as_ref())),
+        ("resolved by entry", words::source(petition.resolved.as_ref())),
+    ]);
+    amendments(&mut page, &petition.corrections, &petition.voids);
+    page.into_text()
 }
 
-pub(super) fn obligation(answer: &GetObligationResponse, paint: Paint) -> String {
+pub(super) fn obligation(answer: &GetObligationResponse, style: &Style) -> String {
     let obligation = answer.obligation.clone().unwrap_or_default();
-    let mut out = head(&obligation.name, answer.stamp.as_ref());
-    facts(
-        &mut out,
-        &[
-            ("state", state(obligation.state().as_str_name(), "OBLIGATION_STATE_", obligation.overdue)),
-            ("person", words::or_nothing(&obligation.person)),
-            ("kind", words::variant(obligation.kind().as_str_name(), "DECLARATION_KIND_")),
-            ("period", words::period(obligation.period.as_ref())),
-            ("due on", words::date(obligation.due_on.as_ref())),
-            ("to be filed with", words::or_nothing(&obligation.body)),
-            ("because of", words::code(obligation.trigger.as_ref())),
-            ("met by", list(&obligation.declarations)),
-            ("met on", words::date(obligation.met_on.as_ref())),
-            ("created by entry", words::source(obligation.created.as_ref())),
-        ],
-    );
-    amendments(&mut out, &obligation.corrections, &obligation.voids, paint);
-    out
+    let dates = &style.dates;
+    let mut page = head(&obligation.name, answer.stamp.as_ref(), style);
+    page.facts(&[
+        ("state", state(obligation.state().as_str_name(), "OBLIGATION_STATE_", obligation.overdue)),
+        ("person", or_nothing(&obligation.person)),
+        ("kind", words::variant(obligation.kind().as_str_name(), "DECLARATION_KIND_")),
+        ("period", dates.period(obligation.period.as_ref())),
+        ("due on", dates.date(obligation.due_on.as_ref())),
+        ("to be filed with", or_nothing(&obligation.body)),
+        ("because of", words::code(obligation.trigger.as_ref())),
+        ("met by", list(&obligation.declarations)),
+        ("met on", dates.date(obligation.met_on.as_ref())),
+        ("created by entry", words::source(obligation.created.as_ref())),
+    ]);
+    amendments(&mut page, &obligation.corrections, &obligation.voids);
+    page.into_text()
 }
 
-pub(super) fn verification(answer: &GetVerificationResponse, paint: Paint) -> String {
+pub(super) fn verification(answer: &GetVerificationResponse, style: &Style) -> String {
     let verification = answer.verification.clone().unwrap_or_default();
-    let mut out = head(&verification.name, answer.stamp.as_ref());
-    facts(
-        &mut out,
-        &[
-            ("state", state(verification.state().as_str_name(), "VERIFICATION_STATE_", verification.overdue)),
-            ("person", words::or_nothing(&verification.person)),
-            ("ground", words::variant(verification.ground().as_str_name(), "VERIFICATION_GROUND_")),
-            ("declarations", list(&verification.declarations)),
-            ("reference", words::or_nothing(&verification.reference)),
-            ("ordered by", words::or_nothing(&verification.ordered_by)),
-            ("ordered on", words::date(verification.ordered_on.as_ref())),
-            ("due on", words::date(verification.due_on.as_ref())),
-            ("reasons", words::part(verification.reasons.as_ref())),
-            ("true", words::variant(verification.truthfulness().as_str_name(), "TRUTHFULNESS_")),
-            ("origin", words::variant(verification.origin().as_str_name(), "ORIGIN_EXPLAINED_")),
-            ("discrepancies", codes(&verification.discrepancies)),
-            ("recommended", codes(&verification.recommendations)),
-            ("concluded on", words::date(verification.concluded_on.as_ref())),
-            ("concluded by", words::or_nothing(&verification.concluded_by)),
-            ("conclusion", words::part(verification.conclusion.as_ref())),
-            ("led to", list(&verification.cases)),
-            ("ordered by entry", words::source(verification.ordered.as_ref())),
-            ("concluded by entry", words::source(verification.concluded.as_ref())),
-        ],
-    );
+    let dates = &style.dates;
+    let mut page = head(&verification.name, answer.stamp.as_ref(), style);
+    page.facts(&[
+        ("state", state(verification.state().as_str_name(), "VERIFICATION_STATE_", verification.overdue)),
+        ("person", or_nothing(&verification.person)),
+        ("ground", words::variant(verification.ground().as_str_name(), "VERIFICATION_GROUND_")),
+        ("declarations", list(&verification.declarations)),
+        ("reference", or_nothing(&verification.reference)),
+        ("ordered by", or_nothing(&verification.ordered_by)),
+        ("ordered on", dates.date(verification.ordered_on.as_ref())),
+        ("due on", dates.date(verification.due_on.as_ref())),
+        ("reasons", words::part(verification.reasons.as_ref())),
+        ("true", words::variant(verification.truthfulness().as_str_name(), "TRUTHFULNESS_")),
+        ("origin", words::variant(verification.origin().as_str_name(), "ORIGIN_EXPLAINED_")),
+        ("discrepancies", codes(&verification.discrepancies)),
+        ("recommended", codes(&verification.recommendations)),
+        ("concluded on", dates.date(verification.concluded_on.as_ref())),
+        ("concluded by", or_nothing(&verification.concluded_by)),
+        ("conclusion", words::part(verification.conclusion.as_ref())),
+        ("led to", list(&verification.cases)),
+        ("ordered by entry", words::source(verification.ordered.as_ref())),
+        ("concluded by entry", words::source(verification.concluded.as_ref())),
+    ]);
     let rows = verification.explanations.iter().map(|one| {
         [
-            words::date(one.requested_on.as_ref()),
-            words::date(one.received_on.as_ref()),
+            dates.date(one.requested_on.as_ref()),
+            dates.date(one.received_on.as_ref()),
             words::part(one.text.as_ref()),
             words::source(one.source.as_ref()),
         ]
     });
-    table(&mut out, "Explanations", ["asked on", "received on", "text", "entry"], rows, paint);
-    amendments(&mut out, &verification.corrections, &verification.voids, paint);
-    out
+    page.table("Explanations", ["asked on", "received on", "text", "entry"], rows);
+    amendments(&mut page, &verification.corrections, &verification.voids);
+    page.into_text()
 }
 
-pub(super) fn appeal(answer: &GetAppealResponse, paint: Paint) -> String {
+pub(super) fn appeal(answer: &GetAppealResponse, style: &Style) -> String {
     let appeal: Appeal = answer.appeal.clone().unwrap_or_default();
-    let mut out = head(&appeal.name, answer.stamp.as_ref());
-    facts(
-        &mut out,
-        &[
-            ("state", state(appeal.state().as_str_name(), "APPEAL_STATE_", appeal.overdue)),
-            ("against", words::or_nothing(&appeal.decision)),
-            ("respondent", words::or_nothing(&appeal.respondent)),
-            ("lodged with", words::or_nothing(&appeal.lodged_with)),
-            ("lodged on", words::date(appeal.lodged_on.as_ref())),
-            ("due on", words::date(appeal.due_on.as_ref())),
-            ("grounds", words::part(appeal.grounds.as_ref())),
-            ("outcome", words::variant(appeal.outcome().as_str_name(), "APPEAL_OUTCOME_")),
-            ("decided on", words::date(appeal.decided_on.as_ref())),
-            ("decided by", words::or_nothing(&appeal.decided_by)),
-            ("last instance", if appeal.last_instance { "yes".to_owned() } else { words::NOTHING.to_owned() }),
-            ("reasons", words::part(appeal.reasons.as_ref())),
-            ("lodged by entry", words::source(appeal.lodged.as_ref())),
-            ("decided by entry", words::source(appeal.decided.as_ref())),
-        ],
-    );
-    amendments(&mut out, &appeal.corrections, &appeal.voids, paint);
-    out
+    let dates = &style.dates;
+    let mut page = head(&appeal.name, answer.stamp.as_ref(), style);
+    page.facts(&[
+        ("state", state(appeal.state().as_str_name(), "APPEAL_STATE_", appeal.overdue)),
+        ("against", or_nothing(&appeal.decision)),
+        ("respondent", or_nothing(&appeal.respondent)),
+        ("lodged with", or_nothing(&appeal.lodged_with)),
+        ("lodged on", dates.date(appeal.lodged_on.as_ref())),
+        ("due on", dates.date(appeal.due_on.as_ref())),
+        ("grounds", words::part(appeal.grounds.as_ref())),
+        ("outcome", words::variant(appeal.outcome().as_str_name(), "APPEAL_OUTCOME_")),
+        ("decided on", dates.date(appeal.decided_on.as_ref())),
+        ("decided by", or_nothing(&appeal.decided_by)),
+        ("last instance", if appeal.last_instance { "yes".to_owned() } else { NOTHING.to_owned() }),
+        ("reasons", words::part(appeal.reasons.as_ref())),
+        ("lodged by entry", words::source(appeal.lodged.as_ref())),
+        ("decided by entry", words::source(appeal.decided.as_ref())),
+    ]);
+    amendments(&mut page, &appeal.corrections, &appeal.voids);
+    page.into_text()
 }
 
-pub(super) fn checklist(name: &str, answer: &GetChecklistResponse, paint: Paint) -> String {
-    let mut out = head(name, answer.stamp.as_ref());
-    out.push_str("due dates and ends are as the events carry them\n");
+pub(super) fn checklist(name: &str, answer: &GetChecklistResponse, style: &Style) -> String {
+    let mut page = head(name, answer.stamp.as_ref(), style);
+    page.paragraph("due dates and ends are as the events carry them");
     for checklist in &answer.checklists {
         let before = if checklist.decision.is_empty() { "no decision yet" } else { checklist.decision.as_str() };
         let title = format!("{}: {before}", checklist.respondent);
@@ -160,9 +152,9 @@ pub(super) fn checklist(name: &str, answer: &GetChecklistResponse, paint: Paint)
                 list(&step.entries.iter().map(|source| words::source(Some(source))).collect::<Vec<_>>()),
             ]
         });
-        table(&mut out, &title, ["step", "state", "what is wrong", "entries"], rows, paint);
+        page.table(&title, ["step", "state", "what is wrong", "entries"], rows);
     }
-    out
+    page.into_text()
 }
 
 fn defects(step: &Step) -> String {
@@ -175,51 +167,53 @@ fn defects(step: &Step) -> String {
     list(&said)
 }
 
-pub(super) fn work(title: &str, answer: &ListWorkResponse, paint: Paint) -> String {
-    let mut out = head(title, answer.stamp.as_ref());
-    pending(&mut out, "To be done", &answer.items, paint);
+pub(super) fn work(title: &str, answer: &ListWorkResponse, style: &Style) -> String {
+    let dates = &style.dates;
+    let mut page = head(title, answer.stamp.as_ref(), style);
+    pending(&mut page, "To be done", &answer.items, dates);
     if answer.items.is_empty() {
-        out.push_str("\nnothing has to be done\n");
+        page.paragraph("nothing has to be done");
     }
-    out
+    page.into_text()
 }
 
 /// What has to be done, by its day.
-pub(super) fn pending(out: &mut String, title: &str, items: &[WorkItem], paint: Paint) {
+pub(super) fn pending(page: &mut Page<'_>, title: &str, items: &[WorkItem], dates: &Dates) {
     let rows = items.iter().map(|item| {
         [
-            words::date(item.due_on.as_ref()),
+            dates.date(item.due_on.as_ref()),
             if item.overdue { "overdue".to_owned() } else { String::new() },
             words::variant(item.kind().as_str_name(), "WORK_KIND_"),
             item.name.clone(),
             list(&item.subjects),
         ]
     });
-    table(out, title, ["due", "", "kind", "what", "about"], rows, paint);
+    page.table(title, ["due", "", "kind", "what", "about"], rows);
 }
 
-pub(super) fn changes(title: &str, answer: &ListChangesResponse, paint: Paint) -> String {
-    let mut out = head(title, answer.stamp.as_ref());
+pub(super) fn changes(title: &str, answer: &ListChangesResponse, style: &Style) -> String {
+    let dates = &style.dates;
+    let mut page = head(title, answer.stamp.as_ref(), style);
     let rows = answer.changes.iter().map(|change| {
         let source = change.source.clone().unwrap_or_default();
         [
             words::source(Some(&source)),
-            words::time(source.recorded_at.as_ref()),
+            dates.time(source.recorded_at.as_ref()),
             words::variant(change.kind().as_str_name(), "CHANGE_KIND_"),
             source.event_type,
-            words::or_nothing(&change.stream),
-            change.target_position.map_or_else(|| words::NOTHING.to_owned(), |target| target.to_string()),
+            or_nothing(&change.stream),
+            change.target_position.map_or_else(|| NOTHING.to_owned(), |target| target.to_string()),
         ]
     });
-    table(&mut out, "Changes", ["entry", "recorded", "change", "event", "stream", "of entry"], rows, paint);
-    let _ = writeln!(out, "\nlooked at every entry up to {}", answer.scanned_position);
-    out
+    page.table("Changes", ["entry", "recorded", "change", "event", "stream", "of entry"], rows);
+    page.paragraph(&format!("looked at every entry up to {}", answer.scanned_position));
+    page.into_text()
 }
 
-pub(super) fn difference(before: &str, after: &str, answer: &DiffDeclarationsResponse, paint: Paint) -> String {
-    let mut out = head(after, answer.stamp.as_ref());
+pub(super) fn difference(before: &str, after: &str, answer: &DiffDeclarationsResponse, style: &Style) -> String {
+    let mut page = head(after, answer.stamp.as_ref(), style);
     let (new, old) = (answer.after_version, answer.before_version);
-    let _ = writeln!(out, "version {new} compared with version {old} of {before}");
+    page.paragraph(&format!("version {new} compared with version {old} of {before}"));
     let rows = answer.classes.iter().map(|class| {
         [
             words::code(class.asset_class.as_ref()),
@@ -229,19 +223,19 @@ pub(super) fn difference(before: &str, after: &str, answer: &DiffDeclarationsRes
             class.items.len().to_string(),
         ]
     });
-    table(&mut out, "Classes", ["class", "before", "after", "same", "not the same"], rows, paint);
+    page.table("Classes", ["class", "before", "after", "same", "not the same"], rows);
     for class in answer.classes.iter().filter(|class| !class.items.is_empty()) {
         let title = words::code(class.asset_class.as_ref());
         let rows = class.items.iter().map(item);
-        table(&mut out, &title, ["", "what", "before", "after", "value", "income"], rows, paint);
+        page.table(&title, ["", "what", "before", "after", "value", "income"], rows);
     }
     let rows = answer.missing.iter().map(|missing| {
         let why =
             if missing.key_not_held { "sealed by a client".to_owned() } else { words::part(missing.content.as_ref()) };
         [missing.declaration.clone(), missing.version.to_string(), why]
     });
-    table(&mut out, "Items that cannot be read", ["declaration", "version", "why"], rows, paint);
-    out
+    page.table("Items that cannot be read", ["declaration", "version", "why"], rows);
+    page.into_text()
 }
 
 fn item(change: &ItemChange) -> [String; 6] {
@@ -250,7 +244,7 @@ fn item(change: &ItemChange) -> [String; 6] {
     let amount = |change: AmountChange| words::variant(change.as_str_name(), "AMOUNT_CHANGE_");
     [
         words::variant(change.kind().as_str_name(), "ITEM_CHANGE_KIND_"),
-        after.or(before).map_or_else(|| words::NOTHING.to_owned(), |item| words::or_nothing(&item.description)),
+        after.or(before).map_or_else(|| NOTHING.to_owned(), |item| or_nothing(&item.description)),
         worth(before),
         worth(after),
         amount(change.value()),
@@ -267,14 +261,14 @@ fn the_item(part: Option<&PersonalPart>) -> Option<&DeclarationItem> {
 
 fn section(section: Option<&Section>) -> String {
     match section {
-        None => words::NOTHING.to_owned(),
+        None => NOTHING.to_owned(),
         Some(section) if section.none_declared => "none".to_owned(),
         Some(section) => section.item_count.to_string(),
     }
 }
 
 /// What was corrected and what is void.
-pub(super) fn amendments(out: &mut String, corrections: &[Correction], voids: &[Void], paint: Paint) {
+pub(super) fn amendments(page: &mut Page<'_>, corrections: &[Correction], voids: &[Void]) {
     let rows = corrections.iter().map(|correction| {
         let sealed = correction.personal_classes.iter().map(|class| format!("sealed P{class}"));
         let what: Vec<String> = correction.paths.iter().cloned().chain(sealed).collect();
@@ -285,16 +279,16 @@ pub(super) fn amendments(out: &mut String, corrections: &[Correction], voids: &[
             words::source(correction.source.as_ref()),
         ]
     });
-    table(out, "Corrected", ["entry", "what", "reason", "by entry"], rows, paint);
+    page.table("Corrected", ["entry", "what", "reason", "by entry"], rows);
     let rows = voids.iter().map(|void| {
         [
             words::source(void.target.as_ref()),
-            words::or_nothing(&void.target.as_ref().map(|target| target.event_type.clone()).unwrap_or_default()),
+            or_nothing(&void.target.as_ref().map(|target| target.event_type.clone()).unwrap_or_default()),
             words::variant(void.ground().as_str_name(), "VOID_GROUND_"),
             words::source(void.source.as_ref()),
         ]
     });
-    table(out, "Void", ["entry", "event", "ground", "by entry"], rows, paint);
+    page.table("Void", ["entry", "event", "ground", "by entry"], rows);
 }
 
 fn state(name: &str, prefix: &str, overdue: bool) -> String {
@@ -303,7 +297,7 @@ fn state(name: &str, prefix: &str, overdue: bool) -> String {
 }
 
 fn list(said: &[String]) -> String {
-    if said.is_empty() { words::NOTHING.to_owned() } else { said.join(", ") }
+    if said.is_empty() { NOTHING.to_owned() } else { said.join(", ") }
 }
 
 fn codes(codes: &[Code]) -> String {

@@ -1,3 +1,5 @@
+mod matters;
+
 use std::sync::Arc;
 
 use clap::Parser;
@@ -8,13 +10,15 @@ use tonic::transport::Server;
 
 use crate::cli::show::ShowArgs;
 use crate::cli::show::What;
+use crate::cli::show::called::Called;
 use crate::cli::show::full;
 use crate::cli::show::json;
 use crate::cli::show::parse_known_at;
 use crate::cli::show::show;
 use crate::cli::show::tables;
-use crate::cli::show::tables::Paint;
 use crate::cli::show::words;
+use crate::cli::text::Locale;
+use crate::cli::text::Style;
 use crate::clock::Settable;
 use crate::events::DeclarationSubmitted;
 use crate::events::Event;
@@ -47,7 +51,10 @@ struct Program {
     show: ShowArgs,
 }
 
-const PLAIN: Paint = Paint { terminal: false, colour: false };
+/// As programs have it.
+fn plain() -> Style {
+    Style::plain(&Locale::default())
+}
 
 fn answer() -> GetDecisionResponse {
     let item =
@@ -68,13 +75,14 @@ fn answer() -> GetDecisionResponse {
 
 #[test]
 fn a_table_says_what_it_is_true_of_and_what_was_erased() {
-    let text = tables::decision(&answer(), PLAIN);
+    let text = tables::decision(&answer(), &Called::default(), &plain());
     for part in ["as of 2026-05-03", "entry 9", "the last entry is 12", "in force", "reprimand", "erased by entry 9"] {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(!text.contains('\u{1b}'), "nothing that a terminal obeys");
-    let painted = tables::decision(&answer(), Paint { terminal: false, colour: true });
-    assert!(!painted.contains('\u{1b}'), "no colour where there is no terminal");
+    let painted = tables::decision(&answer(), &Called::default(), &Style { colour: true, ..plain() });
+    assert!(painted.contains("\u{1b}[38;5;9m"), "what is in force is red: {painted:?}");
+    assert!(!painted.contains("\u{1b}[31m"), "colours are ours: {painted:?}");
 }
 
 #[test]
@@ -111,7 +119,7 @@ fn arguments_are_read_and_wrong_ones_refused() {
 async fn a_service_that_is_not_there_cannot_be_asked() {
     for url in ["http://127.0.0.1:1", "no url"] {
         let program = Program::try_parse_from(["show", "--from", url, "person", "X"]).unwrap();
-        let failure = show(&program.show, PLAIN).await.unwrap_err();
+        let failure = show(&program.show, &plain()).await.unwrap_err();
         assert_eq!(failure.exit_status(), 2, "{failure}");
     }
 }
@@ -142,7 +150,11 @@ async fn serve() -> String {
         person_id: id(1),
         ..DeclarationSubmitted::default()
     };
-    let events = std::iter::once(Event::from(person)).chain((100..1200).map(|number| declared(number).into()));
+    serve_events(std::iter::once(Event::from(person)).chain((100..1200).map(|number| declared(number).into()))).await
+}
+
+/// A service with these events; its URL.
+async fn serve_events(events: impl IntoIterator<Item = Event>) -> String {
     let (_, applied) = watch::channel(0);
     let clock = Settable::at(GENESIS_MS + 5000 * HOUR_MS);
     let records = Records::new(Arc::new(Story::of(events)), applied, clock, PageKey([1; 32]));
@@ -162,12 +174,14 @@ async fn what_is_asked_is_shown_and_what_is_not_there_is_said() {
         (&["person", &id(1), "--open"], "Ann Example"),
         (&["person", &person, "--json"], "\"ENTITY_KIND_PERSON\""),
         (&["declaration", &declaration], "Versions"),
+        (&["declaration", &declaration], &format!("declarant: {person}\n")),
+        (&["declaration", &declaration, "--open"], &format!("declarant: Ann Example, {person}\n")),
         (&["timeline", &person], "1101 "),
         (&["find", "test.number", "7"], &person),
         (&["person", &person, "--known-at", "1"], "as known at entry 1 "),
     ] {
         let program = Program::try_parse_from([&["show", "--from", &url], words].concat()).unwrap();
-        let text = show(&program.show, PLAIN).await.unwrap();
+        let text = show(&program.show, &plain()).await.unwrap();
         assert!(text.contains(expected), "{words:?}: {text}");
     }
     for (words, status) in [
@@ -180,7 +194,7 @@ async fn what_is_asked_is_shown_and_what_is_not_there_is_said() {
         (&["decision", &person], 2),
     ] {
         let program = Program::try_parse_from([&["show", "--from", &url], words].concat()).unwrap();
-        let failure = show(&program.show, PLAIN).await.unwrap_err();
+        let failure = show(&program.show, &plain()).await.unwrap_err();
         assert_eq!(failure.exit_status(), status, "{words:?}: {failure}");
     }
 }

@@ -1,12 +1,9 @@
 //! Values as people read them in a table.
 
-use jiff::Timestamp;
-
+use crate::cli::text::NOTHING;
 use crate::events::Bracket;
 use crate::events::Code;
 use crate::events::Money;
-use crate::events::PartialDate;
-use crate::events::Period;
 use crate::events::SanctionItem;
 use crate::events::Term;
 use crate::events::Valuation;
@@ -14,40 +11,6 @@ use crate::events::valuation::Value;
 use crate::proto::v1::PersonalPart;
 use crate::proto::v1::Source;
 use crate::proto::v1::personal_part::Content;
-
-/// What stands where nothing is known.
-pub(super) const NOTHING: &str = "–";
-
-/// Without what a terminal might obey: a sealed text was written by anybody.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|one| if one.is_control() && one != '\n' { '\u{fffd}' } else { one }).collect()
-}
-
-/// `2026-05`, as far as it is known.
-pub(super) fn date(date: Option<&PartialDate>) -> String {
-    match date {
-        None => NOTHING.to_owned(),
-        Some(PartialDate { year, month: 0, .. }) => format!("{year:04}"),
-        Some(PartialDate { year, month, day: 0 }) => format!("{year:04}-{month:02}"),
-        Some(PartialDate { year, month, day }) => format!("{year:04}-{month:02}-{day:02}"),
-    }
-}
-
-pub(super) fn period(period: Option<&Period>) -> String {
-    period.map_or_else(|| NOTHING.to_owned(), |period| span(period.from.as_ref(), period.to.as_ref()))
-}
-
-/// From and to; an end that is absent is left open.
-pub(super) fn span(from: Option<&PartialDate>, to: Option<&PartialDate>) -> String {
-    match (from, to) {
-        (None, None) => NOTHING.to_owned(),
-        (from, to) if from == to => date(from),
-        (from, to) => {
-            let end = |end: Option<&PartialDate>| end.map_or_else(|| "…".to_owned(), |end| date(Some(end)));
-            format!("{} to {}", end(from), end(to))
-        }
-    }
-}
 
 /// The code without its vocabulary.
 pub(super) fn code(code: Option<&Code>) -> String {
@@ -62,10 +25,6 @@ pub(super) fn variant(name: &str, prefix: &str) -> String {
     }
 }
 
-pub(super) fn or_nothing(text: &str) -> String {
-    if text.is_empty() { NOTHING.to_owned() } else { text.to_owned() }
-}
-
 /// A line for an entry: its position and its day.
 pub(super) fn source(source: Option<&Source>) -> String {
     let Some(source) = source else { return NOTHING.to_owned() };
@@ -73,12 +32,6 @@ pub(super) fn source(source: Option<&Source>) -> String {
         None => format!("{}", source.position),
         Some(by) => format!("{} (erased by entry {by})", source.position),
     }
-}
-
-/// `2026-05-03 12:00:00 UTC`.
-pub(super) fn time(time: Option<&prost_types::Timestamp>) -> String {
-    time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok())
-        .map_or_else(|| NOTHING.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 /// Form, length and amount of a sanction.

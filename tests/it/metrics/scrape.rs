@@ -23,7 +23,8 @@ pub(crate) struct Family {
 }
 
 /// Units that Prometheus's conventions name, and things that are counted here.
-const UNITS: [&str; 9] = ["seconds", "bytes", "events", "entries", "requests", "rows", "runs", "volumes", "keys"];
+const UNITS: [&str; 10] =
+    ["seconds", "bytes", "events", "entries", "requests", "rows", "runs", "volumes", "keys", "spans"];
 
 /// What a counter without a unit counts.
 const COUNTED: [&str; 3] = ["appends", "rpcs", "panics"];
