@@ -12,7 +12,7 @@ use protox::prost_reflect::DescriptorPool;
 use protox::prost_reflect::MessageDescriptor;
 use tonic_prost_build::Config;
 
-const PROTOS: [&str; 15] = [
+const PROTOS: [&str; 16] = [
     "google/rpc/error_details.proto",
     "probity/options/v1/options.proto",
     "probity/events/v1/common.proto",
@@ -28,6 +28,7 @@ const PROTOS: [&str; 15] = [
     "probity/v1/ledger_service.proto",
     "probity/v1/record_service.proto",
     "probity/v1/admin_service.proto",
+    "probity/v1/export_service.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -16,6 +16,11 @@ use serde::Deserialize;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::delivery;
+use crate::delivery::ExportSetting;
+use crate::delivery::Planned;
+use crate::delivery::Profiles;
+use crate::delivery::SettingError;
 use crate::sequencer::Limits;
 use crate::service::Options;
 use crate::store::OpenOptions;
@@ -51,6 +56,10 @@ pub struct Config {
     pub accept_gap: bool,
     /// Whether to go on after an earlier run ended with a failed write or sync.
     pub accept_after_sync_error: bool,
+    /// A folder with profiles of exports. Absent, those of the program are all there are.
+    pub profiles: Option<PathBuf>,
+    /// Exports on a schedule: `[[export]]` in the file of settings, and there alone.
+    pub export: Vec<ExportSetting>,
     /// Where spans go.
     pub telemetry: telemetry::Settings,
 }
@@ -73,6 +82,8 @@ impl Default for Config {
             verify_newest: 1000,
             accept_gap: false,
             accept_after_sync_error: false,
+            profiles: None,
+            export: Vec::new(),
             telemetry: telemetry::Settings::default(),
         }
     }
@@ -95,10 +106,13 @@ pub enum ConfigError {
         /// What it must be.
         rule: &'static str,
     },
+    /// An export cannot be kept, or its profile is none.
+    #[error(transparent)]
+    Export(#[from] SettingError),
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "data",
     "listen",
     "metrics_listen",
@@ -112,6 +126,7 @@ const KEYS: [&str; 13] = [
     "verify_newest",
     "accept_gap",
     "accept_after_sync_error",
+    "profiles",
 ];
 
 /// And those of its section, as `PROBITY_TELEMETRY_` and the key in upper case.
@@ -148,6 +163,15 @@ impl Config {
         range(self.queue_bytes >= 8 << 20, "queue_bytes", "at least 8388608, so that one request fits")?;
         range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")?;
         self.telemetry.check().map_err(|(key, rule)| ConfigError::Range { key, rule })
+    }
+
+    /// The exports on a schedule, and the profiles that can be named.
+    ///
+    /// # Errors
+    ///
+    /// The first of them that cannot be kept.
+    pub fn exports(&self) -> Result<(Vec<Planned>, Profiles), ConfigError> {
+        Ok(delivery::plan(&self.export, self.profiles.as_deref())?)
     }
 
     /// How the log is opened.

@@ -53,7 +53,16 @@ impl EntriesFile {
     ///
     /// It cannot be read, or does not end with an entry.
     pub fn open(path: &Path) -> Result<Self, Unreadable> {
-        let Scanned { entries, whole, .. } = Self::scan(path, "", 0)?;
+        Self::open_at(path, 0)
+    }
+
+    /// Opens a file that begins with entry `first`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or does not end with an entry.
+    pub fn open_at(path: &Path, first: u64) -> Result<Self, Unreadable> {
+        let Scanned { entries, whole, .. } = Self::scan(path, "", first)?;
         if whole {
             Ok(entries)
         } else {
@@ -102,6 +111,11 @@ impl EntriesFile {
             }
         }
         Ok(read)
+    }
+
+    /// Index of the first entry.
+    pub const fn first(&self) -> u64 {
+        self.first
     }
 
     /// Makes the file durable, but for its name.

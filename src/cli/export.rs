@@ -4,7 +4,10 @@ mod files;
 mod source;
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::fs::DirBuilder;
 use std::fs::File;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,11 +25,17 @@ use crate::cli::folder;
 use crate::cli::progress;
 use crate::cli::remote::RemoteEntries;
 use crate::cli::staging::StagingError;
+use crate::delivery::Destination;
+use crate::delivery::DestinationError;
+use crate::delivery::Profiles;
+use crate::delivery::ProfilesError;
 use crate::domain::dates::Day;
 use crate::export;
 use crate::export::ExportError;
 use crate::export::Format;
 use crate::export::Manifest;
+use crate::export::Profile;
+use crate::export::Since;
 use crate::export::Wanted;
 use crate::log::EntryFault;
 use crate::service::LogEntries;
@@ -55,12 +64,25 @@ pub struct ExportArgs {
     /// A service.
     #[arg(long, value_name = "URL")]
     pub from: Option<String>,
-    /// The folder to write; the folder above it exists.
-    #[arg(long, value_name = "OUT")]
+    /// The folder to write, of which the folder above exists; or a URL such as s3://bucket/folder, where this program
+    /// was built with the feature cloud.
+    #[arg(long, value_name = "OUT|URL")]
     pub to: PathBuf,
     /// How tables are written.
     #[arg(long, value_name = "FORMAT", value_delimiter = ',', default_value = "jsonl,csv")]
     pub format: Vec<TableFormat>,
+    /// What is written, for whom: internal, clearance, statistics, or one of --profiles.
+    #[arg(long, value_name = "NAME", default_value = export::INTERNAL)]
+    pub profile: String,
+    /// A folder with profiles of your own, each a *.toml.
+    #[arg(long, value_name = "DIR")]
+    pub profiles: Option<PathBuf>,
+    /// What exports that follow one another have in common.
+    #[arg(long, value_name = "NAME", default_value = "export", value_parser = name)]
+    pub name: String,
+    /// An earlier export with this name and profile: write only what changed after it.
+    #[arg(long, value_name = "DIR")]
+    pub since: Option<PathBuf>,
     /// The last entry that counts: the state as it was known then; by default the last of the log.
     #[arg(long, value_name = "N")]
     pub position: Option<u64>,
@@ -81,7 +103,10 @@ pub struct ExportArgs {
 const EXAMPLES: &str = r"Examples:
   probity export --data probity-data --to export-2026-06 --entries
   probity export --from http://127.0.0.1:7411 --to export-2026-06 \
-    --format csv --as-of 2026-06-30";
+    --format csv --as-of 2026-06-30
+  probity export --data probity-data --to export-2026-07 \
+    --since export-2026-06 --format parquet
+  probity export --data probity-data --to figures --profile statistics";
 
 /// How tables are written.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +115,8 @@ pub enum TableFormat {
     Jsonl,
     /// Comma-separated values that no spreadsheet runs.
     Csv,
+    /// Apache Parquet.
+    Parquet,
 }
 
 impl From<TableFormat> for Format {
@@ -97,8 +124,13 @@ impl From<TableFormat> for Format {
         match format {
             TableFormat::Jsonl => Self::Jsonl,
             TableFormat::Csv => Self::Csv,
+            TableFormat::Parquet => Self::Parquet,
         }
     }
+}
+
+fn name(text: &str) -> Result<String, &'static str> {
+    if export::is_name(text) { Ok(text.to_owned()) } else { Err(export::NAME_RULE) }
 }
 
 fn day(text: &str) -> Result<Day, &'static str> {
@@ -131,6 +163,20 @@ pub enum Failed {
     /// The position is none to export at, or an entry cannot be folded.
     #[error("{0}")]
     Refused(String),
+    /// A profile is none.
+    #[error(transparent)]
+    Profile(#[from] ProfilesError),
+    /// The destination cannot be used.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    /// What to go on from is no export, or one of another name or profile.
+    #[error("{path}: it cannot be gone on from: {what}")]
+    Since {
+        /// What was named.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
     /// Something is there already.
     #[error("{path} is there already; name another folder, or give --replace where it is an export")]
     Exists {
@@ -206,6 +252,11 @@ impl From<ExportError<Self>> for Failed {
 /// It could not be exported.
 pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
     let (to, json) = (arguments.to.clone(), arguments.json);
+    let (destination, arguments) = target(arguments)?;
+    let (made, replace) = (arguments.to.clone(), arguments.replace);
+    if let Some(destination) = &destination {
+        vacant(destination, &to, replace).await?;
+    }
     let exported = match arguments.from.clone() {
         Some(url) => {
             let remote = RemoteEntries::connect(&url).await?;
@@ -214,7 +265,14 @@ pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
         None => tokio::task::spawn_blocking(move || from_folder(&arguments)).await?,
     };
     match exported {
-        Ok(manifest) => {
+        Ok(mut manifest) => {
+            if let Some(destination) = destination {
+                let delivered = destination.deliver("", "", &made, &mut manifest).await;
+                drop(fs::remove_dir_all(made.parent().unwrap_or(&made)));
+                if !delivered? {
+                    return Err(Failed::Exists { path: to });
+                }
+            }
             print(&manifest, &to, json);
             Ok(ExitCode::SUCCESS)
         }
@@ -223,6 +281,30 @@ pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
             Ok(ExitCode::from(1))
         }
         Err(failed) => Err(failed),
+    }
+}
+
+/// Where the export goes at the end, if that is no folder; it is then made in one that is only ours.
+fn target(mut arguments: ExportArgs) -> Result<(Option<Destination>, ExportArgs), Failed> {
+    let Some(url) = arguments.to.to_str().filter(|to| to.contains("://")) else { return Ok((None, arguments)) };
+    if let Some(path) = url.strip_prefix("file://") {
+        arguments.to = PathBuf::from(path);
+        return Ok((None, arguments));
+    }
+    let destination = Destination::open(url)?;
+    let folder = std::env::temp_dir().join(format!("probity-export-{}", uuid::Uuid::new_v4()));
+    DirBuilder::new().mode(0o700).create(&folder).map_err(|error| Failed::io(&folder, "make the folder", error))?;
+    arguments.to = folder.join("export");
+    Ok((Some(destination), arguments))
+}
+
+/// Whether an export may be put there.
+async fn vacant(destination: &Destination, to: &Path, replace: bool) -> Result<(), Failed> {
+    match destination.manifest("", "").await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) | Err(DestinationError::Manifest { .. }) if replace => Ok(()),
+        Ok(Some(_)) => Err(Failed::Exists { path: to.to_owned() }),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -271,11 +353,16 @@ fn copy(from: &dyn Entries, file: File, mut progress: impl FnMut(u64)) -> Result
 
 fn export(entries: &dyn Entries, arguments: &ExportArgs, mut files: Files) -> Result<Manifest, Failed> {
     let last = entries.size().checked_sub(1).ok_or_else(|| Failed::Refused("the log is empty".to_owned()))?;
+    let profiles = arguments.profiles.as_deref().map_or_else(|| Ok(Profiles::shipped()), Profiles::with_folder)?;
+    let profile = profiles.get(&arguments.profile)?.clone();
     let wanted = Wanted {
         position: arguments.position.unwrap_or(last),
         as_of: arguments.as_of,
         formats: arguments.format.iter().map(|format| Format::from(*format)).collect::<BTreeSet<_>>(),
         entries: arguments.entries,
+        name: arguments.name.clone(),
+        since: arguments.since.as_deref().map(|folder| since(folder, &arguments.name, &profile)).transpose()?,
+        profile,
     };
     let bar = progress::bar(entries.size(), "reading leaves", "entries");
     let source = LogSource::read(entries, wanted.position, |done| bar.set_position(done))?;
@@ -292,6 +379,15 @@ fn export(entries: &dyn Entries, arguments: &ExportArgs, mut files: Files) -> Re
     bar.finish_and_clear();
     files.finish(&manifest.encode())?;
     Ok(manifest)
+}
+
+/// The export in a folder, to go on from.
+fn since(folder: &Path, name: &str, profile: &Profile) -> Result<Since, Failed> {
+    let path = folder.join(export::MANIFEST_FILE);
+    let bytes = fs::read(&path).map_err(|error| Failed::io(&path, "read it", error))?;
+    let refused = |what: String| Failed::Since { path: folder.to_owned(), what };
+    let manifest = Manifest::decode(&bytes).map_err(|fault| refused(fault.to_string()))?;
+    Since::after(&manifest, name, profile).map_err(|what| refused(what.to_owned()))
 }
 
 #[expect(clippy::print_stderr, reason = "people must see why there is no export")]
@@ -325,6 +421,10 @@ fn print(manifest: &Manifest, to: &Path, json: bool) {
         "true of   entry {}, recorded {}; in force on {}",
         manifest.position, manifest.recorded_at, manifest.as_of
     );
+    println!("profile   {}", manifest.profile.name);
+    if let Some(since) = &manifest.since {
+        println!("since     entry {}: only what changed after it", since.position);
+    }
     if manifest.entries == export::Entries::NotIncluded {
         println!("note      without --entries the export does not show by itself that it follows from the log");
     }

@@ -114,6 +114,7 @@ fn advice(error: &OpenError) -> String {
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "scripts wait for the line; people must see the warning")]
 pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let config = Config::read(arguments.config.as_deref(), &arguments)?;
+    let (planned, profiles) = config.exports()?;
     let exporting = telemetry::start_exporting(&config.telemetry)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -133,7 +134,7 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     });
     let service = opened.await.map_err(std::io::Error::other)??;
     let settings = Settings { listen: config.listen, limits: config.limits(), stop_within: config.stop_within() };
-    let running = server::serve(service, settings).await?;
+    let running = server::serve_with_exports(service, settings, planned, profiles).await?;
     eprintln!("probity: {NO_ACCESS_CONTROL}");
     if let Some(listener) = metrics {
         eprintln!("probity: metrics on http://{}{}", listener.local_addr()?, http::METRICS);

@@ -56,6 +56,9 @@ pub struct VerifyArgs {
     /// An export.
     #[arg(long, value_name = "DIR", conflicts_with = "backup")]
     pub export: Option<PathBuf>,
+    /// The exports before an incremental one, back to a full one: with their entries its tables are made again.
+    #[arg(long, value_name = "DIR", requires = "export")]
+    pub since: Vec<PathBuf>,
     /// A backup.
     #[arg(long, value_name = "DIR")]
     pub backup: Option<PathBuf>,
@@ -77,6 +80,7 @@ const EXAMPLES: &str = r"Examples:
   probity verify --data probity-data --open-parts --views
   probity verify --from http://127.0.0.1:7411
   probity verify --export export-2026-06
+  probity verify --export export-2026-07 --since export-2026-06
   probity verify --data probity-data \
     --head 41:9f2c64ea8d1b7f03c5e6a2904b8d7e1f3a5c9b6d2e8f70415263748596a7b8c9";
 
@@ -120,7 +124,7 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
     let json = arguments.json;
     let head = arguments.head;
     if let Some(folder) = arguments.export {
-        return Ok(tokio::task::spawn_blocking(move || export::run(&folder, head, json)).await??);
+        return Ok(tokio::task::spawn_blocking(move || export::run(&folder, &arguments.since, head, json)).await??);
     }
     let verdict = if let Some(url) = &arguments.from {
         let remote = RemoteEntries::connect(url).await?;

@@ -9,7 +9,7 @@ use crate::events::Money;
 use crate::events::PartialDate;
 
 /// The value of a cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cell {
     /// Not known, not stated, or erased.
     Absent,

@@ -1,14 +1,15 @@
-//! Rows as lines of text: JSON Lines and CSV.
+//! Rows as files: JSON Lines, CSV, and Parquet.
 //!
 //! CSV is RFC 4180 with one difference: lines end with LF, not with CR and LF. A spreadsheet runs a cell that begins
 //! like a formula, so a text that does is given an apostrophe in front; so is one that begins with an apostrophe,
 //! and taking one away from each cell that has it gives back the text. Numbers stay numbers.
 
-use serde_json::Map;
 use serde_json::Value;
 
 use crate::export::cell::Cell;
+use crate::export::parquet::Parquet;
 use crate::export::table::Described;
+use crate::export::table::DescribedColumn;
 
 /// What a spreadsheet may take for the beginning of a formula, with its wide forms, and the apostrophe itself.
 const DANGEROUS: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠'];
@@ -20,11 +21,13 @@ pub enum Format {
     Jsonl,
     /// Comma-separated values, with a header.
     Csv,
+    /// Columns in row groups, each compressed by itself.
+    Parquet,
 }
 
 impl Format {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Jsonl, Self::Csv];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Jsonl, Self::Csv, Self::Parquet];
 
     /// The format of this name.
     pub fn parse(name: &str) -> Option<Self> {
@@ -36,48 +39,85 @@ impl Format {
         match self {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
+            Self::Parquet => "parquet",
         }
     }
+}
 
-    /// What stands before the rows.
-    pub(super) fn head(self, table: &Described, out: &mut Vec<u8>) {
-        if self == Self::Csv {
-            for (place, column) in table.columns.iter().enumerate() {
-                comma(place, out);
-                field(column.name, out);
+/// A table on its way into a file.
+#[derive(Debug)]
+pub(super) enum Rows {
+    /// Lines of JSON, with what stands before each value.
+    Jsonl(Vec<Vec<u8>>),
+    /// Lines of CSV.
+    Csv,
+    /// Row groups.
+    Parquet(Box<Parquet>),
+}
+
+impl Rows {
+    /// Begins a table; what stands before the rows goes to `out`.
+    pub(super) fn begin(format: Format, table: &Described, out: &mut Vec<u8>) -> Self {
+        match format {
+            Format::Jsonl => {
+                let before = |(place, column): (usize, &DescribedColumn)| {
+                    let begin = if place == 0 { '{' } else { ',' };
+                    format!("{begin}{}:", Value::from(column.name)).into_bytes()
+                };
+                Self::Jsonl(table.columns.iter().enumerate().map(before).collect())
             }
-            out.push(b'\n');
+            Format::Csv => {
+                for (place, column) in table.columns.iter().enumerate() {
+                    comma(place, out);
+                    field(column.name, out);
+                }
+                out.push(b'\n');
+                Self::Csv
+            }
+            Format::Parquet => Self::Parquet(Box::new(Parquet::begin(table))),
         }
     }
 
-    /// One row, with the end of its line.
-    pub(super) fn row(self, table: &Described, cells: Vec<Cell>, out: &mut Vec<u8>) {
+    /// One row.
+    pub(super) fn row(&mut self, cells: &[Cell], out: &mut Vec<u8>) {
         match self {
-            Self::Jsonl => {
-                let pairs = table.columns.iter().zip(cells);
-                let object: Map<String, Value> =
-                    pairs.map(|(column, cell)| (column.name.to_owned(), json(cell))).collect();
-                serde_json::to_writer(&mut *out, &object).expect("writing to memory does not fail");
+            Self::Jsonl(before) => {
+                for (before, cell) in before.iter().zip(cells) {
+                    out.extend_from_slice(before);
+                    json(cell, out);
+                }
+                out.extend_from_slice(b"}\n");
             }
             Self::Csv => {
-                for (place, cell) in cells.into_iter().enumerate() {
+                for (place, cell) in cells.iter().enumerate() {
                     comma(place, out);
                     csv(cell, out);
                 }
+                out.push(b'\n');
             }
+            Self::Parquet(parquet) => parquet.row(cells, out),
         }
-        out.push(b'\n');
+    }
+
+    /// What stands after the rows.
+    pub(super) fn end(self, out: &mut Vec<u8>) {
+        if let Self::Parquet(parquet) = self {
+            parquet.end(out);
+        }
     }
 }
 
 /// A decimal is a string: many readers would make a float of a number and change it.
-fn json(cell: Cell) -> Value {
+fn json(cell: &Cell, out: &mut Vec<u8>) {
+    let text = |text: &str, out: &mut Vec<u8>| {
+        serde_json::to_writer(&mut *out, text).expect("writing to memory does not fail");
+    };
     match cell {
-        Cell::Absent => Value::Null,
-        Cell::Text(text) | Cell::Decimal(text) => Value::String(text),
-        Cell::Whole(number) => number.into(),
-        Cell::Flag(flag) => flag.into(),
-        Cell::List(texts) => texts.into(),
+        Cell::Absent => out.extend_from_slice(b"null"),
+        Cell::Text(word) | Cell::Decimal(word) => text(word, out),
+        Cell::Whole(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Cell::Flag(flag) => out.extend_from_slice(flag.to_string().as_bytes()),
+        Cell::List(texts) => serde_json::to_writer(&mut *out, texts).expect("writing to memory does not fail"),
     }
 }
 
@@ -87,16 +127,16 @@ fn comma(place: usize, out: &mut Vec<u8>) {
     }
 }
 
-fn csv(cell: Cell, out: &mut Vec<u8>) {
+fn csv(cell: &Cell, out: &mut Vec<u8>) {
     match cell {
         Cell::Absent => {}
         Cell::Text(text) if text.starts_with(DANGEROUS) => field(&format!("'{text}"), out),
-        Cell::Text(text) => field(&text, out),
+        Cell::Text(text) => field(text, out),
         Cell::Whole(number) => out.extend_from_slice(number.to_string().as_bytes()),
         Cell::Decimal(number) => out.extend_from_slice(number.as_bytes()),
         Cell::Flag(flag) => out.extend_from_slice(flag.to_string().as_bytes()),
         // Begins with a bracket, so with nothing that is dangerous.
-        Cell::List(texts) => field(&Value::from(texts).to_string(), out),
+        Cell::List(texts) => field(&Value::from(texts.as_slice()).to_string(), out),
     }
 }
 

@@ -9,16 +9,19 @@ use sha2::Sha256;
 use thiserror::Error;
 
 use crate::domain::dates::Day;
+use crate::export::profile::Profile;
+use crate::export::profile::is_name;
+use crate::export::run::Wanted;
 use crate::log::LeafHash;
 
 /// Name of the manifest's file.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
 /// Which manifests these are.
-const FORMAT: &str = "probity export 1";
+const FORMAT: &str = "probity export 2";
 
 /// Which tables these are: another number, and other columns or other rules made them.
-pub const TABLES_VERSION: u32 = 1;
+pub const TABLES_VERSION: u32 = 2;
 
 /// What an export is true of, and its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,12 @@ pub struct Manifest {
     pub recorded_at: String,
     /// The day for which "in force" is meant.
     pub as_of: String,
+    /// What exports that follow one another have in common.
+    pub name: String,
+    /// What was written, for whom.
+    pub profile: ProfileRef,
+    /// The export that this one goes on from: only what changed after it is here. Null: everything is.
+    pub since: Option<Since>,
     /// Erasures are carried out up to this entry: the position, or later where a later one took something away.
     pub erasures_upto: u64,
     /// Whether the entries are there: with them the tables can be made again, up to the head.
@@ -50,11 +59,57 @@ pub struct Manifest {
     pub manifest_sha256: String,
 }
 
+/// A profile, as it was when an export was written: its text is in `profile.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileRef {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its text.
+    pub sha256: String,
+}
+
+/// The export that an incremental one goes on from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    /// Its last entry.
+    pub position: u64,
+    /// The leaf hash of that.
+    pub head: String,
+    /// Its day.
+    pub as_of: String,
+    /// The digest in its manifest.
+    pub manifest_sha256: String,
+}
+
+impl Since {
+    /// After an export, for one with a name and a profile.
+    ///
+    /// # Errors
+    ///
+    /// It has another name, or another profile, so that its rows are others.
+    pub fn after(manifest: &Manifest, name: &str, profile: &Profile) -> Result<Self, &'static str> {
+        if manifest.name != name {
+            return Err("it has another name");
+        }
+        if manifest.profile.sha256 != profile.sha256() {
+            return Err("it was written with another profile");
+        }
+        Ok(Self {
+            position: manifest.position,
+            head: manifest.head.clone(),
+            as_of: manifest.as_of.clone(),
+            manifest_sha256: manifest.manifest_sha256.clone(),
+        })
+    }
+}
+
 /// Whether the entries are in an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entries {
-    /// In `entries.prb`, up to [`Manifest::erasures_upto`].
+    /// In `entries.prb`: from the first, or after [`Since::position`], up to [`Manifest::erasures_upto`].
     Included,
     /// No: that the tables follow from the log cannot be shown from the export alone.
     NotIncluded,
@@ -66,7 +121,7 @@ pub enum Entries {
 pub struct FileEntry {
     /// Its name.
     pub name: String,
-    /// Rows, without a header; null of a file that has none.
+    /// Rows, without a header; null of a file that has none, or that says itself how many they are.
     pub rows: Option<u64>,
     /// Its length.
     pub bytes: u64,
@@ -96,17 +151,21 @@ pub enum ManifestFault {
 
 impl Manifest {
     /// A manifest without files.
-    pub(super) fn new(origin: String, position: u64, head: &LeafHash, recorded_at: String, as_of: Day) -> Self {
+    pub(super) fn new(wanted: &Wanted, origin: String, head: &LeafHash, recorded_at: String, as_of: Day) -> Self {
+        let profile = ProfileRef { name: wanted.profile.name().to_owned(), sha256: wanted.profile.sha256() };
         Self {
             format: FORMAT.to_owned(),
             program: concat!("probity ", env!("CARGO_PKG_VERSION")).to_owned(),
             tables_version: TABLES_VERSION,
             origin,
-            position,
+            position: wanted.position,
             head: head.to_string(),
             recorded_at,
             as_of: as_of.to_string(),
-            erasures_upto: position,
+            name: wanted.name.clone(),
+            profile,
+            since: wanted.since.clone(),
+            erasures_upto: wanted.position,
             entries: Entries::NotIncluded,
             files: Vec::new(),
             manifest_sha256: String::new(),
@@ -134,6 +193,13 @@ impl Manifest {
         let value = |good: bool, field| if good { Ok(()) } else { Err(ManifestFault::Value { field }) };
         value(manifest.head().is_some(), "head")?;
         value(manifest.as_of().is_some(), "as_of")?;
+        value(is_name(&manifest.name), "name")?;
+        value(is_name(&manifest.profile.name) && is_digest(&manifest.profile.sha256), "profile")?;
+        if let Some(since) = &manifest.since {
+            value(since.position <= manifest.position, "since")?;
+            value(LeafHash::parse(&since.head).is_some() && Day::parse(&since.as_of).is_some(), "since")?;
+            value(is_digest(&since.manifest_sha256), "since")?;
+        }
         value(manifest.erasures_upto >= manifest.position, "erasures_upto")?;
         value(manifest.files.is_sorted_by(|one, next| one.name < next.name), "files")?;
         let plain =
@@ -156,6 +222,10 @@ impl Manifest {
     pub fn file(&self, name: &str) -> Option<&FileEntry> {
         self.files.iter().find(|file| file.name == name)
     }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The bytes of a manifest's file, after its field `digest` was set to their SHA-256 with that field empty.

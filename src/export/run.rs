@@ -3,6 +3,7 @@
 //! Streams are found in the log itself, by the sequence numbers of their entries, so that one whose first payload
 //! was erased is found like another, whoever exports and whenever.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use thiserror::Error;
@@ -11,27 +12,22 @@ use crate::domain::dates::Day;
 use crate::events::Event;
 use crate::events::EventType;
 use crate::export::cell;
-use crate::export::dictionary;
+use crate::export::files::Files;
 use crate::export::format::Format;
-use crate::export::manifest::Digester;
 use crate::export::manifest::Entries;
 use crate::export::manifest::Manifest;
-use crate::export::table::Described;
-use crate::export::table::Row;
-use crate::export::table::described;
+use crate::export::manifest::Since;
+use crate::export::profile::Profile;
 use crate::export::tables;
 use crate::log::Body;
 use crate::log::Checked;
 use crate::log::Key;
+use crate::log::LeafHash;
 use crate::log::OPEN_PAYLOAD_BIT;
 use crate::views::Part;
 use crate::views::Payload;
 use crate::views::Recorded;
 use crate::views::View;
-
-/// Name of the file with the entries.
-pub const ENTRIES_FILE: &str = "entries.prb";
-const DICTIONARY_FILE: &str = "dictionary.json";
 
 /// What is to be exported.
 #[derive(Clone, Debug)]
@@ -44,6 +40,12 @@ pub struct Wanted {
     pub formats: BTreeSet<Format>,
     /// Whether the entries are to be there.
     pub entries: bool,
+    /// What exports that follow one another have in common; [`is_name`](crate::export::is_name) holds.
+    pub name: String,
+    /// What is written, for whom.
+    pub profile: Profile,
+    /// The export that this one goes on from; `None` for a full one.
+    pub since: Option<Since>,
 }
 
 /// An entry, with what was taken out of it.
@@ -80,6 +82,35 @@ pub trait Source {
     ///
     /// As [`Source::entries`].
     fn places(&self, stream: &Key, upto: u64) -> Result<Vec<u64>, Self::Error>;
+
+    /// Entries that were declared void up to one, each with the entry that did so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::entries`].
+    fn voids(&self, upto: u64) -> Result<BTreeMap<u64, u64>, Self::Error> {
+        let (mut voids, mut next) = (BTreeMap::new(), 0);
+        while next <= upto {
+            let read = self.entries(next, upto)?;
+            let Some(last) = read.last() else { break };
+            next = last.checked.leaf.index + 1;
+            voids.extend(read.iter().filter_map(|read| void(&read.checked)));
+        }
+        Ok(voids)
+    }
+}
+
+/// The entry that an entry declares void, and its own index; `None` of every other entry.
+pub fn void(entry: &Checked) -> Option<(u64, u64)> {
+    let manifest = entry.manifest.as_ref()?;
+    let event_type = EventType::parse(&manifest.event_type, manifest.version)?;
+    if event_type != EventType::RecordVoided {
+        return None;
+    }
+    match Event::decode(event_type, &entry.entry.open.as_ref()?.payload) {
+        Ok(Event::RecordVoided(event)) => Some((event.target_position, entry.leaf.index)),
+        _ => None,
+    }
 }
 
 /// Where the files go, by their place in [`file_names`].
@@ -93,6 +124,9 @@ pub trait Sink {
     ///
     /// They could not be written.
     fn write(&mut self, file: usize, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// A row was written, whatever the number of formats.
+    fn row(&mut self) {}
 }
 
 /// Why there is no export.
@@ -115,6 +149,22 @@ pub enum ExportError<E> {
         /// The last entry of its request.
         end: u64,
     },
+    /// What the profile forbids.
+    #[error("profile {profile}: {what}")]
+    Profile {
+        /// Its name.
+        profile: String,
+        /// What it forbids.
+        what: &'static str,
+    },
+    /// The export to go on from is none of this log, or a later one.
+    #[error("it cannot go on from the export at entry {position}: {what}")]
+    Since {
+        /// The last entry of that export.
+        position: u64,
+        /// Why.
+        what: &'static str,
+    },
     /// An entry cannot be folded. Nothing is skipped.
     #[error("entry {index} {what}")]
     Entry {
@@ -123,11 +173,6 @@ pub enum ExportError<E> {
         /// Why.
         what: &'static str,
     },
-}
-
-/// The files of an export, but for its manifest.
-pub fn file_names(wanted: &Wanted) -> Vec<String> {
-    outputs(wanted).into_iter().map(|output| output.name).collect()
 }
 
 /// Writes every file but the manifest, and gives the manifest: to be written last. `progress` is told the entries
@@ -145,9 +190,10 @@ pub fn write<S: Source, K: Sink<Error = S::Error>>(
     let position = wanted.position;
     let mut manifest = begin(source, wanted)?;
     let as_of = manifest.as_of().expect("it was written from a day");
-    let view = View { as_of, known_at: position };
-    let mut files = Files { tables: described(), outputs: outputs(wanted), sink };
-    files.begin()?;
+    let views = Views { now: View { as_of, known_at: position }, since: since(source, wanted)? };
+    let voids = source.voids(position)?;
+    let after = wanted.since.as_ref().map(|since| since.position);
+    let mut files = Files::begin(wanted, sink)?;
     let (mut next, mut upto) = (0, position);
     while next <= upto {
         let read = source.entries(next, upto)?;
@@ -156,10 +202,14 @@ pub fn write<S: Source, K: Sink<Error = S::Error>>(
         }
         for entry in read {
             let index = entry.checked.leaf.index;
-            files.entry(&entry)?;
+            if after.is_none_or(|after| index > after) {
+                files.entry(&entry)?;
+            }
             if index <= position && begins_a_stream(&entry.checked) {
-                for row in tables::rows(&stream(source, &entry, position)?, view) {
-                    files.row(&row)?;
+                let stream = stream(source, &entry, position)?;
+                let changed = views.changed(&stream, &voids);
+                for row in tables::rows(&stream, &voids, views.now) {
+                    files.row(&row, changed)?;
                 }
             }
             // What was erased later is not exported; the entries then go on until they say so.
@@ -172,9 +222,53 @@ pub fn write<S: Source, K: Sink<Error = S::Error>>(
     }
     manifest.erasures_upto = upto;
     manifest.entries = if wanted.entries { Entries::Included } else { Entries::NotIncluded };
-    manifest.files = files.outputs.into_iter().map(Output::end).collect();
-    manifest.files.sort_by(|one, other| one.name.cmp(&other.name));
+    manifest.files = files.end()?;
     Ok(manifest)
+}
+
+/// Of when rows are true, and of when those of the export before were.
+struct Views {
+    now: View,
+    since: Option<View>,
+}
+
+impl Views {
+    /// Whether anything was recorded or erased of a stream since the export before, or a day has passed that makes its
+    /// rows others.
+    fn changed(&self, stream: &[Recorded], voids: &BTreeMap<u64, u64>) -> bool {
+        let Some(since) = self.since else { return true };
+        let touched = |entry: &Recorded| {
+            let parts = entry.parts.iter().filter_map(|part| part.erased_by);
+            let gone = entry.erased_by().into_iter().chain(parts).chain(voids.get(&entry.index).copied());
+            entry.index > since.known_at || gone.max().is_some_and(|by| by > since.known_at)
+        };
+        stream.iter().any(touched)
+            || since.as_of != self.now.as_of
+                && tables::rows(stream, voids, View { known_at: self.now.known_at, ..since })
+                    != tables::rows(stream, voids, self.now)
+    }
+}
+
+/// Of when the export before was true, where that can be gone on from.
+fn since<S: Source>(source: &S, wanted: &Wanted) -> Result<Option<View>, ExportError<S::Error>> {
+    let refused = |what| ExportError::Profile { profile: wanted.profile.name().to_owned(), what };
+    if wanted.entries && !wanted.profile.entries() {
+        return Err(refused("the entries hold more than it lets through"));
+    }
+    let Some(since) = &wanted.since else { return Ok(None) };
+    if wanted.profile.chooses_rows() {
+        return Err(refused("it chooses rows by their state, so that only a full export shows which are gone"));
+    }
+    let broken = |what| ExportError::Since { position: since.position, what };
+    if since.position > wanted.position {
+        return Err(broken("it is a later one"));
+    }
+    let there = source.entry(since.position)?.ok_or_else(|| broken("the log is shorter"))?;
+    if LeafHash::parse(&since.head) != Some(there.checked.leaf_hash) {
+        return Err(broken("it has another entry there, so it is of another log"));
+    }
+    let as_of = Day::parse(&since.as_of).ok_or_else(|| broken("its day is none"))?;
+    Ok(Some(View { as_of, known_at: since.position }))
 }
 
 /// The manifest so far: what the export is true of.
@@ -190,7 +284,7 @@ fn begin<S: Source>(source: &S, wanted: &Wanted) -> Result<Manifest, ExportError
     };
     let recorded_at_ms = last.leaf.recorded_at_ms;
     let as_of = wanted.as_of.unwrap_or_else(|| Day::from_unix_ms(recorded_at_ms));
-    Ok(Manifest::new(genesis.origin, position, &last.leaf_hash, cell::written(recorded_at_ms), as_of))
+    Ok(Manifest::new(wanted, genesis.origin, &last.leaf_hash, cell::written(recorded_at_ms), as_of))
 }
 
 /// Index of the last entry of the request in which an entry stands.
@@ -262,96 +356,4 @@ fn recorded<E>(read: &EntryRead) -> Result<Recorded, ExportError<E>> {
         payload,
         parts: (0..).zip(&manifest.parts).map(part).collect(),
     })
-}
-
-/// A file that is being written.
-struct Output {
-    name: String,
-    holds: Holds,
-    digester: Digester,
-    rows: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Holds {
-    Dictionary,
-    /// A table, by its place among all.
-    Table(usize, Format),
-    Entries,
-}
-
-impl Output {
-    fn new(name: String, holds: Holds) -> Self {
-        Self { name, holds, digester: Digester::default(), rows: 0 }
-    }
-
-    fn end(self) -> crate::export::manifest::FileEntry {
-        let rows = (self.holds != Holds::Dictionary).then_some(self.rows);
-        self.digester.end(&self.name, rows)
-    }
-}
-
-fn outputs(wanted: &Wanted) -> Vec<Output> {
-    let mut outputs = vec![Output::new(DICTIONARY_FILE.to_owned(), Holds::Dictionary)];
-    for (place, table) in described().iter().enumerate() {
-        for format in &wanted.formats {
-            outputs.push(Output::new(format!("{}.{}", table.name, format.name()), Holds::Table(place, *format)));
-        }
-    }
-    if wanted.entries {
-        outputs.push(Output::new(ENTRIES_FILE.to_owned(), Holds::Entries));
-    }
-    outputs
-}
-
-/// The files, on their way to the sink.
-struct Files<'a, K> {
-    tables: Vec<Described>,
-    outputs: Vec<Output>,
-    sink: &'a mut K,
-}
-
-impl<K: Sink> Files<'_, K> {
-    fn begin(&mut self) -> Result<(), K::Error> {
-        for file in 0..self.outputs.len() {
-            let mut bytes = Vec::new();
-            match self.outputs[file].holds {
-                Holds::Dictionary => bytes = dictionary::encode(),
-                Holds::Table(table, format) => format.head(&self.tables[table], &mut bytes),
-                Holds::Entries => {}
-            }
-            self.put(file, &bytes)?;
-        }
-        Ok(())
-    }
-
-    fn row(&mut self, row: &Row) -> Result<(), K::Error> {
-        let mut bytes = Vec::new();
-        for file in 0..self.outputs.len() {
-            if let Holds::Table(table, format) = self.outputs[file].holds
-                && self.tables[table].name == row.table
-            {
-                bytes.clear();
-                format.row(&self.tables[table], row.cells.clone(), &mut bytes);
-                self.outputs[file].rows += 1;
-                self.put(file, &bytes)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The entry as it is stored, after its length.
-    fn entry(&mut self, entry: &EntryRead) -> Result<(), K::Error> {
-        let Some(file) = self.outputs.iter().position(|output| output.holds == Holds::Entries) else { return Ok(()) };
-        let bytes = entry.checked.entry.encode();
-        let length = u32::try_from(bytes.len()).expect("an entry is shorter than 4 GiB");
-        self.outputs[file].rows += 1;
-        self.put(file, &length.to_be_bytes())?;
-        self.put(file, &bytes)
-    }
-
-    fn put(&mut self, file: usize, bytes: &[u8]) -> Result<(), K::Error> {
-        self.outputs[file].digester.take(bytes);
-        self.sink.write(file, bytes)
-    }
 }

@@ -90,6 +90,58 @@ pub struct DescribedColumn {
     pub of: Type,
     /// What that means.
     pub meaning: &'static str,
+    /// How personal it is.
+    pub class: Class,
+    /// Whether a value belongs to one thing alone, so that rows about it can be joined.
+    pub joins: bool,
+}
+
+/// How personal a column is. What is more personal than this is sealed in the log, and in no table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// P0: of public bodies, or of nobody.
+    Anonymous,
+    /// P1: of a person under a pseudonym.
+    Pseudonymous,
+}
+
+impl Class {
+    /// Its name in the dictionary.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "P0",
+            Self::Pseudonymous => "P1",
+        }
+    }
+}
+
+/// The table of what is of no person.
+const OF_BODIES: &str = "organisations";
+
+/// Columns with the name of a public body: the one that acts, or in which a post is.
+const BODIES: [&str; 8] =
+    ["organisation", "parent", "body", "opened_by", "issued_by", "ordered_by", "received_by", "resolved_by"];
+
+/// Columns of other types than names that tell one thing from all others.
+const TELLING: [&str; 6] = ["reference", "row", "ids", "subjects", "respondents", "declarations"];
+
+impl DescribedColumn {
+    fn new(table: &str, name: &'static str, of: Type, meaning: &'static str) -> Self {
+        let class = if table == OF_BODIES { Class::Anonymous } else { Class::Pseudonymous };
+        let telling = |name: &str| {
+            let place = name.ends_with("position")
+                || name.ends_with("erased_by")
+                || name == "voided_by"
+                || name.ends_with("_number");
+            place || TELLING.contains(&name)
+        };
+        let joins = match of {
+            Type::Name => !BODIES.contains(&name),
+            Type::Time => true,
+            _ => telling(name),
+        };
+        Self { name, of, meaning, class, joins }
+    }
 }
 
 /// A row for one of the tables.
@@ -103,7 +155,7 @@ pub(super) struct Row {
 
 impl<T> Table<T> {
     pub(super) fn described(&self) -> Described {
-        Described { name: self.name, about: self.about, columns: describe(self.columns) }
+        Described { name: self.name, about: self.about, columns: describe(self.name, self.columns) }
     }
 
     pub(super) fn row(&self, what: &T) -> Row {
@@ -117,7 +169,7 @@ pub(super) struct Lines<T: 'static>(pub(super) Table<Line<T>>);
 impl<T> Lines<T> {
     pub(super) fn described(&self) -> Described {
         let mut described = self.0.described();
-        described.columns.extend(describe(&Line::<T>::COMMON));
+        described.columns.extend(describe(self.0.name, &Line::<T>::COMMON));
         described
     }
 
@@ -128,8 +180,8 @@ impl<T> Lines<T> {
     }
 }
 
-fn describe<T>(columns: &[Column<T>]) -> Vec<DescribedColumn> {
-    columns.iter().map(|Column(name, of, meaning, _)| DescribedColumn { name, of: *of, meaning }).collect()
+fn describe<T>(table: &str, columns: &[Column<T>]) -> Vec<DescribedColumn> {
+    columns.iter().map(|Column(name, of, meaning, _)| DescribedColumn::new(table, name, *of, meaning)).collect()
 }
 
 /// Every table, in the order of the manifest.

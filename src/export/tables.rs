@@ -1,11 +1,17 @@
 //! The tables, and the rows that the entries of one stream give them.
 
+mod amendment;
 mod case;
 mod decision;
 mod declaration;
+mod duty;
 mod entity;
+mod event;
 mod imported;
 mod part;
+mod petition;
+
+use std::collections::BTreeMap;
 
 use crate::events::EventType;
 use crate::export::table::Described;
@@ -30,16 +36,33 @@ pub(super) fn described() -> Vec<Described> {
         declaration::DECLARATIONS.described(),
         declaration::VERSIONS.described(),
         declaration::SECTIONS.described(),
+        petition::PETITIONS.described(),
+        duty::OBLIGATIONS.described(),
+        duty::VERIFICATIONS.described(),
+        amendment::AMENDMENTS.described(),
         imported::ROWS.described(),
+        event::EVENTS.described(),
     ]
 }
 
-/// The rows that a stream gives, from all its entries up to the position, its first among them.
-pub(super) fn rows(entries: &[Recorded], view: View) -> Vec<Row> {
+/// The rows that a stream gives, from all its entries up to the position, its first among them. An entry that was
+/// declared void, each with the entry that did so, counts for nothing; where it began the stream, so does the whole.
+pub(super) fn rows(entries: &[Recorded], voids: &BTreeMap<u64, u64>, view: View) -> Vec<Row> {
     let Some(first) = entries.first() else { return Vec::new() };
     // Where every payload was erased nobody knows the name any more. That something is there is still said.
     let name = entries.iter().find_map(Recorded::stream_name).and_then(|name| Name::parse(&name).ok());
     let name = name.as_ref();
+    let events = event::rows(name, entries, voids);
+    if voids.contains_key(&first.index) {
+        return events;
+    }
+    let left: Vec<Recorded>;
+    let entries = if entries.iter().any(|entry| voids.contains_key(&entry.index)) {
+        left = entries.iter().filter(|entry| !voids.contains_key(&entry.index)).cloned().collect();
+        &left
+    } else {
+        entries
+    };
     let rows = match Kind::of(first.event_type) {
         Kind::Entity if first.event_type == EventType::OrganisationRegistered => {
             entity::organisation(name, entries, view)
@@ -50,8 +73,14 @@ pub(super) fn rows(entries: &[Recorded], view: View) -> Vec<Row> {
         Kind::Appeal => decision::appeal(entries, view),
         Kind::Declaration => declaration::rows(name, entries, view),
         Kind::Import => imported::rows(name, entries),
+        Kind::Petition => petition::rows(name, entries),
+        Kind::Obligation => duty::obligation(name, entries),
+        Kind::Verification => duty::verification(name, entries),
+        Kind::Amendment => amendment::rows(name, entries),
         // An erasure stands in the stream of what it erased, after it.
-        Kind::Petition | Kind::Obligation | Kind::Verification | Kind::Amendment | Kind::Erasure => None,
+        Kind::Erasure => None,
     };
-    rows.unwrap_or_default()
+    let mut rows = rows.unwrap_or_default();
+    rows.extend(events);
+    rows
 }

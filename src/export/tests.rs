@@ -1,16 +1,23 @@
+mod profiles;
 mod rows;
 
 use crate::domain::dates::Day;
 use crate::events::Money;
+use crate::export::Class;
 use crate::export::Format;
+use crate::export::INTERNAL;
 use crate::export::Manifest;
 use crate::export::ManifestFault;
+use crate::export::Profile;
 use crate::export::Rows;
 use crate::export::RowsFault;
+use crate::export::Since;
+use crate::export::Wanted;
 use crate::export::cell;
 use crate::export::cell::Cell;
 use crate::export::cell::Type;
 use crate::export::dictionary;
+use crate::export::format;
 use crate::export::manifest::Digester;
 use crate::export::manifest::Entries;
 use crate::export::table::Described;
@@ -18,11 +25,12 @@ use crate::export::table::DescribedColumn;
 use crate::export::table::described;
 use crate::log::LeafHash;
 
-fn line(format: Format, cells: Vec<Cell>) -> String {
-    let column = |name| DescribedColumn { name, of: Type::Text, meaning: "" };
+fn line(format: Format, cells: &[Cell]) -> String {
+    let column = |name| DescribedColumn { name, of: Type::Text, meaning: "", class: Class::Anonymous, joins: false };
     let columns = ["a", "b", "c"].into_iter().take(cells.len()).map(column).collect();
+    let mut writing = format::Rows::begin(format, &Described { name: "t", about: "", columns }, &mut Vec::new());
     let mut out = Vec::new();
-    format.row(&Described { name: "t", about: "", columns }, cells, &mut out);
+    writing.row(cells, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -51,28 +59,28 @@ fn no_spreadsheet_runs_a_cell() {
         ("say \"no\"", "\"say \"\"no\"\"\""),
         ("two\nlines", "\"two\nlines\""),
     ] {
-        assert_eq!(line(Format::Csv, vec![Cell::Text(given.to_owned())]), format!("{then}\n"), "{given:?}");
+        assert_eq!(line(Format::Csv, &[Cell::Text(given.to_owned())]), format!("{then}\n"), "{given:?}");
     }
 }
 
 #[test]
 fn numbers_stay_numbers() {
     let cells = || vec![Cell::Decimal("-12.5".to_owned()), Cell::Whole(7), Cell::Flag(true)];
-    assert_eq!(line(Format::Csv, cells()), "-12.5,7,true\n");
-    assert_eq!(line(Format::Jsonl, cells()), "{\"a\":\"-12.5\",\"b\":7,\"c\":true}\n");
+    assert_eq!(line(Format::Csv, &cells()), "-12.5,7,true\n");
+    assert_eq!(line(Format::Jsonl, &cells()), "{\"a\":\"-12.5\",\"b\":7,\"c\":true}\n");
 }
 
 #[test]
 fn absence_is_written_as_absence() {
     let cells = || vec![Cell::Absent, Cell::List(vec!["=1".to_owned(), "b".to_owned()]), Cell::Text("x".to_owned())];
-    assert_eq!(line(Format::Csv, cells()), ",\"[\"\"=1\"\",\"\"b\"\"]\",x\n");
-    assert_eq!(line(Format::Jsonl, cells()), "{\"a\":null,\"b\":[\"=1\",\"b\"],\"c\":\"x\"}\n");
+    assert_eq!(line(Format::Csv, &cells()), ",\"[\"\"=1\"\",\"\"b\"\"]\",x\n");
+    assert_eq!(line(Format::Jsonl, &cells()), "{\"a\":null,\"b\":[\"=1\",\"b\"],\"c\":\"x\"}\n");
 }
 
 #[test]
 fn a_csv_reader_of_others_reads_the_text_back() {
     for text in ["=1", "'", "''=", "a,b", "a\"b", "\n", "\r\n", "\t", " ", "ü;", "-", "x\n\"y\",'z"] {
-        let written = line(Format::Csv, vec![Cell::Text(text.to_owned()), Cell::Whole(1)]);
+        let written = line(Format::Csv, &[Cell::Text(text.to_owned()), Cell::Whole(1)]);
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(written.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
         assert_eq!(record[0].strip_prefix('\'').unwrap_or(&record[0]), text);
@@ -115,7 +123,8 @@ fn a_value_that_is_not_set_is_absent() {
 
 #[test]
 fn the_dictionary_has_every_column() {
-    let dictionary: serde_json::Value = serde_json::from_slice(&dictionary::encode()).unwrap();
+    let profile = Profile::shipped(INTERNAL).unwrap();
+    let dictionary: serde_json::Value = serde_json::from_slice(&dictionary::encode(&profile)).unwrap();
     let tables = described();
     assert_eq!(dictionary["tables"].as_array().unwrap().len(), tables.len());
     for (place, table) in tables.iter().enumerate() {
@@ -127,6 +136,7 @@ fn the_dictionary_has_every_column() {
         for (written, column) in columns.iter().zip(&table.columns) {
             assert_eq!(written["name"], column.name);
             assert_eq!(written["meaning"], column.meaning);
+            assert!(dictionary["classes"][written["class"].as_str().unwrap()].is_string(), "{written}");
             assert!(dictionary["types"][written["type"].as_str().unwrap()].is_string(), "{written}");
         }
     }
@@ -150,7 +160,21 @@ fn names_are_plain_and_stand_once() {
 fn manifest() -> Manifest {
     let as_of = Day::new(2026, 5, 3).unwrap();
     let time = cell::written(1_767_225_600_000);
-    let mut manifest = Manifest::new("log.example/a".to_owned(), 7, &LeafHash([9; 32]), time, as_of);
+    let wanted = Wanted {
+        position: 7,
+        as_of: Some(as_of),
+        formats: [Format::Jsonl].into(),
+        entries: false,
+        name: "nightly".to_owned(),
+        profile: Profile::shipped(INTERNAL).unwrap(),
+        since: Some(Since {
+            position: 5,
+            head: "8".repeat(64),
+            as_of: "2026-05-02".to_owned(),
+            manifest_sha256: "7".repeat(64),
+        }),
+    };
+    let mut manifest = Manifest::new(&wanted, "log.example/a".to_owned(), &LeafHash([9; 32]), time, as_of);
     let mut digester = Digester::default();
     digester.take(b"{}\n");
     manifest.files = vec![digester.end("a.jsonl", Some(1)), Digester::default().end("dictionary.json", None)];
@@ -192,7 +216,7 @@ fn a_manifest_has_one_spelling() {
     reject(good.clone() + "\n", ManifestFault::Spelling);
     reject(good.replace("  ", " "), ManifestFault::Spelling);
     reject(good.replace("\"position\": 7", "\"position\": 8"), ManifestFault::Spelling);
-    reject(good.replace("probity export 1", "probity export 2"), ManifestFault::Format);
+    reject(good.replace("probity export 2", "probity export 1"), ManifestFault::Format);
     reject(good.replacen('{', "{\"more\": 1,", 1), ManifestFault::Fields);
     reject(good.replace("not_included", "perhaps"), ManifestFault::Fields);
     reject(String::new(), ManifestFault::Fields);
@@ -209,6 +233,19 @@ fn a_manifest_says_only_what_an_export_writes() {
     };
     reject(|manifest| manifest.head = "9".repeat(63), "head");
     reject(|manifest| manifest.as_of = "2026-02-30".to_owned(), "as_of");
+    reject(|manifest| manifest.name = "../a".to_owned(), "name");
+    reject(|manifest| manifest.name = String::new(), "name");
+    reject(|manifest| manifest.profile.name = "A".to_owned(), "profile");
+    reject(|manifest| manifest.profile.sha256.clear(), "profile");
+    let since = |change: fn(&mut Since)| {
+        let mut manifest = manifest();
+        change(manifest.since.as_mut().unwrap());
+        assert_eq!(Manifest::decode(&manifest.encode()), Err(ManifestFault::Value { field: "since" }));
+    };
+    since(|since| since.position = 8);
+    since(|since| since.head.clear());
+    since(|since| since.as_of = "2026".to_owned());
+    since(|since| since.manifest_sha256 = "G".repeat(64));
     reject(|manifest| manifest.erasures_upto = 6, "erasures_upto");
     reject(|manifest| manifest.files.reverse(), "files");
     reject(|manifest| manifest.files.push(manifest.files[1].clone()), "files");

@@ -225,7 +225,7 @@ impl Index {
     ///
     /// The index is damaged.
     pub fn erasures(&self, target: u64) -> Result<Vec<(u64, u32)>, IndexError> {
-        let rows = self.rows(&row::erasure(target, 0), 9, u64::MAX, usize::MAX)?;
+        let rows = self.rows(&row::erasure(target, 0), row::PREFIX_BYTES, u64::MAX, usize::MAX)?;
         rows.into_iter()
             .map(|(index, value)| {
                 let parts = value.first_chunk().ok_or_else(|| damaged("an erasure's row cannot be read"))?;

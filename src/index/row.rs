@@ -10,7 +10,7 @@
 //! 'r' ‖ request token (16)                   → index (8)           requests
 //! 'i' ‖ lookup token (16)                    → id (16) ‖ index (8) who is registered under it
 //! 'k' ‖ kind, zeros to 16 ‖ index (8)        → id (16)             streams of a kind, by their first entry
-//! 'x' ‖ target (8) ‖ index (8)               → parts (4)           erasures
+//! 'x' ‖ digest of the target (16) ‖ index (8) → parts (4)          erasures
 //! ```
 //!
 //! Half a key is enough: a hit is confirmed in the entry, and 128 bits of SHA-256 do not collide by chance.
@@ -34,7 +34,7 @@ pub(super) const PREFIX_BYTES: usize = 17;
 const KEY_BYTES_MAX: usize = PREFIX_BYTES + 4 + 16;
 
 /// Rules by which rows are made; another number, or another list of events, and the index is folded anew.
-const RULES: &str = "rows 5";
+const RULES: &str = "rows 6";
 
 pub(super) fn version() -> u32 {
     let mut hasher = crc32fast::Hasher::new();
@@ -145,11 +145,11 @@ pub(super) fn read_duty(value: &[u8]) -> Option<(&'static str, u128, bool)> {
     Some((KINDS_WITH_DUTIES.get(usize::from(*kind))?, u128::from_be_bytes(*id), *rest.first()? != 0))
 }
 
+/// An erasure's row. Lookups know the target alone, so that nothing but it may stand in the part of the key that the
+/// filters hold; as a digest, since that part fills the filters evenly.
 pub(super) fn erasure(target: u64, index: u64) -> Key {
-    let mut key = Key::of(b"x");
-    key.push(&target.to_be_bytes());
-    key.push(&index.to_be_bytes());
-    key
+    let whole: [u8; 32] = Sha256::digest(target.to_be_bytes()).into();
+    with_index(b'x', whole.first_chunk().expect("32 bytes have a first 16"), index)
 }
 
 /// The index at the end of a key.

@@ -59,10 +59,19 @@ pub fn request(append: v1::AppendRequest) -> Result<Request, Status> {
 }
 
 fn request_id(text: &str) -> Result<[u8; 16], Status> {
+    uuid("request_id", text)
+}
+
+/// The id in a field.
+///
+/// # Errors
+///
+/// INVALID_ARGUMENT, naming the field.
+pub(super) fn uuid(field: &str, text: &str) -> Result<[u8; 16], Status> {
     let good = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
     let parsed = Uuid::try_parse(text).ok().filter(|id| good && !id.is_nil());
     let message = format!("a UUID of 36 characters in lower case, not this of {} bytes", text.len());
-    parsed.map(Uuid::into_bytes).ok_or_else(|| field_invalid("request_id", "FORMAT", message))
+    parsed.map(Uuid::into_bytes).ok_or_else(|| field_invalid(field, "FORMAT", message))
 }
 
 fn proposed(number: usize, event: v1::ProposedEvent) -> Result<Proposed, Status> {

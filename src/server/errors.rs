@@ -124,6 +124,16 @@ reasons! {
     EntryDamaged, DataLoss, "ENTRY_DAMAGED", ["position"], "tell the operator: run probity verify";
     /// An entry cannot be had now: the system refused to read, or an earlier write failed. Nothing is known against it.
     EntryUnavailable, Unavailable, "ENTRY_UNAVAILABLE", ["position"], "tell the operator; ask again after the next start";
+    /// Nobody asked for an export with this id.
+    ExportNotFound, NotFound, "EXPORT_NOT_FOUND", [], "ask for one with CreateExport";
+    /// The export has no such file.
+    ExportFileNotFound, NotFound, "EXPORT_FILE_NOT_FOUND", [], "see the files of GetExport";
+    /// The export has no files: it is not done yet, it failed, or it was cancelled.
+    ExportNotDone, FailedPrecondition, "EXPORT_NOT_DONE", ["state"], "wait while it is QUEUED or RUNNING, else ask for another";
+    /// A request id was used for another export.
+    ExportRequestIdReused, AlreadyExists, "EXPORT_REQUEST_ID_REUSED", [], "use a new request id for another export";
+    /// As many exports wait as may.
+    ExportQueueFull, ResourceExhausted, "EXPORT_QUEUE_FULL", [], "wait until one is done, or cancel one";
     /// The index, the keys or the store cannot be read.
     StoreUnreadable, Internal, "STORE_UNREADABLE", [], "tell the operator";
 }

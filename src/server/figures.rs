@@ -17,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use prometheus_client::registry::Unit;
 
+use crate::delivery;
 use crate::sequencer::Health;
 use crate::service::Service;
 use crate::store::SledStore;
@@ -27,20 +28,25 @@ use crate::telemetry;
 const STATES: [&str; 3] = ["writing", "stopped", "lost"];
 
 /// Registers whatever is read from a service.
-pub(super) fn register(service: &Arc<Service>, registry: &mut Registry) {
+pub(super) fn register(service: &Arc<Service>, exports: &Arc<delivery::Figures>, registry: &mut Registry) {
     let started = Duration::from_millis(service.clock().unix_ms()).as_secs_f64();
     let help = "When the service began, as seconds of Unix time";
     registry.register_with_unit("process_start_time", help, Unit::Seconds, ConstGauge::new(started));
     let ours = registry.sub_registry_with_prefix("probity");
     ours.register("build", "The release that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     service.commits().register(ours);
-    ours.register_collector(Box::new(Figures { service: Arc::downgrade(service), guarded: AtomicU64::new(0) }));
+    ours.register_collector(Box::new(Figures {
+        service: Arc::downgrade(service),
+        exports: Arc::clone(exports),
+        guarded: AtomicU64::new(0),
+    }));
 }
 
 /// A service that can stop while somebody looks: it is not held longer than that.
 #[derive(Debug)]
 struct Figures {
     service: Weak<Service>,
+    exports: Arc<delivery::Figures>,
     /// What the guard was last seen to know: while it is written, it cannot be asked.
     guarded: AtomicU64,
 }
@@ -52,6 +58,7 @@ impl Collector for Figures {
         page.writer(&service)?;
         page.queue(&service)?;
         page.positions(&service, self.guarded(&service))?;
+        page.exports(&self.exports, service.clock().unix_ms())?;
         page.store(&service)?;
         page.spans()
     }
@@ -157,6 +164,24 @@ impl Page<'_> {
             "entries",
             log - guarded.min(log),
             "Entries of the log that the guard does not know yet.",
+        )
+    }
+
+    fn exports(&mut self, exports: &delivery::Figures, now_ms: u64) -> fmt::Result {
+        let help = "Exports on a schedule and exports that were asked for, by how they ended; one on a schedule that failed \
+                    is tried again.";
+        let mut encoder = self.0.encode_descriptor("exports", help, None, MetricType::Counter)?;
+        for (outcome, count) in
+            [("done", &exports.done), ("failed", &exports.failed), ("cancelled", &exports.cancelled)]
+        {
+            let value = ConstCounter::new(count.load(Ordering::Relaxed));
+            value.encode(encoder.encode_family(&[("outcome", outcome)])?)?;
+        }
+        self.gauge(
+            "export_late",
+            "seconds",
+            exports.late_ms(now_ms) / 1000,
+            "For how long the oldest export on a schedule has been due that failed and is not done.",
         )
     }
 

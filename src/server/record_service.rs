@@ -43,7 +43,6 @@ use crate::proto::v1::ListTimelineResponse;
 use crate::proto::v1::Stamp;
 use crate::server::record_service::at::Times;
 use crate::server::record_service::errors::Refusal;
-use crate::server::record_service::page::Page;
 use crate::server::record_service::read::Reader;
 use crate::server::services::record_service_server::RecordService;
 use crate::views::Histories;
@@ -53,7 +52,9 @@ use crate::views::declaration;
 use crate::views::record;
 use crate::views::timeline;
 
+pub(super) use page::Page;
 pub use page::PageKey;
+pub(super) use page::page_size;
 
 /// The service.
 pub struct Records<H> {

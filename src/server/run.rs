@@ -8,6 +8,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,12 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 use tower::util::MapResponseLayer;
 
+use crate::delivery;
+use crate::delivery::Jobs;
+use crate::delivery::Keeper;
+use crate::delivery::Maker;
+use crate::delivery::Planned;
+use crate::delivery::Profiles;
 use crate::events::DESCRIPTORS;
 use crate::http;
 use crate::ledger::Head;
@@ -25,17 +32,20 @@ use crate::server::admin_service::Admin;
 use crate::server::appends::Appends;
 use crate::server::calls::Calls;
 use crate::server::calls::Counted;
+use crate::server::export_service::Exports;
 use crate::server::figures;
 use crate::server::ledger_service::Ledger;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::Records;
 use crate::server::services::admin_service_server::AdminServiceServer;
+use crate::server::services::export_service_server::ExportServiceServer;
 use crate::server::services::ledger_service_server::LedgerServiceServer;
 use crate::server::services::record_service_server::RecordServiceServer;
 use crate::server::unread;
 use crate::server::unread::MESSAGE_READ_BYTES_MAX;
 use crate::service::OpenError;
 use crate::service::Service;
+use crate::store::SledStore;
 
 /// Streams that one connection may have open.
 const STREAMS_PER_CONNECTION: u32 = 256;
@@ -62,6 +72,9 @@ pub enum ServeError {
         /// What the system said.
         error: String,
     },
+    /// What was exported cannot be read.
+    #[error("the folder exports of the data folder cannot be read: {0}")]
+    Exports(std::io::Error),
     /// The connection layer failed.
     #[error("the server stopped: {0}")]
     Transport(#[from] tonic::transport::Error),
@@ -79,15 +92,31 @@ pub struct Running {
     metrics: Arc<Registry>,
     stop: CancellationToken,
     served: JoinHandle<Result<(), tonic::transport::Error>>,
+    /// Schedules of exports.
+    kept: Vec<JoinHandle<()>>,
     stop_within: Duration,
 }
 
-/// Serves a log.
+/// Serves a log, with the profiles of every program and no schedule of exports.
 ///
 /// # Errors
 ///
 /// The address cannot be had; the log is closed again.
 pub async fn serve(service: Service, settings: Settings) -> Result<Running, ServeError> {
+    serve_with_exports(service, settings, Vec::new(), Profiles::shipped()).await
+}
+
+/// Serves a log, and keeps the schedules of exports.
+///
+/// # Errors
+///
+/// The address cannot be had, or the folder of exports not be read; the log is closed again.
+pub async fn serve_with_exports(
+    service: Service,
+    settings: Settings,
+    planned: Vec<Planned>,
+    profiles: Profiles,
+) -> Result<Running, ServeError> {
     let listening = |error: String| ServeError::Listen { address: settings.listen, error };
     let incoming = match TcpIncoming::bind(settings.listen) {
         Ok(incoming) => incoming.with_nodelay(Some(true)).with_keepalive(Some(Duration::from_mins(1))),
@@ -97,8 +126,15 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
         }
     };
     let address = incoming.local_addr().map_err(|error| listening(error.to_string()))?;
-    let service = Arc::new(service);
     let stop = CancellationToken::new();
+    let (jobs, maker) = match exports(&service, planned.len(), profiles, &stop) {
+        Ok(exports) => exports,
+        Err(error) => {
+            service.stop()?;
+            return Err(ServeError::Exports(error));
+        }
+    };
+    let service = Arc::new(service);
     let (health_reporter, health) = tonic_health::server::health_reporter();
     tokio::spawn(report_health(health_reporter, service.health(), stop.clone()));
     let reflection = tonic_reflection::server::Builder::configure()
@@ -109,7 +145,7 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let health = health.max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let mut registry = Registry::default();
-    figures::register(&service, &mut registry);
+    figures::register(&service, &maker.figures, &mut registry);
     let counted = registry.sub_registry_with_prefix("probity");
     let appends = Arc::new(Appends::new(counted));
     let calls = Arc::new(Calls::new(counted, Arc::clone(&appends)));
@@ -124,6 +160,15 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
         PageKey(service.keys().page_token_key()),
     ))
     .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    jobs.resume();
+    let page_key = PageKey(service.keys().page_token_key());
+    let exports = ExportServiceServer::new(Exports::new(jobs, page_key, stop.clone()))
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let kept = planned.into_iter().enumerate().map(|(number, planned)| {
+        let keeper = Keeper::new(planned, number, maker.clone());
+        tokio::spawn(keeper.keep(Arc::clone(service.clock()), stop.clone()))
+    });
+    let kept = kept.collect();
     let router = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .initial_stream_window_size(4 << 20)
@@ -136,11 +181,33 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
         .add_service(reflection)
         .add_service(ledger)
         .add_service(records)
-        .add_service(admin);
+        .add_service(admin)
+        .add_service(exports);
     let stopped = stop.clone();
     let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
     let metrics = Arc::new(registry);
-    Ok(Running { address, service, metrics, stop, served, stop_within: settings.stop_within })
+    Ok(Running { address, service, metrics, stop, served, kept, stop_within: settings.stop_within })
+}
+
+/// What was asked for, and who makes it.
+fn exports(
+    service: &Service,
+    schedules: usize,
+    profiles: Profiles,
+    stop: &CancellationToken,
+) -> std::io::Result<(Arc<Jobs>, Maker)> {
+    // A log in memory has no folder of its own.
+    let folder = service.sled().map_or_else(std::env::temp_dir, |sled| sled.data().to_owned()).join("exports");
+    let maker = Maker {
+        reader: service.reader().clone(),
+        spool: folder.join("spool"),
+        reserve_bytes: service.sled().map_or(0, SledStore::reserve_bytes),
+        slot: Arc::new(Semaphore::new(1)),
+        figures: Arc::new(delivery::Figures::of(schedules)),
+    };
+    let clock = Arc::clone(service.clock());
+    let jobs = Jobs::open(folder.join("asked"), maker.clone(), profiles, clock, stop.clone())?;
+    Ok((jobs, maker))
 }
 
 impl Running {
@@ -165,13 +232,17 @@ impl Running {
     ///
     /// The log could not be closed in order; nothing acknowledged is lost.
     pub async fn stop(self) -> Result<(), ServeError> {
-        let Self { service, stop, mut served, stop_within, .. } = self;
+        let Self { service, stop, mut served, kept, stop_within, .. } = self;
         stop.cancel();
         // A graceful end can wait for ever on a connection that does not end; so the deadline is hard.
         if tokio::time::timeout(stop_within, &mut served).await.is_err() {
             tracing::warn!("calls did not end in time and were cut");
             served.abort();
             drop(served.await);
+        }
+        for kept in kept {
+            // They look at nothing else than the end.
+            drop(kept.await);
         }
         let closed = tokio::task::spawn_blocking(move || close(service));
         match closed.await {

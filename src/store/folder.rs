@@ -32,6 +32,10 @@ impl Folder {
         Self { data: data.to_owned() }
     }
 
+    pub(super) fn data(&self) -> &Path {
+        &self.data
+    }
+
     pub(super) fn format(&self) -> PathBuf {
         self.data.join("FORMAT")
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -133,6 +134,16 @@ impl SledStore {
             free_bytes: folder::free_bytes(&ledger)?,
             reserve_bytes: self.options.reserve_bytes,
         })
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        self.folder.data()
+    }
+
+    /// Free bytes of the disk below which nothing is appended.
+    pub const fn reserve_bytes(&self) -> u64 {
+        self.options.reserve_bytes
     }
 
     /// Rewrites the volumes that are full into full frames, and seals each with a file `closed`. For a thread of low

@@ -180,4 +180,4 @@ async fn once(data: &Path, load: &mut Load, exports: &mut Exports, end: End) {
 }
 
 /// The signal with which a process aborts itself.
-const ABORTED: i32 = 6;
+pub(crate) const ABORTED: i32 = 6;

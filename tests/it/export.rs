@@ -1,8 +1,11 @@
 //! Exports of real data folders, by the program itself: whole or not there, the same bytes each time, and tied to the
 //! log by the entries in them.
 
+mod asked;
 mod forged;
 pub(crate) mod log;
+mod schedule;
+mod since;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -210,6 +213,9 @@ async fn what_cannot_be_exported_is_refused_and_leaves_nothing() {
         ("--from http://127.0.0.1:1 --to {}/out", "cannot be reached"),
         ("--data {data} --to {}/out --as-of 2026-02-30", "a day such as"),
         ("--data {data} --to {}/out --format xlsx", "xlsx"),
+        ("--data {data} --to ftp://host/out", "ftp://host/out"),
+        ("--data {data} --to http://host/out", "file:///…, s3://…, gs://… or az://… is wanted"),
+        ("--data {data} --to s3://me:secret@bucket/out", "give secrets by the environment"),
         ("--data {data} --from http://127.0.0.1:1 --to {}/out", "cannot be used with"),
     ] {
         let said = check(&log, &format!("export {arguments}"), 2);

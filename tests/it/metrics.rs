@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::process::Stdio;
 
 use probity::events::AllegationRecorded;
@@ -30,8 +31,13 @@ use crate::service::story::MARKER;
 
 /// A service with metrics on a port of its own choice, and their address.
 fn serve_metrics(data: &Path) -> (Served, String) {
+    serve_metrics_with(&mut serve(data), data)
+}
+
+/// The same, with more settings.
+pub(crate) fn serve_metrics_with(command: &mut Command, data: &Path) -> (Served, String) {
     let said = service::said(data);
-    let served = Served::try_start(serve(data).args(["--metrics-listen", "127.0.0.1:0"]), &said).unwrap();
+    let served = Served::try_start(command.args(["--metrics-listen", "127.0.0.1:0"]), &said).unwrap();
     (served, address(&said))
 }
 
@@ -229,7 +235,7 @@ fn metrics_are_off_unless_asked_for_and_standard_output_is_one_line() {
         let mut first = [0; 12];
         child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
         assert_eq!(&first, b"listening on");
-        assert!(std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
         assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1);

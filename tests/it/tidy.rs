@@ -7,7 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 22] = [
+const MODULES: [(&str, &[&str], bool); 23] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
@@ -47,7 +47,8 @@ const MODULES: [(&str, &[&str], bool); 22] = [
         ],
         false,
     ),
-    ("config", &["log", "telemetry", "store", "sequencer", "service"], false),
+    ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
+    ("config", &["log", "telemetry", "store", "sequencer", "service", "delivery"], false),
     ("import", &["events", "proto", "config"], false),
     (
         "server",
@@ -68,6 +69,7 @@ const MODULES: [(&str, &[&str], bool); 22] = [
             "index",
             "sequencer",
             "service",
+            "delivery",
             "config",
         ],
         false,
@@ -92,6 +94,7 @@ const MODULES: [(&str, &[&str], bool); 22] = [
             "index",
             "sequencer",
             "service",
+            "delivery",
             "config",
             "import",
             "server",

@@ -24,6 +24,7 @@ use crate::cli::export::TableFormat;
 use crate::events::PartialDate;
 use crate::export::ENTRIES_FILE;
 use crate::export::FileEntry;
+use crate::export::INTERNAL;
 use crate::proto::v1;
 use crate::proto::v1::Standing;
 use crate::verify::Fault;
@@ -214,6 +215,10 @@ pub(super) fn export(teller: &mut Teller, data: &Path, passing: &Passing, told: 
         from: None,
         to: to.clone(),
         format: vec![TableFormat::Jsonl, TableFormat::Csv],
+        profile: INTERNAL.to_owned(),
+        profiles: None,
+        name: "demo".to_owned(),
+        since: None,
         position: None,
         as_of: None,
         entries: true,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::cli::export::Failed;
+use crate::export;
 use crate::export::EntryRead;
 use crate::export::Source;
 use crate::log::Body;
@@ -25,6 +26,8 @@ pub(crate) struct LogSource<'a> {
     places: Vec<([u8; 16], u64)>,
     /// What was erased of an entry, by whom.
     erasures: BTreeMap<u64, Vec<(u64, u32)>>,
+    /// What was declared void, by whom.
+    voids: BTreeMap<u64, u64>,
 }
 
 impl<'a> LogSource<'a> {
@@ -35,11 +38,13 @@ impl<'a> LogSource<'a> {
     ///
     /// The log cannot be read, or an entry is damaged.
     pub(crate) fn read(entries: &'a dyn Entries, position: u64, mut progress: impl FnMut(u64)) -> Result<Self, Failed> {
-        let mut source = Self { entries, places: Vec::new(), erasures: BTreeMap::new() };
+        let mut source = Self { entries, places: Vec::new(), erasures: BTreeMap::new(), voids: BTreeMap::new() };
         let (mut next, size) = (0, entries.size());
         while next < size {
             for (index, bytes) in chunk(entries, next)? {
-                let leaf = check(index, &bytes)?.leaf;
+                let checked = check(index, &bytes)?;
+                source.voids.extend(export::void(&checked));
+                let leaf = checked.leaf;
                 if let Body::Erasure(_, target) = &leaf.body {
                     source.erasures.entry(target.index).or_default().push((index, target.parts));
                 }
@@ -88,6 +93,16 @@ impl Source for LogSource<'_> {
         }
         let read = self.entries.read(index, 1)?;
         read.first().map(|(_, bytes)| self.erased(index, bytes)).transpose()
+    }
+
+    fn voids(&self, upto: u64) -> Result<BTreeMap<u64, u64>, Failed> {
+        // A void whose own payload was erased later is one no longer: the other source cannot see it either.
+        let erased = |by: &u64| {
+            let erasures = self.erasures.get(by).map_or(&[][..], Vec::as_slice);
+            erasures.iter().any(|(_, bits)| bits & OPEN_PAYLOAD_BIT != 0)
+        };
+        let kept = |(_, by): &(&u64, &u64)| **by <= upto && !erased(by);
+        Ok(self.voids.iter().filter(kept).map(|(target, by)| (*target, *by)).collect())
     }
 
     fn places(&self, stream: &Key, upto: u64) -> Result<Vec<u64>, Failed> {

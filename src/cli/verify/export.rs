@@ -4,8 +4,10 @@ use std::fs;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bytes::Bytes;
 use serde_json::json;
 
 use crate::backup::EntriesFile;
@@ -21,11 +23,15 @@ use crate::export::Format;
 use crate::export::MANIFEST_FILE;
 use crate::export::Manifest;
 use crate::export::ManifestFault;
+use crate::export::PROFILE_FILE;
+use crate::export::Profile;
 use crate::export::Rows;
 use crate::export::Sink;
 use crate::export::TABLES_VERSION;
 use crate::export::Wanted;
-use crate::verify::Entries as _;
+use crate::log::Entry;
+use crate::log::LeafHash;
+use crate::verify::Entries;
 use crate::verify::Report;
 use crate::verify::Unreadable;
 use crate::verify::verify;
@@ -55,8 +61,13 @@ struct Findings {
 /// # Errors
 ///
 /// It cannot be read.
-pub(super) fn run(folder: &Path, head: Option<Head>, as_json: bool) -> Result<ExitCode, Unreadable> {
-    let findings = look(folder, head)?;
+pub(super) fn run(
+    folder: &Path,
+    before: &[PathBuf],
+    head: Option<Head>,
+    as_json: bool,
+) -> Result<ExitCode, Unreadable> {
+    let findings = look(folder, before, head)?;
     print(&findings, as_json);
     Ok(match (findings.faults.is_empty(), findings.unchecked.is_empty()) {
         (true, true) => ExitCode::SUCCESS,
@@ -65,18 +76,14 @@ pub(super) fn run(folder: &Path, head: Option<Head>, as_json: bool) -> Result<Ex
     })
 }
 
-fn look(folder: &Path, head: Option<Head>) -> Result<Findings, Unreadable> {
+fn look(folder: &Path, before: &[PathBuf], head: Option<Head>) -> Result<Findings, Unreadable> {
     let mut findings = Findings::default();
     let names = names(folder)?;
     if !names.iter().any(|name| name == MANIFEST_FILE) {
         findings.faults.push(format!("there is no {MANIFEST_FILE}: this is no whole export"));
         return Ok(findings);
     }
-    let path = folder.join(MANIFEST_FILE);
-    let mut bytes = Vec::new();
-    let file = File::open(&path).and_then(|file| file.take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes));
-    file.map_err(|error| out_of_reach(&path, &error))?;
-    let manifest = match Manifest::decode(&bytes) {
+    let manifest = match manifest(folder)? {
         Ok(manifest) => manifest,
         Err(fault @ ManifestFault::Format) => {
             findings.unchecked.push(format!("{MANIFEST_FILE}: {fault}"));
@@ -87,15 +94,89 @@ fn look(folder: &Path, head: Option<Head>) -> Result<Findings, Unreadable> {
             return Ok(findings);
         }
     };
-    files(folder, &names, &manifest, &mut findings)?;
+    let wanted = profile(folder, &manifest, &mut findings)?.map(|profile| wanted(&manifest, profile));
+    files(folder, &names, &manifest, wanted.as_ref(), &mut findings)?;
+    let chain = chain(folder, &manifest, before, &mut findings)?;
     match manifest.entries {
         export::Entries::NotIncluded => without_entries(&manifest, head, &mut findings),
         // Of files that are not what the manifest says nothing more need be said.
         export::Entries::Included if !findings.faults.is_empty() => {}
-        export::Entries::Included => with_entries(folder, &manifest, head, &mut findings)?,
+        export::Entries::Included => {
+            if let Some(entries) = entries(&manifest, chain, &mut findings)? {
+                with_entries(&entries, &manifest, wanted.as_ref(), head, &mut findings);
+            }
+        }
     }
     findings.manifest = Some(manifest);
     Ok(findings)
+}
+
+fn manifest(folder: &Path) -> Result<Result<Manifest, ManifestFault>, Unreadable> {
+    let path = folder.join(MANIFEST_FILE);
+    let mut bytes = Vec::new();
+    let file = File::open(&path).and_then(|file| file.take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes));
+    file.map_err(|error| out_of_reach(&path, &error))?;
+    Ok(Manifest::decode(&bytes))
+}
+
+/// The profile that lies in the export; none where this program has other tables, or where it is not what it was.
+fn profile(folder: &Path, manifest: &Manifest, findings: &mut Findings) -> Result<Option<Profile>, Unreadable> {
+    let path = folder.join(PROFILE_FILE);
+    if manifest.tables_version != TABLES_VERSION || !path.is_file() {
+        return Ok(None);
+    }
+    let bytes = fs::read(&path).map_err(|error| out_of_reach(&path, &error))?;
+    let read = String::from_utf8(bytes).map_err(|_| format!("{PROFILE_FILE}: it is no text"));
+    let read = read.and_then(|text| Profile::parse(PROFILE_FILE, &text).map_err(|error| error.to_string()));
+    let same =
+        |profile: &Profile| profile.name() == manifest.profile.name && profile.sha256() == manifest.profile.sha256;
+    match read {
+        Ok(profile) if same(&profile) => return Ok(Some(profile)),
+        Ok(_) => findings.faults.push(format!("{PROFILE_FILE}: it is not the profile that the manifest names")),
+        Err(fault) => findings.faults.push(fault),
+    }
+    Ok(None)
+}
+
+/// The export and those before it, back to a full one as far as they were given: each folder with the first entry
+/// of its file.
+fn chain(
+    folder: &Path,
+    manifest: &Manifest,
+    before: &[PathBuf],
+    findings: &mut Findings,
+) -> Result<Vec<(PathBuf, u64)>, Unreadable> {
+    let mut given = Vec::new();
+    for folder in before {
+        match self::manifest(folder)? {
+            Ok(manifest) => given.push((folder, manifest)),
+            Err(fault) => findings.faults.push(format!("{}: {fault}", folder.display())),
+        }
+    }
+    let mut chain = vec![(folder.to_owned(), first(manifest))];
+    let mut next = manifest.since.as_ref();
+    while let Some(since) = next {
+        let is = |(_, manifest): &&(&PathBuf, Manifest)| manifest.manifest_sha256 == since.manifest_sha256;
+        let Some((folder, manifest)) = given.iter().find(is) else {
+            if !before.is_empty() {
+                findings.unchecked.push(format!("the export before, at entry {}, was not given", since.position));
+            }
+            return Ok(chain);
+        };
+        if manifest.position != since.position || manifest.head != since.head {
+            findings.faults.push(format!("{}: it is at another entry than is gone on from", folder.display()));
+            return Ok(chain);
+        }
+        findings.good.push(format!("it goes on from {}, at entry {}", folder.display(), since.position));
+        chain.push(((*folder).clone(), first(manifest)));
+        next = manifest.since.as_ref();
+    }
+    Ok(chain)
+}
+
+/// Index of the first entry in the file of entries.
+fn first(manifest: &Manifest) -> u64 {
+    manifest.since.as_ref().map_or(0, |since| since.position + 1)
 }
 
 /// Names in the folder, ascending.
@@ -110,16 +191,24 @@ fn names(folder: &Path) -> Result<Vec<String>, Unreadable> {
 }
 
 /// Every file against the manifest, no more and no fewer.
-fn files(folder: &Path, names: &[String], manifest: &Manifest, findings: &mut Findings) -> Result<(), Unreadable> {
+fn files(
+    folder: &Path,
+    names: &[String],
+    manifest: &Manifest,
+    wanted: Option<&Wanted>,
+    findings: &mut Findings,
+) -> Result<(), Unreadable> {
     for name in names.iter().filter(|name| *name != MANIFEST_FILE && manifest.file(name).is_none()) {
         findings.faults.push(format!("{name}: the manifest does not name it"));
     }
-    if manifest.tables_version == TABLES_VERSION {
-        let mut expected = export::file_names(&wanted(manifest));
+    if let Some(wanted) = wanted {
+        let mut expected = export::file_names(wanted);
         expected.sort();
         if !manifest.files.iter().map(|file| &file.name).eq(&expected) {
             findings.faults.push(format!("{MANIFEST_FILE}: it does not name the files that an export has"));
         }
+    } else if manifest.tables_version == TABLES_VERSION {
+        findings.faults.push(format!("{PROFILE_FILE}: what the export should hold is not known without it"));
     } else {
         let found = manifest.tables_version;
         findings.unchecked.push(format!("its tables are of version {found}, this program's of {TABLES_VERSION}"));
@@ -198,30 +287,100 @@ fn without_entries(manifest: &Manifest, head: Option<Head>, findings: &mut Findi
     }
 }
 
-/// The entries by themselves, then everything else against them.
-fn with_entries(
-    folder: &Path,
+/// The entries of an export and of those before it: of an entry that is in several, what the last has.
+struct Chained(Vec<EntriesFile>);
+
+impl Entries for Chained {
+    fn size(&self) -> u64 {
+        self.0.first().map_or(0, Entries::size)
+    }
+
+    fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Unreadable> {
+        let holds = |file: &&EntriesFile| (file.first()..file.size()).contains(&from);
+        self.0.iter().find(holds).map_or_else(|| Ok(Vec::new()), |file| file.read(from, bytes_max))
+    }
+}
+
+/// Opens the entries; `None` where they are not what the manifest says, or do not begin with the first of the log.
+fn entries(
     manifest: &Manifest,
-    head: Option<Head>,
+    chain: Vec<(PathBuf, u64)>,
     findings: &mut Findings,
-) -> Result<(), Unreadable> {
-    let entries = match EntriesFile::open(&folder.join(ENTRIES_FILE)) {
-        Err(Unreadable { damaged: true, what }) => {
-            findings.faults.push(format!("{ENTRIES_FILE}: {what}"));
+) -> Result<Option<Chained>, Unreadable> {
+    let mut files = Vec::new();
+    for (folder, first) in chain {
+        let path = folder.join(ENTRIES_FILE);
+        if !files.is_empty() && !path.is_file() {
+            findings.unchecked.push(format!("{}: its entries are not there", folder.display()));
+            break;
+        }
+        match EntriesFile::open_at(&path, first) {
+            Err(Unreadable { damaged: true, what }) => {
+                findings.faults.push(format!("{ENTRIES_FILE}: {what}"));
+                return Ok(None);
+            }
+            other => files.push(other?),
+        }
+    }
+    let (first, size) = (files[0].first(), files[0].size());
+    if size != manifest.erasures_upto + 1 {
+        let (found, upto) = (size - first, manifest.erasures_upto);
+        findings
+            .faults
+            .push(format!("{ENTRIES_FILE}: {found} entries from {first} on, and by the manifest the last is {upto}"));
+        return Ok(None);
+    }
+    if files.last().is_some_and(|file| file.first() > 0) {
+        follow(&files[0], manifest, findings)?;
+        return Ok(None);
+    }
+    Ok(Some(Chained(files)))
+}
+
+/// Entries of an incremental export alone: each follows from the one before it, the first from the head that the
+/// manifest goes on from, and at the position stands the head that it names.
+fn follow(file: &EntriesFile, manifest: &Manifest, findings: &mut Findings) -> Result<(), Unreadable> {
+    let mut previous = manifest.since.as_ref().and_then(|since| LeafHash::parse(&since.head));
+    for index in file.first()..file.size() {
+        let (_, bytes) = file.read(index, 1)?.swap_remove(0);
+        let checked = match Entry::check(&bytes) {
+            Ok(checked) => checked,
+            Err(fault) => {
+                findings.faults.push(format!("{ENTRIES_FILE}: entry {index}: {fault}"));
+                return Ok(());
+            }
+        };
+        if checked.leaf.index != index || Some(checked.leaf.previous) != previous {
+            findings.faults.push(format!("{ENTRIES_FILE}: entry {index} does not follow from the one before it"));
             return Ok(());
         }
-        other => other?,
-    };
-    if entries.size() != manifest.erasures_upto + 1 {
-        let (found, upto) = (entries.size(), manifest.erasures_upto);
-        findings.faults.push(format!("{ENTRIES_FILE}: {found} entries, and by the manifest the last is {upto}"));
-        return Ok(());
+        if index == manifest.position && manifest.head() != Some(checked.leaf_hash) {
+            findings.faults.push(format!("{ENTRIES_FILE}: entry {index} is not the head that the manifest names"));
+            return Ok(());
+        }
+        previous = Some(checked.leaf_hash);
     }
+    let count = file.size() - file.first();
+    findings
+        .good
+        .push(format!("{count} entries, each follows from the one before it, the first from the export before"));
+    findings.not_shown.push("whether the tables follow from the log: give the exports before it with --since");
+    Ok(())
+}
+
+/// The entries by themselves, then everything else against them.
+fn with_entries(
+    entries: &Chained,
+    manifest: &Manifest,
+    wanted: Option<&Wanted>,
+    head: Option<Head>,
+    findings: &mut Findings,
+) {
     let known = head.filter(|Head(index, _)| *index < entries.size());
     let bar = progress::bar(entries.size(), "verifying", "entries");
     let sought = known.map(|Head(index, hash)| (index, hash));
     let report =
-        verify(&entries, &crate::verify::Wanted { head: sought, ..crate::verify::Wanted::default() }, |done, _| {
+        verify(entries, &crate::verify::Wanted { head: sought, ..crate::verify::Wanted::default() }, |done, _| {
             if done % 4096 == 0 {
                 bar.set_position(done);
             }
@@ -232,7 +391,9 @@ fn with_entries(
         (None, Some(what)) => findings.unchecked.push(format!("{ENTRIES_FILE}: {what}")),
         (None, None) => {
             findings.good.push(format!("{} entries, each follows from the one before it", report.entries));
-            again(&entries, manifest, findings);
+            if let Some(wanted) = wanted {
+                again(entries, manifest, wanted, findings);
+            }
         }
     }
     match (head, known) {
@@ -248,21 +409,17 @@ fn with_entries(
         (Some(_), Some(_)) => {}
     }
     findings.report = Some(report);
-    Ok(())
 }
 
 /// Exports again from the entries: the same manifest must come out, so the same files.
-fn again(entries: &EntriesFile, manifest: &Manifest, findings: &mut Findings) {
-    if manifest.tables_version != TABLES_VERSION {
-        return;
-    }
+fn again(entries: &Chained, manifest: &Manifest, wanted: &Wanted, findings: &mut Findings) {
     let leaves = progress::bar(entries.size(), "reading leaves", "entries");
     let source = LogSource::read(entries, manifest.position, |done| leaves.set_position(done));
     leaves.finish_and_clear();
     let bar = progress::bar(entries.size(), "exporting again", "entries");
     let exported = source.and_then(|source| {
         let advance = |done, _| bar.set_position(done);
-        export::write(&source, &wanted(manifest), &mut Nowhere, advance).map_err(Failed::from)
+        export::write(&source, wanted, &mut Nowhere, advance).map_err(Failed::from)
     });
     bar.finish_and_clear();
     let mut found = match exported {
@@ -285,13 +442,16 @@ fn again(entries: &EntriesFile, manifest: &Manifest, findings: &mut Findings) {
 }
 
 /// What an export of this manifest was asked for.
-fn wanted(manifest: &Manifest) -> Wanted {
+fn wanted(manifest: &Manifest, profile: Profile) -> Wanted {
     let has = |format: &Format| manifest.files.iter().any(|file| file.name.ends_with(&format!(".{}", format.name())));
     Wanted {
         position: manifest.position,
         as_of: manifest.as_of(),
         formats: Format::ALL.into_iter().filter(has).collect(),
         entries: manifest.entries == export::Entries::Included,
+        name: manifest.name.clone(),
+        since: manifest.since.clone(),
+        profile,
     }
 }
 
@@ -319,6 +479,7 @@ fn print(findings: &Findings, as_json: bool) {
     if let Some(manifest) = &findings.manifest {
         println!("log       {}", manifest.origin);
         println!("true of   entry {}, recorded {}", manifest.position, manifest.recorded_at);
+        println!("profile   {}", manifest.profile.name);
     }
     let lines = |title: &str, words: &[String]| {
         for words in words {

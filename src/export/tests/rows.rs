@@ -12,23 +12,35 @@ use crate::events::CaseOutcome;
 use crate::events::DecisionAnnulled;
 use crate::events::DecisionIssued;
 use crate::events::DeclarationAmended;
+use crate::events::DeclarationKind;
 use crate::events::DeclarationSubmitted;
 use crate::events::Event;
 use crate::events::Finding;
 use crate::events::LegacyRecordImported;
 use crate::events::Money;
 use crate::events::Narrative;
+use crate::events::ObligationCreated;
 use crate::events::Observation;
 use crate::events::OrganisationName;
 use crate::events::OrganisationRegistered;
 use crate::events::PersonIdentity;
 use crate::events::PersonRegistered;
 use crate::events::PersonStatus;
+use crate::events::PetitionOutcome;
+use crate::events::PetitionReceived;
+use crate::events::PetitionResolved;
+use crate::events::PetitionerIdentity;
 use crate::events::PositionAssigned;
 use crate::events::PositionEnded;
+use crate::events::RecordVoided;
 use crate::events::RespondentOutcome;
 use crate::events::SanctionItem;
 use crate::events::Section;
+use crate::events::Truthfulness;
+use crate::events::VerificationConcluded;
+use crate::events::VerificationGround;
+use crate::events::VerificationOrdered;
+use crate::events::VoidGround;
 use crate::export::Cell;
 use crate::export::table::Row;
 use crate::export::table::described;
@@ -55,7 +67,12 @@ fn all_rows(story: &Story) -> Vec<Row> {
         }
     }
     let view = View { as_of: Day::new(2026, 6, 1).unwrap(), known_at: u64::MAX };
-    streams.iter().flat_map(|(_, entries)| rows(entries, view)).collect()
+    let void = |entry: &Recorded| match entry.event() {
+        Some(Event::RecordVoided(event)) => Some((event.target_position, entry.index)),
+        _ => None,
+    };
+    let voids = streams.iter().flat_map(|(_, entries)| entries.iter().filter_map(void)).collect();
+    streams.iter().flat_map(|(_, entries)| rows(entries, &voids, view)).collect()
 }
 
 /// The rows of a table, each as `column=value …` of the columns named.
@@ -170,6 +187,50 @@ fn imported(observation: Observation) -> Event {
     .into()
 }
 
+fn petition() -> Event {
+    let petitioner = PetitionerIdentity { full_name: NAME.to_owned(), ..PetitionerIdentity::default() };
+    PetitionReceived {
+        petition_id: id(60),
+        petition_kind: code("complaint"),
+        respondent_ids: vec![id(1)],
+        received_on: Some(date("2026-01-07")),
+        petitioner: Some(petitioner),
+        summary: narrative(),
+        ..PetitionReceived::default()
+    }
+    .into()
+}
+
+fn obligation() -> Event {
+    let kind = DeclarationKind::Annual.into();
+    let due_on = Some(date("2026-03-31"));
+    ObligationCreated { obligation_id: id(70), person_id: id(1), kind, due_on, ..ObligationCreated::default() }.into()
+}
+
+fn verification() -> Event {
+    VerificationOrdered {
+        verification_id: id(80),
+        person_id: id(1),
+        ground: VerificationGround::Random.into(),
+        declaration_ids: vec![id(40)],
+        reasons: narrative(),
+        ..VerificationOrdered::default()
+    }
+    .into()
+}
+
+fn voided() -> Event {
+    RecordVoided {
+        record_id: id(90),
+        target_position: 17,
+        target: format!("record/{}", id(50)),
+        ground: VoidGround::WrongPerson.into(),
+        reasons: narrative(),
+        ..RecordVoided::default()
+    }
+    .into()
+}
+
 /// An event of every kind.
 fn whole_story() -> Story {
     let names = vec![OrganisationName { text: "Office of Examples".to_owned(), language: "en".to_owned() }];
@@ -231,6 +292,26 @@ fn whole_story() -> Story {
         .into(),
         imported(Observation::FirstSeen),
         imported(Observation::Gone),
+        petition(),
+        PetitionResolved {
+            petition_id: id(60),
+            outcome: PetitionOutcome::Unfounded.into(),
+            reasons: narrative(),
+            ..PetitionResolved::default()
+        }
+        .into(),
+        obligation(),
+        verification(),
+        VerificationConcluded {
+            verification_id: id(80),
+            person_id: id(1),
+            truthfulness: Truthfulness::Incomplete.into(),
+            discrepancies: vec![code("land").unwrap()],
+            conclusion: narrative(),
+            ..VerificationConcluded::default()
+        }
+        .into(),
+        voided(),
     ])
 }
 
@@ -238,7 +319,7 @@ fn whole_story() -> Story {
 fn every_row_fits_its_table() {
     let tables = described();
     let erased = whole_story();
-    for index in 1..=17 {
+    for index in 1..=23 {
         erased.erase(index);
     }
     for story in [whole_story(), erased] {
@@ -289,7 +370,46 @@ fn state_is_that_of_the_last_entry() {
     check(&story, "declaration_versions", &["version", "sections", "position"], &["1 2 14", "2 1 15"]);
     let sections = ["land false 1 2", "cash false 2 1"];
     check(&story, "declaration_sections", &["asset_class_code", "none_declared", "item_count", "version"], &sections);
-    check(&story, "imported_rows", &["release", "row", "observation", "observations"], &["=2 7 GONE 2"]);
+    let columns = ["kind_code", "received_on", "outcome", "resolved_position"];
+    check(&story, "petitions", &columns, &["complaint 2026-01-07 UNFOUNDED 19"]);
+    check(&story, "obligations", &["kind", "due_on"], &["ANNUAL 2026-03-31"]);
+    let columns = ["ground", "truthfulness", "discrepancies", "concluded_position"];
+    check(&story, "verifications", &columns, &["RANDOM INCOMPLETE test land 22"]);
+    check(&story, "amendments", &["kind", "target_position", "void_ground"], &["VOIDED 17 WRONG_PERSON"]);
+    check(&story, "imported_rows", &["release", "row", "observation", "observations"], &["=2 7 FIRST_SEEN 1"]);
+}
+
+#[test]
+fn what_was_voided_counts_for_nothing() {
+    let void = |target: u64| {
+        let target = RecordVoided { record_id: id(90), target_position: target, ..RecordVoided::default() };
+        Event::from(target)
+    };
+    // A finding alone; then what began the case.
+    let told = || vec![person(), case(), allegation(1), finding(1, Finding::Substantiated)];
+    let story = Story::of(told().into_iter().chain([void(4)]));
+    check(&story, "allegations", &["finding_state", "finding"], &["NO_FINDING ·"]);
+    check(&story, "cases", &["status", "last_position"], &["OPEN 3"]);
+    let story = Story::of(told().into_iter().chain([void(2)]));
+    check(&story, "cases", &["case"], &[]);
+    check(&story, "allegations", &["case"], &[]);
+    check(&story, "persons", &["position"], &["1"]);
+    let events = ["1 ·", "2 5", "3 ·", "4 ·", "5 ·"];
+    check(&story, "events", &["position", "voided_by"], &events);
+}
+
+#[test]
+fn every_event_has_a_row() {
+    let story = whole_story();
+    let all = all_rows(&story);
+    assert_eq!(all.iter().filter(|row| row.table == "events").count(), 23);
+    let story = Story::of([person(), case()]);
+    story.erase(2);
+    let case = format!("case/{}", id(10));
+    let person = format!("1 person.registered entity/{} · ·", id(1));
+    let columns = ["position", "event_type", "stream", "occurred_on", "erased_by"];
+    check(&story, "events", &columns, &[&person, "2 case.opened · · 3", "3 entry.erased · · ·"]);
+    check(&Story::of([self::case()]), "events", &columns, &[&format!("1 case.opened {case} 2026-01 ·")]);
 }
 
 #[test]
@@ -297,7 +417,7 @@ fn what_was_erased_is_said_to_be_erased() {
     let story = whole_story();
     story.erase(1);
     let columns = ["status", "identity_position", "identity_erased_by", "erased_by", "erased_entries"];
-    check(&story, "persons", &columns, &["· 1 18 18 1"]);
+    check(&story, "persons", &columns, &["· 1 24 24 1"]);
     // Without a payload nobody knows the name; that there is a declaration is still known.
     let story = Story::of([declaration(), person()]);
     story.erase(1);

@@ -8,6 +8,7 @@ use hmac::KeyInit;
 use hmac::Mac;
 use prost::Message;
 use sha2::Sha256;
+use tonic::Status;
 
 use crate::domain::dates::Day;
 use crate::proto::v1::AsOf;
@@ -35,7 +36,7 @@ impl fmt::Debug for PageKey {
 }
 
 /// A place in a list, behind which the next page begins. Which kind of place it is follows from the method.
-pub(super) trait Place: Sized {
+pub(in crate::server) trait Place: Sized {
     fn encode(&self) -> Vec<u8>;
     fn decode(bytes: &[u8]) -> Option<Self>;
 }
@@ -74,13 +75,13 @@ fn read_day([high, low, month, day]: [u8; 4]) -> Option<Day> {
 }
 
 /// The tokens of one question.
-pub(super) struct Page {
+pub(in crate::server) struct Page {
     mac: Hmac<Sha256>,
 }
 
 impl Page {
     /// The tokens of a method and its arguments, the token itself left out.
-    pub(super) fn new<M: Message>(key: &PageKey, method: &str, request: &M) -> Self {
+    pub(in crate::server) fn new<M: Message>(key: &PageKey, method: &str, request: &M) -> Self {
         let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes a key of any length");
         mac.update(b"probity/page/v1\0");
         mac.update(method.as_bytes());
@@ -106,7 +107,7 @@ impl Page {
     }
 
     /// The token of the page after the one that ends at `after`.
-    pub(super) fn token<P: Place>(&self, view: View, after: &P) -> String {
+    pub(in crate::server) fn token<P: Place>(&self, view: View, after: &P) -> String {
         let mut bytes = Vec::with_capacity(HEAD_LEN + 8 + MAC_LEN);
         bytes.push(VERSION);
         bytes.extend_from_slice(&view.known_at.to_be_bytes());
@@ -115,6 +116,16 @@ impl Page {
         let mac = self.mac.clone().chain_update(&bytes).finalize().into_bytes();
         bytes.extend_from_slice(&mac);
         BASE64URL_NOPAD.encode(&bytes)
+    }
+
+    /// Position and last place of a token of this question.
+    ///
+    /// # Errors
+    ///
+    /// It is of another question, or was changed.
+    pub(in crate::server) fn places(&self, token: &str) -> Result<(u64, u64), Status> {
+        let read = self.read(token).map(|(view, after)| (view.known_at, after));
+        read.ok_or_else(|| Refusal::PageTokenInvalid.into())
     }
 
     fn read<P: Place>(&self, token: &str) -> Option<(View, P)> {
@@ -141,4 +152,13 @@ pub(super) fn size(asked: u32) -> Result<usize, Refusal> {
         Ok(size) if size <= SIZE_MAX => Ok(size),
         Ok(_) | Err(_) => Err(Refusal::FieldInvalid { field: "page_size", rule: "OUT_OF_RANGE", words: "0 to 1,000" }),
     }
+}
+
+/// The same, for other services.
+///
+/// # Errors
+///
+/// More than 1,000.
+pub(in crate::server) fn page_size(asked: u32) -> Result<usize, Status> {
+    Ok(size(asked)?)
 }

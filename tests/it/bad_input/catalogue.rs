@@ -8,7 +8,7 @@ use tonic::Code;
 use crate::bad_input::table;
 
 /// Reasons that need more than a request to a service in order, and where they are seen.
-const SEEN_ELSEWHERE: [(Reason, &str); 20] = [
+const SEEN_ELSEWHERE: [(Reason, &str); 25] = [
     (Reason::MessageTooLarge, "requests::a_message_longer_than_the_server_reads_ends_its_call_alone"),
     (Reason::WriteQueueFull, "failing::a_full_queue_refuses_at_once_and_loses_nothing"),
     (Reason::DiskNearlyFull, "command::a_nearly_full_disk_stops_appends_and_nothing_else"),
@@ -26,6 +26,11 @@ const SEEN_ELSEWHERE: [(Reason, &str); 20] = [
     (Reason::KnownAtInFuture, "records::what_the_log_cannot_have_known_is_not_answered"),
     (Reason::RecordNotFound, "records::what_the_log_cannot_have_known_is_not_answered"),
     (Reason::ReadPositionTimeout, "records::what_the_log_cannot_have_known_is_not_answered"),
+    (Reason::ExportNotFound, "export::asked::each_refusal_has_its_reason"),
+    (Reason::ExportFileNotFound, "export::asked::each_refusal_has_its_reason"),
+    (Reason::ExportNotDone, "export::asked::each_refusal_has_its_reason"),
+    (Reason::ExportRequestIdReused, "export::asked::each_refusal_has_its_reason"),
+    (Reason::ExportQueueFull, "export::asked::what_waits_survives_a_restart_and_has_an_end"),
     (Reason::NothingToPromote, "views::what_is_rebuilt_waits_is_promoted_and_taken_back_while_appends_go_on"),
     (Reason::ViewHalted, "views::what_cannot_be_folded_halts_the_views_and_nothing_else"),
     (Reason::ResponseTooLarge, "records::an_answer_that_fits_no_message_is_refused"),

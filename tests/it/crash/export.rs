@@ -14,7 +14,7 @@ use crate::service;
 pub(super) const POINTS: [(&str, u64); 4] = [
     ("export-leaves-read", 1),
     // As many files as an export has but its manifest, in both formats.
-    ("export-file-written", 27),
+    ("export-file-written", 38),
     ("export-before-rename", 1),
     ("export-after-rename", 1),
 ];

@@ -22,8 +22,10 @@ use probity::events::Narrative;
 use probity::events::PartialDate;
 use probity::events::PersonIdentity;
 use probity::events::PersonRegistered;
+use probity::events::RecordVoided;
 use probity::events::SanctionItem;
 use probity::events::Section;
+use probity::events::VoidGround;
 use probity::ledger::Proposed;
 use probity::ledger::Request;
 use probity::ledger::prepare;
@@ -106,6 +108,11 @@ impl Log {
         options.origin = Some("log.example/export".to_owned());
         options.store.reserve_bytes = 0;
         service::open(&options, Arc::clone(&self.clock) as Clock, |_| {}).unwrap()
+    }
+
+    /// Time passes.
+    pub(crate) fn pass(&self, ms: u64) {
+        self.clock.pass(ms);
     }
 
     /// Appends events in one request, a minute after the last.
@@ -271,6 +278,20 @@ pub(crate) fn amended() -> Event {
         person_id: id(1),
         sections: vec![Section { asset_class: code("cash"), none_declared: true, item_count: 0 }],
         ..DeclarationAmended::default()
+    }
+    .into()
+}
+
+/// That an entry of a decision about a person should never have been recorded.
+pub(crate) fn voided(target: u64, decision: u128, person: u128) -> Event {
+    RecordVoided {
+        record_id: id(90),
+        target_position: target,
+        target: format!("decision/{}", id(decision)),
+        subject_ids: vec![id(person)],
+        ground: VoidGround::WrongPerson.into(),
+        approver: "another".to_owned(),
+        ..RecordVoided::default()
     }
     .into()
 }

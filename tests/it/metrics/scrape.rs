@@ -27,7 +27,7 @@ const UNITS: [&str; 10] =
     ["seconds", "bytes", "events", "entries", "requests", "rows", "runs", "volumes", "keys", "spans"];
 
 /// What a counter without a unit counts.
-const COUNTED: [&str; 3] = ["appends", "rpcs", "panics"];
+const COUNTED: [&str; 4] = ["appends", "rpcs", "panics", "exports"];
 
 /// Suffixes of the samples of a family.
 const SUFFIXES: [&str; 6] = ["", "_total", "_bucket", "_count", "_sum", "_info"];
