@@ -5,23 +5,38 @@
 //! to which the asker wants to know ([`View::known_at`]), for a day in the world ([`View::as_of`]). `as_of` decides
 //! what is in force and nothing else; what was recorded is decided by `known_at` alone.
 //!
+//! A correction replaces what an entry says, and what is void counts for nothing: both in one place, [`amend`], from
+//! which every fold takes its entries.
+//!
 //! An entry whose payload was erased is not skipped: its kind, place and stream are known, and each fold says what
 //! it can no longer tell.
 
+pub mod amend;
+pub mod appeal;
 pub mod case;
+pub mod changes;
+pub mod checklist;
 pub mod decision;
 pub mod declaration;
+pub mod difference;
+pub mod links;
+pub mod obligation;
+pub mod petition;
 pub mod record;
 pub mod standing;
 pub mod timeline;
+pub mod verification;
+pub mod work;
 
 use bytes::Bytes;
 use prost_types::Timestamp;
 use thiserror::Error;
 
+use crate::domain::dates;
 use crate::domain::dates::Day;
 use crate::events::Event;
 use crate::events::EventType;
+use crate::events::PartialDate;
 use crate::log::Key;
 use crate::log::Name;
 use crate::proto::v1::PersonalPart;
@@ -59,6 +74,10 @@ pub enum Payload {
 /// A sealed part of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
+    /// The entry that holds it: this one, or the correction that brought it.
+    pub position: u64,
+    /// Its number in that entry, from 0.
+    pub number: u32,
     /// Class of its personal data, 2 to 5.
     pub class: u8,
     /// The index of the first entry that erased it.
@@ -90,10 +109,33 @@ pub enum History<'a> {
     Stream(&'a Name),
     /// The entries about the holder of this name.
     Subject(&'a Name),
-    /// The entries of other streams whose open payload links to this name: of a case, every `decision.issued` with
-    /// its `case_id`; of a decision, every `appeal.lodged` with its `decision_id`. Entries whose payload was erased
-    /// may be listed or not: who reads the list leaves them out.
+    /// The entries of other streams whose open payload links to this name, as [`links::points_to`] says. Entries whose
+    /// payload was erased may be listed or not: who reads the list leaves them out.
     Linked(&'a Name),
+    /// The entries in the stream of this key.
+    Key(&'a Key),
+}
+
+/// What a body has to do by a day, or had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The last day.
+    pub day: Day,
+    /// With the day, its place in the list.
+    pub token: [u8; 16],
+    /// The matter.
+    pub name: Name,
+    /// Whether it is still to be done, as of [`Coverage::applied`].
+    pub open: bool,
+}
+
+/// Where a list of what a body has to do begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DueFrom {
+    /// With this day.
+    Day(Day),
+    /// Behind this place: a day and [`Due::token`].
+    Behind(Day, [u8; 16]),
 }
 
 /// A sealed part, after the attempt to open it.
@@ -121,6 +163,37 @@ pub trait Histories: Send + Sync + 'static {
     ///
     /// The index could not be read, or covers less than `upto`.
     fn places(&self, history: History<'_>, after: Option<u64>, upto: u64, limit: usize) -> Result<Vec<u64>, ReadError>;
+
+    /// The streams of a kind, all or those that a body keeps, whose first entry stands at `from` or after it and at
+    /// `upto` or before it: index of that entry and name, ascending, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// The index could not be read.
+    fn register(
+        &self,
+        kind: &str,
+        body: Option<&Name>,
+        from: u64,
+        upto: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Name)>, ReadError>;
+
+    /// What a body, or nobody that is named, has to do up to and including a day, or had, at any time: ascending by
+    /// day and token. About `limit` of them; fewer only at the end.
+    ///
+    /// # Errors
+    ///
+    /// The index could not be read.
+    fn duties(&self, body: Option<&Name>, from: DueFrom, upto: Day, limit: usize) -> Result<Vec<Due>, ReadError>;
+
+    /// Entries one after the other, from one on and up to and including another, without entry 0; at most `limit`,
+    /// and at least one where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Histories::recorded`].
+    fn recorded_from(&self, from: u64, upto: u64, limit: usize) -> Result<Vec<Recorded>, ReadError>;
 
     /// The entry at a place, checked against its leaf; what was erased is marked with the entry that erased it.
     ///
@@ -287,16 +360,35 @@ impl Recorded {
         }
     }
 
-    /// A reference to its personal field group. Every event has at most one, so it is part 0.
+    /// A reference to the personal field group that answers show: each event has at most one. Who petitions (class P5)
+    /// is never referred to.
     pub fn personal_part(&self) -> Option<PersonalPart> {
-        let part = self.parts.first()?;
-        Some(PersonalPart {
-            position: self.index,
-            part: 0,
-            personal_class: part.class.into(),
-            erased_by: part.erased_by,
+        let shown = shown_classes(self.event_type);
+        self.parts.iter().find(|part| shown.contains(&part.class)).map(Part::reference)
+    }
+}
+
+/// Classes of the part of an event that answers show. A correction brings every narrative in class P4, also one that was
+/// recorded in class P3.
+const fn shown_classes(event_type: EventType) -> &'static [u8] {
+    match event_type {
+        EventType::PersonRegistered | EventType::LegacyRecordImported => &[2],
+        EventType::DeclarationSubmitted | EventType::DeclarationAmended => &[3],
+        EventType::ExplanationReceived | EventType::VerificationConcluded => &[3, 4],
+        _ => &[4],
+    }
+}
+
+impl Part {
+    /// Where it is.
+    pub fn reference(&self) -> PersonalPart {
+        PersonalPart {
+            position: self.position,
+            part: self.number,
+            personal_class: self.class.into(),
+            erased_by: self.erased_by,
             content: None,
-        })
+        }
     }
 }
 
@@ -313,29 +405,14 @@ fn name_of(kind: &str, id: &str) -> String {
     if id.is_empty() { String::new() } else { format!("{kind}/{id}") }
 }
 
-/// Whether anything is known in the stream of this name.
-fn is_known(name: &Name, entries: &[Recorded], view: View) -> bool {
-    let stream = Key::of_stream(name);
-    known(entries, view).any(|entry| entry.stream == stream)
-}
-
 /// The entries that count.
 fn known(entries: &[Recorded], view: View) -> impl Iterator<Item = &Recorded> {
     entries.iter().filter(move |entry| entry.index <= view.known_at)
 }
 
-/// The entries of one kind that count, stream by stream, in the order of the streams' first entries.
-fn streams(entries: &[Recorded], kind: Kind, view: View) -> Vec<Vec<&Recorded>> {
-    let mut groups: Vec<Vec<&Recorded>> = Vec::new();
-    let mut places = std::collections::BTreeMap::new();
-    for entry in known(entries, view).filter(|entry| Kind::of(entry.event_type) == kind) {
-        let place = *places.entry(entry.stream).or_insert(groups.len());
-        if place == groups.len() {
-            groups.push(Vec::new());
-        }
-        groups[place].push(entry);
-    }
-    groups
+/// Whether the last day of something is over for certain.
+fn is_over(last: Option<&PartialDate>, day: Day) -> bool {
+    last.is_some_and(|last| day > dates::latest(last))
 }
 
 #[cfg(test)]

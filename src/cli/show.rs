@@ -1,7 +1,11 @@
-//! `probity show`: what is on record about a person, body, case, decision or declaration, as tables or JSON.
+//! `probity show` and `probity worklist`: what is on record about a person, body or matter, what has to be done and what
+//! changed, as tables or JSON.
 
+mod ask;
 mod called;
 mod json;
+mod lists;
+mod matters;
 mod tables;
 mod words;
 
@@ -24,6 +28,7 @@ use crate::cli::text::Locale;
 use crate::cli::text::Style;
 use crate::domain::dates::Day;
 use crate::proto::v1::AsOf;
+use crate::proto::v1::DiffDeclarationsRequest;
 use crate::proto::v1::FindRequest;
 use crate::proto::v1::GetCaseRequest;
 use crate::proto::v1::GetDecisionRequest;
@@ -35,9 +40,15 @@ use crate::proto::v1::Stamp;
 use crate::proto::v1::as_of::KnownAt;
 use crate::proto::v1::record_service_client::RecordServiceClient;
 
+pub use lists::ChangeWord;
+pub use lists::ChangesArgs;
+pub use lists::Work;
+pub use lists::WorkArgs;
+pub use lists::WorklistArgs;
+
 const PAGE_SIZE: u32 = 1000;
 
-/// Shows what is on record about a person, body, case, decision or declaration.
+/// Shows what is on record about a person, body or matter, what has to be done, and what changed.
 ///
 /// Exit status 0: shown; 1: not on record; 2: could not ask, or the question was refused.
 #[derive(Args, Clone, Debug)]
@@ -88,7 +99,43 @@ const DECISION: &str = r"Example:
 
 const DECLARATION: &str = r"Example:
   probity show --from http://127.0.0.1:7411 declaration \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --open
+  probity show --from http://127.0.0.1:7411 declaration \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --diff 3Q8H5T0V9XKZ4M2N6P7R1S5W8D
+  probity show --from http://127.0.0.1:7411 declaration \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --diff-version 1";
+
+const PETITION: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 petition \
     3Q8H5T0V9XKZ4M2N6P7R1S5W8C --open";
+
+const OBLIGATION: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 obligation \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --as-of 2026-12-31";
+
+const VERIFICATION: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 verification \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C";
+
+const APPEAL: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 appeal \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C";
+
+const CHECKLIST: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 checklist \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity show --from http://127.0.0.1:7411 checklist \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --respondent 3Q8H5T0V9XKZ4M2N6P7R1S5W8D";
+
+const WORK: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 work 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity show --from http://127.0.0.1:7411 work 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
+    --overdue --kind petition --kind appeal";
+
+const CHANGES: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 changes 1200
+  probity show --from http://127.0.0.1:7411 changes 1200 \
+    --of entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C --kind corrected --kind voided";
 
 const TIMELINE: &str = r"Example:
   probity show --from http://127.0.0.1:7411 timeline \
@@ -123,7 +170,52 @@ pub enum What {
     Declaration {
         /// `declaration/…`
         name: String,
+        /// Show what changed since this declaration of the same person.
+        #[arg(long, value_name = "DECLARATION")]
+        diff: Option<String>,
+        /// Compare with this version: of the same declaration, or of the one that `--diff` names.
+        #[arg(long, value_name = "NUMBER")]
+        diff_version: Option<u32>,
     },
+    /// A petition. Who petitions is never shown.
+    #[command(after_help = PETITION)]
+    Petition {
+        /// `petition/…`
+        name: String,
+    },
+    /// A duty to declare, and what met it.
+    #[command(after_help = OBLIGATION)]
+    Obligation {
+        /// `obligation/…`
+        name: String,
+    },
+    /// A verification with the explanations given in it.
+    #[command(after_help = VERIFICATION)]
+    Verification {
+        /// `verification/…`
+        name: String,
+    },
+    /// An appeal.
+    #[command(after_help = APPEAL)]
+    Appeal {
+        /// `appeal/…`
+        name: String,
+    },
+    /// Which steps before a decision are recorded, missing or defective.
+    #[command(after_help = CHECKLIST)]
+    Checklist {
+        /// `case/…`
+        name: String,
+        /// Of this respondent alone, `entity/…`.
+        #[arg(long, value_name = "NAME")]
+        respondent: Option<String>,
+    },
+    /// What a body still has to do, the earliest day first.
+    #[command(after_help = WORK)]
+    Work(WorkArgs),
+    /// What was recorded after a position.
+    #[command(after_help = CHANGES)]
+    Changes(ChangesArgs),
     /// What was recorded about anything, in the order of recording.
     #[command(after_help = TIMELINE)]
     Timeline {
@@ -192,7 +284,19 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
             let called = called(&mut client, named, answer.stamp.as_ref(), args, style).await?;
             Ok(tables::decision(&answer, &called, style))
         }
-        What::Declaration { name } => {
+        What::Declaration { name, diff, diff_version } if diff.is_some() || diff_version.is_some() => {
+            let after = full("declaration", name);
+            let before = diff.as_deref().map_or_else(|| after.clone(), |diff| full("declaration", diff));
+            let before_version = diff_version.unwrap_or(0);
+            let request = DiffDeclarationsRequest { before, before_version, after, after_version: 0, at };
+            let answer = client.diff_declarations(request.clone()).await?.into_inner();
+            Ok(if args.json {
+                json::text("DiffDeclarationsResponse", &answer)
+            } else {
+                matters::difference(&request.before, &request.after, &answer, style)
+            })
+        }
+        What::Declaration { name, .. } => {
             let request = GetDeclarationRequest { name: full("declaration", name), at, open_content: args.open };
             let answer = client.get_declaration(request).await?.into_inner();
             if args.json {
@@ -201,6 +305,26 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
             let named = answer.declaration.iter().map(|declaration| &declaration.declarant);
             let called = called(&mut client, named, answer.stamp.as_ref(), args, style).await?;
             Ok(tables::declaration(&answer, &called, style))
+        }
+        What::Petition { .. }
+        | What::Obligation { .. }
+        | What::Verification { .. }
+        | What::Appeal { .. }
+        | What::Checklist { .. } => ask::matter(&mut client, args, at, style).await,
+        What::Work(wanted) => {
+            let answer = ask::work(&mut client, wanted, at).await?;
+            let title =
+                wanted.body.as_deref().map_or_else(|| "what names no body".to_owned(), |body| full("entity", body));
+            Ok(if args.json { json::text("ListWorkResponse", &answer) } else { matters::work(&title, &answer, style) })
+        }
+        What::Changes(wanted) => {
+            let answer = ask::changes(&mut client, wanted, at).await?;
+            let title = wanted.of.as_ref().or(wanted.body.as_ref()).map_or("everything", String::as_str);
+            Ok(if args.json {
+                json::text("ListChangesResponse", &answer)
+            } else {
+                matters::changes(title, &answer, style)
+            })
         }
         What::Timeline { name } => {
             let answer = timeline(&mut client, name, at).await?;

@@ -343,6 +343,8 @@ fn recorded<E>(read: &EntryRead) -> Result<Recorded, ExportError<E>> {
         (None, None) => return Err(broken("lacks its payload, and no entry says that it was erased")),
     };
     let part = |(number, part): (u32, &crate::log::PartManifest)| Part {
+        position: index,
+        number,
         class: part.class,
         erased_by: erased_by(1 << number),
     };

@@ -118,7 +118,7 @@ impl ExportService for Exports {
         let shown: Vec<&Job> = left.by_ref().take(size).collect();
         let last = shown.last().map(|job| job.number).filter(|_| left.next().is_some());
         let as_of = Day::from_unix_ms(0);
-        let token = |last| page.token(View { as_of, known_at: pinned }, last);
+        let token = |last: u64| page.token(View { as_of, known_at: pinned }, &last);
         Ok(Response::new(v1::ListExportsResponse {
             exports: shown.into_iter().map(|job| self::shown(job, false)).collect(),
             next_page_token: last.map(token).unwrap_or_default(),

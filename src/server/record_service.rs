@@ -2,10 +2,15 @@
 //! entries of a history, and the folds of [`crate::views`] make the answer.
 
 mod at;
+mod changes;
 mod errors;
+mod filter;
+mod matters;
 mod open;
 mod page;
 mod read;
+mod registers;
+mod work;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +25,7 @@ use tonic::Status;
 
 use crate::clock::Clock;
 use crate::log::Name;
+use crate::proto::v1;
 use crate::proto::v1::FindRequest;
 use crate::proto::v1::FindResponse;
 use crate::proto::v1::GetCaseRequest;
@@ -109,7 +115,7 @@ impl<H: Histories> RecordService for Records<H> {
         let times = at::parse(request.at.as_ref())?;
         self.answer(times, patience, move |reader, stamp| {
             let about = reader.subject(&name)?;
-            let of_cases = reader.streams(&record::cases_to_read(&about, reader.view()))?;
+            let of_cases = reader.each_own(&record::cases_to_read(&about, reader.view()))?;
             let record = record::record(&name, &about, &of_cases, reader.view());
             let mut record = record.ok_or_else(|| reader.not_found())?;
             if request.open_identity {
@@ -126,7 +132,7 @@ impl<H: Histories> RecordService for Records<H> {
         let name = parse_name(&request.name, &["case"])?;
         let times = at::parse(request.at.as_ref())?;
         self.answer(times, patience, move |reader, stamp| {
-            let entries = reader.with_related(&name)?;
+            let entries = reader.matter(&name)?;
             let case = case::case(&name, &entries, reader.view());
             let mut case = case.ok_or_else(|| reader.not_found())?;
             if request.open_narratives {
@@ -146,7 +152,7 @@ impl<H: Histories> RecordService for Records<H> {
         let name = parse_name(&request.name, &["decision"])?;
         let times = at::parse(request.at.as_ref())?;
         self.answer(times, patience, move |reader, stamp| {
-            let entries = reader.with_related(&name)?;
+            let entries = reader.matter(&name)?;
             let decision = decision::decision(&name, &entries, reader.view());
             let mut decision = decision.ok_or_else(|| reader.not_found())?;
             if request.open_narratives {
@@ -166,7 +172,7 @@ impl<H: Histories> RecordService for Records<H> {
         let name = parse_name(&request.name, &["declaration"])?;
         let times = at::parse(request.at.as_ref())?;
         self.answer(times, patience, move |reader, stamp| {
-            let entries = reader.stream(&name)?;
+            let entries = reader.matter(&name)?;
             let declaration = declaration::declaration(&name, &entries, reader.view());
             let mut declaration = declaration.ok_or_else(|| reader.not_found())?;
             if request.open_content {
@@ -184,19 +190,19 @@ impl<H: Histories> RecordService for Records<H> {
         let patience = at::patience(request.metadata());
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
-        let name = parse_name(&request.name, &["entity", "case", "decision", "appeal", "declaration", "record"])?;
+        let name = parse_name(&request.name, TIMELINE_KINDS)?;
         let size = page::size(request.page_size)?;
         let page = Page::new(&self.page_key, "ListTimeline", &request);
         let (times, after) = page.times(&token, request.at.as_ref())?;
         self.answer(times, patience, move |reader, stamp| {
             let names = reader.related(&name)?;
-            let (entries, more) = reader.page(&name, &names, after, size)?;
-            if entries.is_empty() && after.is_none() {
+            let (entries, last, more) = reader.page(&name, &names, after, size)?;
+            if entries.is_empty() && !more && after.is_none() {
                 return Err(reader.not_found());
             }
-            let last = entries.last().map(|entry| entry.index).filter(|_| more);
+            let last = last.filter(|_| more);
             let entries = timeline::timeline(&[&[name][..], &names[..]].concat(), &entries, reader.view());
-            let next_page_token = last.map(|last| page.token(reader.view(), last)).unwrap_or_default();
+            let next_page_token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();
             Ok(ListTimelineResponse { entries, next_page_token, stamp: Some(stamp) })
         })
         .await
@@ -218,25 +224,136 @@ impl<H: Histories> RecordService for Records<H> {
             if about.is_empty() {
                 return Err(reader.not_found());
             }
-            let place = |one: &crate::proto::v1::DeclarationSummary| one.source.as_ref().map(|source| source.position);
+            let place = |one: &v1::DeclarationSummary| one.source.as_ref().map(|source| source.position);
             let mut declarations = declaration::summaries(&about, reader.view());
             declarations.retain(|one| after.is_none() || place(one) > after);
             let more = declarations.len() > size;
             declarations.truncate(size);
             let last = declarations.last().and_then(place).filter(|_| more);
-            let next_page_token = last.map(|last| page.token(reader.view(), last)).unwrap_or_default();
+            let next_page_token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();
             Ok(ListDeclarationsResponse { declarations, next_page_token, stamp: Some(stamp) })
         })
         .await
     }
+
+    async fn get_petition(
+        &self,
+        request: Request<v1::GetPetitionRequest>,
+    ) -> Result<Response<v1::GetPetitionResponse>, Status> {
+        self.petition(request).await
+    }
+
+    async fn get_obligation(
+        &self,
+        request: Request<v1::GetObligationRequest>,
+    ) -> Result<Response<v1::GetObligationResponse>, Status> {
+        self.obligation(request).await
+    }
+
+    async fn get_verification(
+        &self,
+        request: Request<v1::GetVerificationRequest>,
+    ) -> Result<Response<v1::GetVerificationResponse>, Status> {
+        self.verification(request).await
+    }
+
+    async fn get_appeal(
+        &self,
+        request: Request<v1::GetAppealRequest>,
+    ) -> Result<Response<v1::GetAppealResponse>, Status> {
+        self.appeal(request).await
+    }
+
+    async fn get_checklist(
+        &self,
+        request: Request<v1::GetChecklistRequest>,
+    ) -> Result<Response<v1::GetChecklistResponse>, Status> {
+        self.checklist(request).await
+    }
+
+    async fn list_petitions(
+        &self,
+        request: Request<v1::ListPetitionsRequest>,
+    ) -> Result<Response<v1::ListPetitionsResponse>, Status> {
+        self.petitions(request).await
+    }
+
+    async fn list_cases(
+        &self,
+        request: Request<v1::ListCasesRequest>,
+    ) -> Result<Response<v1::ListCasesResponse>, Status> {
+        self.cases(request).await
+    }
+
+    async fn list_decisions(
+        &self,
+        request: Request<v1::ListDecisionsRequest>,
+    ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
+        self.decisions(request).await
+    }
+
+    async fn list_appeals(
+        &self,
+        request: Request<v1::ListAppealsRequest>,
+    ) -> Result<Response<v1::ListAppealsResponse>, Status> {
+        self.appeals(request).await
+    }
+
+    async fn list_obligations(
+        &self,
+        request: Request<v1::ListObligationsRequest>,
+    ) -> Result<Response<v1::ListObligationsResponse>, Status> {
+        self.obligations(request).await
+    }
+
+    async fn list_verifications(
+        &self,
+        request: Request<v1::ListVerificationsRequest>,
+    ) -> Result<Response<v1::ListVerificationsResponse>, Status> {
+        self.verifications(request).await
+    }
+
+    async fn list_work(&self, request: Request<v1::ListWorkRequest>) -> Result<Response<v1::ListWorkResponse>, Status> {
+        self.work(request).await
+    }
+
+    async fn list_expiring(
+        &self,
+        request: Request<v1::ListExpiringRequest>,
+    ) -> Result<Response<v1::ListExpiringResponse>, Status> {
+        self.expiring(request).await
+    }
+
+    async fn list_changes(
+        &self,
+        request: Request<v1::ListChangesRequest>,
+    ) -> Result<Response<v1::ListChangesResponse>, Status> {
+        self.changes(request).await
+    }
+
+    async fn diff_declarations(
+        &self,
+        request: Request<v1::DiffDeclarationsRequest>,
+    ) -> Result<Response<v1::DiffDeclarationsResponse>, Status> {
+        self.difference(request).await
+    }
 }
 
+/// Kinds of streams that a timeline can be asked of.
+const TIMELINE_KINDS: &[&str] =
+    &["entity", "case", "decision", "appeal", "declaration", "obligation", "petition", "verification", "record"];
+
 fn parse_name(text: &str, kinds: &'static [&'static str]) -> Result<Name, Refusal> {
+    parse_name_in("name", text, kinds)
+}
+
+fn parse_name_in(field: &'static str, text: &str, kinds: &'static [&'static str]) -> Result<Name, Refusal> {
     Name::parse(text).ok().filter(|name| kinds.contains(&name.kind())).ok_or(Refusal::FieldInvalid {
-        field: "name",
+        field,
         rule: "NOT_A_NAME",
         words: "a kind that this method takes, a slash, and an id",
     })
 }
+
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
 //! Synthetic histories for tests: a log in memory that the folds and the service read like the real one.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 
 use bytes::Bytes;
 
+use crate::domain::dates::Day;
 use crate::events::Code;
 use crate::events::Context;
 use crate::events::EntryErased;
@@ -16,6 +18,8 @@ use crate::log::Id;
 use crate::log::Key;
 use crate::log::Name;
 use crate::views::Coverage;
+use crate::views::Due;
+use crate::views::DueFrom;
 use crate::views::Histories;
 use crate::views::History;
 use crate::views::Opened;
@@ -23,6 +27,9 @@ use crate::views::Part;
 use crate::views::Payload;
 use crate::views::ReadError;
 use crate::views::Recorded;
+use crate::views::View;
+use crate::views::links;
+use crate::views::work;
 
 /// When entry 0 was recorded: 2026-01-01T00:00:00Z. Each entry comes an hour after the one before.
 pub(crate) const GENESIS_MS: u64 = 1_767_225_600_000;
@@ -103,7 +110,6 @@ impl Story {
         let parse = |(kind, id): (&str, &str)| Name::of(kind, id).unwrap();
         let stream = Key::of_stream(&parse(names.stream.unwrap()));
         let subjects = names.subjects.iter().map(|subject| Key::of_subject(&parse(*subject))).collect();
-        let parts = groups.iter().map(|group| Part { class: group.class, erased_by: None }).collect();
         let payload = Payload::Open(Box::new(Event::decode(event_type, &open).unwrap()));
         let mut state = self.state();
         let index = u64::try_from(state.entries.len()).unwrap() + 1;
@@ -116,6 +122,8 @@ impl Story {
                 state.native_ids.insert((native.scheme.clone(), native.value.clone()), found);
             }
         }
+        let part = |(number, class)| Part { position: index, number, class, erased_by: None };
+        let parts = (0..).zip(groups.iter().map(|group| group.class)).map(part).collect();
         let recorded_at_ms = GENESIS_MS + index * HOUR_MS;
         state.entries.push(Recorded { index, recorded_at_ms, event_type, stream, payload, parts });
         state.subjects.push(subjects);
@@ -183,19 +191,65 @@ impl Histories for Story {
 
     fn places(&self, history: History<'_>, after: Option<u64>, upto: u64, limit: usize) -> Result<Vec<u64>, ReadError> {
         let state = self.state();
-        let links = |event: &Event, name: &Name| match event {
-            Event::DecisionIssued(event) => name.kind() == "case" && event.case_id == name.id(),
-            Event::AppealLodged(event) => name.kind() == "decision" && event.decision_id == name.id(),
-            _ => false,
-        };
         let belongs = |entry: &Recorded, subjects: &[Key]| match history {
             History::Stream(name) => entry.stream == Key::of_stream(name),
             History::Subject(name) => subjects.contains(&Key::of_subject(name)),
-            History::Linked(name) => entry.event().is_some_and(|event| links(event, name)),
+            History::Linked(name) => entry.event().is_some_and(|event| links::points_to(event, name)),
+            History::Key(key) => entry.stream == *key,
         };
         let both = state.entries.iter().zip(&state.subjects);
         let places = both.filter(|(entry, subjects)| belongs(entry, subjects)).map(|(entry, _)| entry.index);
         Ok(places.filter(|place| after.is_none_or(|after| *place > after) && *place <= upto).take(limit).collect())
+    }
+
+    fn register(
+        &self,
+        kind: &str,
+        body: Option<&Name>,
+        from: u64,
+        upto: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Name)>, ReadError> {
+        let state = self.state();
+        let mut seen = BTreeSet::new();
+        let first = state.entries.iter().filter(|entry| seen.insert(entry.stream));
+        let kept = first.filter_map(|entry| {
+            let event = entry.event()?;
+            let name = Name::parse(&entry.stream_name()?).ok()?;
+            let keeper = work::kept_by(event);
+            let of_body = body.is_none_or(|body| keeper.as_deref() == Some(body.as_str()));
+            (name.kind() == kind && of_body).then_some((entry.index, name))
+        });
+        Ok(kept.filter(|(index, _)| (from..=upto).contains(index)).take(limit).collect())
+    }
+
+    fn duties(&self, body: Option<&Name>, from: DueFrom, upto: Day, limit: usize) -> Result<Vec<Due>, ReadError> {
+        let entries = self.entries();
+        let mut all: Vec<Due> = Vec::new();
+        for (at, entry) in entries.iter().enumerate() {
+            let now = View { as_of: upto, known_at: entry.index };
+            let Some(name) = entry.stream_name().and_then(|name| Name::parse(&name).ok()) else { continue };
+            let own: Vec<Recorded> = entries[..=at].iter().filter(|one| one.stream == entry.stream).cloned().collect();
+            let Some(item) = work::item(&name, &own, now) else { continue };
+            let Some(day) = work::last_day(item.due_on.as_ref()) else { continue };
+            let token = *Key::of_stream(&name).as_bytes().first_chunk().unwrap();
+            if item.body.as_str() == body.map_or("", Name::as_str)
+                && !all.iter().any(|due| due.name == name && due.day == day)
+            {
+                all.push(Due { day, token, name, open: true });
+            }
+        }
+        all.sort_by_key(|due| (due.day, due.token));
+        let behind = |due: &Due| match from {
+            DueFrom::Day(day) => due.day >= day,
+            DueFrom::Behind(day, token) => (due.day, due.token) > (day, token),
+        };
+        Ok(all.into_iter().filter(|due| behind(due) && due.day <= upto).take(limit).collect())
+    }
+
+    fn recorded_from(&self, from: u64, upto: u64, limit: usize) -> Result<Vec<Recorded>, ReadError> {
+        let entries = self.entries().into_iter().filter(|entry| (from..=upto).contains(&entry.index));
+        entries.take(limit).map(|entry| self.recorded(entry.index)).collect()
     }
 
     fn recorded(&self, index: u64) -> Result<Recorded, ReadError> {

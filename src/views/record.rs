@@ -1,4 +1,5 @@
-//! The record of a person or body: posts, decisions in force and not, cases, declarations, imported rows.
+//! The record of a person or body: posts, decisions in force and not, cases, declarations, duties, verifications, what
+//! is pending, imported rows.
 
 use crate::events::Event;
 use crate::events::EventType;
@@ -7,46 +8,94 @@ use crate::events::PositionAssigned;
 use crate::events::PositionEnded;
 use crate::log::Key;
 use crate::log::Name;
+use crate::proto::v1::DeclarationStatus;
 use crate::proto::v1::EntityKind;
 use crate::proto::v1::ImportedRow;
+use crate::proto::v1::ObligationState;
 use crate::proto::v1::Position;
 use crate::proto::v1::Record;
 use crate::proto::v1::Standing;
 use crate::views::Kind;
 use crate::views::Recorded;
 use crate::views::View;
+use crate::views::amend::Facts;
+use crate::views::amend::Told;
 use crate::views::case;
 use crate::views::decision;
 use crate::views::declaration;
-use crate::views::is_known;
 use crate::views::known;
 use crate::views::name_of;
+use crate::views::obligation;
+use crate::views::petition;
+use crate::views::verification;
+use crate::views::work;
 
-/// The most declarations that a record shows; the rest is listed by pages.
+/// The most declarations that a record shows, and the most duties and verifications; the rest is listed by pages.
 pub const DECLARATIONS_MAX: usize = 1000;
 
 /// The record of a person or body, from the entries about it; `None` where it is not registered.
 ///
 /// `about` are the entries about it, and `of_cases` those of whole cases that the entries about it do not open: it
-/// was added to them later. Both ascend; an entry may stand in both.
+/// was added to them later. Both ascend and hold the corrections and voids of what is in them; an entry may stand in
+/// both.
 pub fn record(name: &Name, about: &[Recorded], of_cases: &[Recorded], view: View) -> Option<Record> {
-    if !is_known(name, about, view) {
-        return None;
-    }
-    let mut record = Record { name: name.as_str().to_owned(), ..Record::default() };
-    for entry in known(about, view) {
+    let facts = Facts::new(about, view);
+    let entity = facts.stream(name, Kind::Entity)?;
+    let mut record = Record {
+        name: name.as_str().to_owned(),
+        void: entity.void,
+        corrections: facts.corrections(),
+        voids: facts.voids(),
+        erased: known(about, view).filter(|entry| entry.erased_by().is_some()).map(Recorded::source).collect(),
+        ..Record::default()
+    };
+    for entry in entity.entries.iter().filter(|entry| !ends_what_is_void(entry, &entity)) {
         take(&mut record, name, entry);
     }
-    record.decisions = decision::decisions(about, view);
-    record.cases = case::summaries(name, &merged(about, of_cases), view);
-    record.declarations = declaration::summaries(about, view);
+    let imports = facts.of(Kind::Import);
+    record.imported_rows = imports.iter().flat_map(|told| &told.entries).map(|entry| imported_row(entry)).collect();
+    record.imported_rows.sort_by_key(|row| row.entry.as_ref().map(|source| source.position));
+    record.decisions = decision::of_facts(&facts);
+    let whole = merged(about, of_cases);
+    record.cases = case::of_facts(name, &Facts::new(&whole, view));
+    record.declarations = declaration::of_facts(&facts);
+    record.obligations = obligation::of_facts(&facts);
+    record.verifications = verification::of_facts(&facts);
+    record.declaration_status = Some(declaration_status(&record));
+    record.petitions = Some(petition::tally(&facts));
+    record.pending = work::pending(&record);
     record.declarations.truncate(DECLARATIONS_MAX);
+    record.obligations.truncate(DECLARATIONS_MAX);
+    record.verifications.truncate(DECLARATIONS_MAX);
     record.sanction_in_force = record
         .decisions
         .iter()
         .flat_map(|decision| &decision.sanctions)
         .any(|sanction| sanction.standing() == Standing::InForce);
     Some(record)
+}
+
+/// Whether an entry ends a post that was taken by a void entry alone.
+fn ends_what_is_void(entry: &Recorded, entity: &Told<'_>) -> bool {
+    let Some(Event::PositionEnded(end)) = entry.event() else { return false };
+    let takes = |entry: &&Recorded| matches!(entry.event(), Some(Event::PositionAssigned(event)) if event.position_number == end.position_number);
+    entity.voided.iter().any(takes) && !entity.entries.iter().any(takes)
+}
+
+fn declaration_status(record: &Record) -> DeclarationStatus {
+    let mut status = DeclarationStatus::default();
+    for obligation in &record.obligations {
+        match obligation.state() {
+            ObligationState::Open if obligation.overdue => status.overdue += 1,
+            ObligationState::Open => status.open += 1,
+            ObligationState::Met => status.met += 1,
+            ObligationState::MetLate => status.met_late += 1,
+            ObligationState::Void | ObligationState::Unspecified => {}
+        }
+    }
+    let latest = record.declarations.iter().rev().find(|declaration| !declaration.void);
+    status.latest = latest.map(|declaration| declaration.name.clone()).unwrap_or_default();
+    status
 }
 
 /// The cases that the entries tell of without telling how they were opened: their whole streams are wanted.
@@ -73,9 +122,6 @@ fn merged(about: &[Recorded], of_cases: &[Recorded]) -> Vec<Recorded> {
 }
 
 fn take(record: &mut Record, name: &Name, entry: &Recorded) {
-    if entry.erased_by().is_some() {
-        record.erased.push(entry.source());
-    }
     match entry.event_type {
         EventType::PersonRegistered => {
             record.set_kind(EntityKind::Person);
@@ -86,7 +132,6 @@ fn take(record: &mut Record, name: &Name, entry: &Recorded) {
             record.set_kind(EntityKind::Organisation);
             record.registered = Some(entry.source());
         }
-        EventType::LegacyRecordImported => record.imported_rows.push(imported_row(entry)),
         _ => {}
     }
     match entry.event() {

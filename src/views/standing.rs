@@ -7,6 +7,8 @@
 //! Ends are as the events carry them. A `term` without `to` is shown and not counted: which days it covers is a
 //! question of rules, and nothing here is computed from rules.
 //!
+//! A decision that expired has no effect from a day on, whatever its sanctions say of their ends.
+//!
 //! A decision has forms: what was issued, then each modification, in the order of recording. From its effect on, a
 //! form takes the place of every form recorded before it.
 
@@ -43,12 +45,14 @@ pub struct Ruling<'a> {
     pub forms: Vec<Form<'a>>,
     /// Annulments.
     pub undoings: Vec<Undoing<'a>>,
+    /// First days without effect, of expiries; `None` where nobody knows any more.
+    pub expiries: Vec<Option<&'a PartialDate>>,
 }
 
 /// What can be said where dates are coarse. In this order, so that the greatest of several is "any of them" and the
 /// least "all of them".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Certainty {
+pub(super) enum Certainty {
     No,
     Perhaps,
     Yes,
@@ -59,7 +63,7 @@ impl Ruling<'_> {
     pub fn standing_of(&self, form: usize, item: &SanctionItem, day: Day) -> Standing {
         let undone = self.undone(day);
         let replaced = self.replaced(form, day);
-        let over = passed(item.to.as_ref(), day);
+        let over = passed(item.to.as_ref(), day).max(self.expired(day));
         let begun = self.begun(form, item, day);
         if undone == Certainty::Yes {
             Standing::Annulled
@@ -87,6 +91,7 @@ impl Ruling<'_> {
             match form.items {
                 Some(items) => found.extend(items.iter().map(|item| self.standing_of(number, item, day))),
                 None if self.replaced(number, day) == Certainty::Yes => {}
+                None if self.expired(day) == Certainty::Yes => found.push(Standing::Expired),
                 None => found.push(Standing::Uncertain),
             }
         }
@@ -103,6 +108,10 @@ impl Ruling<'_> {
             Undoing::Erased => Certainty::Perhaps,
         });
         each.max().unwrap_or(Certainty::No)
+    }
+
+    fn expired(&self, day: Day) -> Certainty {
+        self.expiries.iter().map(|first| reached(*first, day)).max().unwrap_or(Certainty::No)
     }
 
     fn replaced(&self, form: usize, day: Day) -> Certainty {
@@ -122,7 +131,7 @@ impl Ruling<'_> {
 }
 
 /// Whether the day is the date or after it.
-fn reached(date: Option<&PartialDate>, day: Day) -> Certainty {
+pub(super) fn reached(date: Option<&PartialDate>, day: Day) -> Certainty {
     match date {
         Some(date) if day >= dates::latest(date) => Certainty::Yes,
         Some(date) if day < dates::earliest(date) => Certainty::No,

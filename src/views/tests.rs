@@ -1,3 +1,7 @@
+mod amend;
+mod checklist;
+mod difference;
+mod matters;
 mod properties;
 
 use crate::domain::dates;

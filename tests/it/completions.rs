@@ -8,8 +8,20 @@ use std::process::Stdio;
 use crate::service::probity;
 use crate::service::run;
 
-const COMMANDS: [&str; 11] =
-    ["demo", "serve", "import", "show", "verify", "export", "backup", "restore", "views", "doctor", "completions"];
+const COMMANDS: [&str; 12] = [
+    "demo",
+    "serve",
+    "import",
+    "show",
+    "worklist",
+    "verify",
+    "export",
+    "backup",
+    "restore",
+    "views",
+    "doctor",
+    "completions",
+];
 
 #[test]
 fn every_shell_is_told_of_every_command() {

@@ -1,6 +1,7 @@
 //! Answers as tables that fit the terminal.
 
 use crate::cli::show::called::Called;
+use crate::cli::show::matters;
 use crate::cli::show::words;
 use crate::cli::text::Dates;
 use crate::cli::text::NOTHING;
@@ -9,6 +10,7 @@ use crate::cli::text::Style;
 use crate::cli::text::Tone;
 use crate::cli::text::or_nothing;
 use crate::events::DeclarationItem;
+use crate::events::VoteOption;
 use crate::proto::v1::Allegation;
 use crate::proto::v1::Decision;
 use crate::proto::v1::GetCaseResponse;
@@ -34,8 +36,12 @@ pub(super) fn record(answer: &GetRecordResponse, called: &Called, style: &Style)
     about.extend(record.names.iter().map(|name| ("name", name.text.clone())));
     let in_force = if record.sanction_in_force { "yes" } else { "no, or not certain" };
     about.push(("a sanction in force", in_force.to_owned()));
+    about.push(("void", yes(record.void)));
+    about.push(("declarations", declared(&record)));
+    about.push(("petitions that name it", petitions(&record)));
     about.push(("registered by entry", words::source(record.registered.as_ref())));
     page.facts(&about);
+    matters::pending(&mut page, "Pending", &record.pending, dates);
     positions(&mut page, &record, called, dates);
     decisions(&mut page, &record.decisions, dates);
     let rows = record.cases.iter().map(|case| {
@@ -57,7 +63,7 @@ pub(super) fn record(answer: &GetRecordResponse, called: &Called, style: &Style)
             words::variant(declaration.kind().as_str_name(), "DECLARATION_KIND_"),
             dates.period(declaration.period.as_ref()),
             dates.date(declaration.submitted_on.as_ref()),
-            declaration.versions.to_string(),
+            if declaration.void { "void".to_owned() } else { declaration.versions.to_string() },
         ]
     });
     page.table("Declarations", ["declaration", "kind", "period", "submitted", "versions"], rows);
@@ -71,8 +77,31 @@ pub(super) fn record(answer: &GetRecordResponse, called: &Called, style: &Style)
         ]
     });
     page.table("Imported rows", ["entry", "source", "release", "row", "observed"], rows);
+    matters::amendments(&mut page, &record.corrections, &record.voids);
     erased(&mut page, &record.erased);
     page.into_text()
+}
+
+/// What is so; nothing where it is not.
+fn yes(so: bool) -> String {
+    if so { "yes".to_owned() } else { NOTHING.to_owned() }
+}
+
+fn declared(record: &Record) -> String {
+    let status = record.declaration_status.clone().unwrap_or_default();
+    let counts =
+        [(status.overdue, "overdue"), (status.open, "due"), (status.met_late, "met late"), (status.met, "met")];
+    let said: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if said.is_empty() { NOTHING.to_owned() } else { said.join(", ") }
+}
+
+fn petitions(record: &Record) -> String {
+    let tally = record.petitions.unwrap_or_default();
+    match tally.received {
+        0 => NOTHING.to_owned(),
+        received => format!("{received}, of them {} resolved", tally.resolved),
+    }
 }
 
 fn positions(page: &mut Page<'_>, record: &Record, called: &Called, dates: &Dates) {
@@ -98,17 +127,29 @@ pub(super) fn case(answer: &GetCaseResponse, called: &Called, style: &Style) -> 
         ("reference", or_nothing(&case.reference)),
         ("opened by", called.in_line(&case.opened_by)),
         ("opened on", dates.date(case.opened_on.as_ref())),
+        ("due on", dates.date(case.due_on.as_ref())),
+        ("overdue", yes(case.overdue)),
+        ("petition", or_nothing(&case.petition)),
+        ("verification", or_nothing(&case.verification)),
         ("opened by entry", words::source(case.opened.as_ref())),
         ("closed by entry", words::source(case.closed.as_ref())),
     ]);
     let mut respondents: Vec<_> = case.respondents.iter().collect();
     style.names.sort_by_name(&mut respondents, |one| called.name(&one.name));
-    let rows = respondents
-        .into_iter()
-        .map(|one| [called.in_cell(&one.name), words::variant(one.outcome().as_str_name(), "CASE_OUTCOME_")]);
-    page.table("Respondents", ["respondent", "outcome"], rows);
+    let rows = respondents.into_iter().map(|one| {
+        let outcome = words::variant(one.outcome().as_str_name(), "CASE_OUTCOME_");
+        [
+            called.in_cell(&one.name),
+            if one.examined { "examined".to_owned() } else { outcome },
+            one.notices.len().to_string(),
+            one.statements.len().to_string(),
+            one.hearings.len().to_string(),
+        ]
+    });
+    page.table("Respondents", ["respondent", "outcome", "notices", "statements", "hearings"], rows);
     allegations(&mut page, &case.allegations, dates);
     decisions(&mut page, &case.decisions, dates);
+    matters::amendments(&mut page, &case.corrections, &case.voids);
     erased(&mut page, &case.erased);
     page.into_text()
 }
@@ -119,6 +160,7 @@ pub(super) fn decision(answer: &GetDecisionResponse, called: &Called, style: &St
     let mut page = head(&decision.name, answer.stamp.as_ref(), style);
     page.facts(&[
         ("standing", words::variant(decision.standing().as_str_name(), "STANDING_")),
+        ("phase", words::variant(decision.phase().as_str_name(), "DECISION_PHASE_")),
         ("respondent", called.in_line(&decision.respondent)),
         ("case", or_nothing(&decision.case)),
         ("reference", or_nothing(&decision.reference)),
@@ -126,13 +168,48 @@ pub(super) fn decision(answer: &GetDecisionResponse, called: &Called, style: &St
         ("regime", words::code(decision.regime.as_ref())),
         ("signed on", dates.date(decision.signed_on.as_ref())),
         ("effective on", dates.date(decision.effective_on.as_ref())),
+        ("announced on", dates.date(decision.announcement.as_ref().and_then(|one| one.announced_on.as_ref()))),
+        ("served on", dates.date(decision.delivery.as_ref().and_then(|one| one.served_on.as_ref()))),
+        ("expired on", dates.date(decision.expiry.as_ref().and_then(|one| one.expired_on.as_ref()))),
+        ("appeal until", dates.date(decision.appeal_until.as_ref())),
+        ("appeal to", or_nothing(&decision.appeal_to)),
         ("reasons", words::part(decision.reasons.as_ref())),
         ("issued by entry", words::source(decision.source.as_ref())),
     ]);
+    proposals(&mut page, &decision, dates);
     decisions(&mut page, std::slice::from_ref(&decision), dates);
     let changes = decision.changes.iter().map(|source| [words::source(Some(source)), source.event_type.clone()]);
     page.table("Changes", ["entry", "event"], changes);
+    matters::amendments(&mut page, &decision.corrections, &decision.voids);
     page.into_text()
+}
+
+fn proposals(page: &mut Page<'_>, decision: &Decision, dates: &Dates) {
+    let rows = decision.proposals.iter().map(|proposal| {
+        let items: Vec<String> = proposal.items.iter().map(words::sanction).collect();
+        [
+            dates.date(proposal.proposed_on.as_ref()),
+            or_nothing(&proposal.proposed_by),
+            if items.is_empty() { "no sanction".to_owned() } else { items.join("; ") },
+            words::source(proposal.source.as_ref()),
+        ]
+    });
+    page.table("Proposed, not imposed", ["on", "by", "what", "entry"], rows);
+    let rows = decision.votes.iter().map(|vote| {
+        let option = |option: &VoteOption| {
+            let form = option.form.as_ref().map_or_else(|| "no sanction".to_owned(), |form| form.code.clone());
+            format!("{form} {}", option.votes)
+        };
+        [
+            vote.round.to_string(),
+            dates.date(vote.held_on.as_ref()),
+            format!("{} of {}", vote.valid, vote.eligible),
+            vote.options.iter().map(option).collect::<Vec<_>>().join(", "),
+            words::variant(vote.result().as_str_name(), "VOTE_RESULT_"),
+            words::source(vote.source.as_ref()),
+        ]
+    });
+    page.table("Votes", ["round", "held", "valid", "votes", "result", "entry"], rows);
 }
 
 pub(super) fn declaration(answer: &GetDeclarationResponse, called: &Called, style: &Style) -> String {
@@ -146,6 +223,11 @@ pub(super) fn declaration(answer: &GetDeclarationResponse, called: &Called, styl
         ("submitted on", dates.date(declaration.submitted_on.as_ref())),
         ("form", words::code(declaration.form.as_ref())),
         ("previous", or_nothing(&declaration.previous)),
+        ("received by", or_nothing(&declaration.received_by)),
+        ("meets", or_nothing(&declaration.obligation)),
+        ("last version accepted", yes(declaration.accepted)),
+        ("verified by", or_nothing(&declaration.verifications.join(", "))),
+        ("void", yes(declaration.void)),
     ]);
     let rows = declaration.sections.iter().filter_map(|state| {
         let section = state.section.as_ref()?;
@@ -165,6 +247,18 @@ pub(super) fn declaration(answer: &GetDeclarationResponse, called: &Called, styl
     });
     let columns = ["version", "filed on", "cause", "sections", "content", "entry"];
     page.table("Versions", columns, rows);
+    let rows = declaration.publications.iter().map(|one| {
+        [
+            words::variant(one.form().as_str_name(), "PUBLICATION_FORM_"),
+            words::code(one.audience.as_ref()),
+            dates.period(one.period.as_ref()),
+            dates.date(one.ended_on.as_ref()),
+            public(one.standing()).to_owned(),
+            words::source(one.source.as_ref()),
+        ]
+    });
+    page.table("Publications", ["form", "to whom", "meant for", "ended on", "public", "entry"], rows);
+    matters::amendments(&mut page, &declaration.corrections, &declaration.voids);
     for version in &declaration.versions {
         let content = version.content.as_ref().and_then(|part| part.content.as_ref());
         if let Some(Content::Declaration(content)) = content {
@@ -172,6 +266,16 @@ pub(super) fn declaration(answer: &GetDeclarationResponse, called: &Called, styl
         }
     }
     page.into_text()
+}
+
+/// Whether something is public on the day.
+const fn public(standing: Standing) -> &'static str {
+    match standing {
+        Standing::InForce => "yes",
+        Standing::Pending => "not yet",
+        Standing::Expired => "no more",
+        _ => "not certain",
+    }
 }
 
 fn items(page: &mut Page<'_>, version: u32, items: &[DeclarationItem]) {
@@ -276,7 +380,7 @@ fn erased(page: &mut Page<'_>, erased: &[Source]) {
 }
 
 /// The page of an answer, with what it is about and true of.
-fn head<'s>(name: &str, stamp: Option<&Stamp>, style: &'s Style) -> Page<'s> {
+pub(super) fn head<'s>(name: &str, stamp: Option<&Stamp>, style: &'s Style) -> Page<'s> {
     let stamp = stamp.copied().unwrap_or_default();
     let mut page = Page::new(style, tone);
     page.paragraph(name);

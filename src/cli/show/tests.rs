@@ -1,3 +1,5 @@
+mod matters;
+
 use std::sync::Arc;
 
 use clap::Parser;
@@ -148,7 +150,11 @@ async fn serve() -> String {
         person_id: id(1),
         ..DeclarationSubmitted::default()
     };
-    let events = std::iter::once(Event::from(person)).chain((100..1200).map(|number| declared(number).into()));
+    serve_events(std::iter::once(Event::from(person)).chain((100..1200).map(|number| declared(number).into()))).await
+}
+
+/// A service with these events; its URL.
+async fn serve_events(events: impl IntoIterator<Item = Event>) -> String {
     let (_, applied) = watch::channel(0);
     let clock = Settable::at(GENESIS_MS + 5000 * HOUR_MS);
     let records = Records::new(Arc::new(Story::of(events)), applied, clock, PageKey([1; 32]));

@@ -16,6 +16,7 @@ use crate::proto::v1::Decision;
 use crate::proto::v1::Sanction;
 use crate::views::Recorded;
 use crate::views::View;
+use crate::views::appeal;
 use crate::views::decision;
 
 /// A sanction of a decision.
@@ -34,7 +35,8 @@ pub(super) struct Lodged {
 }
 
 const STANDING: &str = "on the day as_of: IN_FORCE, PENDING (not yet), EXPIRED, REPLACED (by a modification), ANNULLED, \
-                        UNCERTAIN (dates too coarse to tell), NO_SANCTION (imposes nothing)";
+                        UNCERTAIN (dates too coarse to tell), NO_SANCTION (imposes nothing), VOID (never to have been \
+                        recorded), PROPOSED (not decided)";
 
 pub(super) const DECISIONS: Lines<Decision> = Lines(Table {
     name: "decisions",
@@ -196,7 +198,7 @@ pub(super) fn rows(name: Option<&Name>, entries: &[Recorded], view: View) -> Opt
 
 /// An appeal.
 pub(super) fn appeal(entries: &[Recorded], view: View) -> Option<Vec<Row>> {
-    let mut lodged = Lodged { appeal: decision::appeals(entries, view).pop().unwrap_or_default(), ..Lodged::default() };
+    let mut lodged = Lodged { appeal: appeal::appeals(entries, view).pop().unwrap_or_default(), ..Lodged::default() };
     for entry in entries {
         match entry.event() {
             Some(Event::AppealLodged(event)) => lodged.respondent.clone_from(&event.respondent_id),

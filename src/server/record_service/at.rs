@@ -59,7 +59,7 @@ pub(super) fn parse(at: Option<&AsOf>) -> Result<Times, Refusal> {
     let known_at = match at.known_at {
         None => Known::Now,
         Some(KnownAt::KnownAtPosition(position)) => Known::Position(position),
-        Some(KnownAt::KnownAtTime(time)) => Known::Time(unix_ms(time)?),
+        Some(KnownAt::KnownAtTime(time)) => Known::Time(unix_ms("at.known_at_time", time)?),
     };
     Ok(Times { as_of: at.as_of.map(whole).transpose()?, known_at, min_position: at.min_position.unwrap_or(0) })
 }
@@ -136,13 +136,9 @@ impl<H: Histories> Records<H> {
 }
 
 /// A time before 1970 is before every log.
-fn unix_ms(time: Timestamp) -> Result<u64, Refusal> {
+pub(super) fn unix_ms(field: &'static str, time: Timestamp) -> Result<u64, Refusal> {
     let nanos = u64::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
-    let nanos = nanos.ok_or(Refusal::FieldInvalid {
-        field: "at.known_at_time",
-        rule: "FORMAT",
-        words: "nanos of 0 to 999,999,999",
-    })?;
+    let nanos = nanos.ok_or(Refusal::FieldInvalid { field, rule: "FORMAT", words: "nanos of 0 to 999,999,999" })?;
     let seconds = u64::try_from(time.seconds).unwrap_or(0);
     Ok(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
 }

@@ -20,10 +20,10 @@ use crate::views::View;
 
 const SIZE_DEFAULT: usize = 50;
 const SIZE_MAX: usize = 1000;
-/// Version ‖ position ‖ last place shown ‖ year ‖ month ‖ day.
-const BODY_LEN: usize = 1 + 8 + 8 + 2 + 1 + 1;
+/// Version ‖ position ‖ year ‖ month ‖ day; the last place shown follows.
+const HEAD_LEN: usize = 1 + 8 + 2 + 1 + 1;
 const MAC_LEN: usize = 32;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The key that protects page tokens. Not precious: with another one, tokens are refused and listing begins again.
 #[derive(Clone, Copy)]
@@ -33,6 +33,45 @@ impl fmt::Debug for PageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PageKey")
     }
+}
+
+/// A place in a list, behind which the next page begins. Which kind of place it is follows from the method.
+pub(in crate::server) trait Place: Sized {
+    fn encode(&self) -> Vec<u8>;
+    fn decode(bytes: &[u8]) -> Option<Self>;
+}
+
+/// An index in the log.
+impl Place for u64 {
+    fn encode(&self) -> Vec<u8> {
+        self.to_be_bytes().to_vec()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(Self::from_be_bytes(bytes.try_into().ok()?))
+    }
+}
+
+/// A day, and a place among what is due on it.
+impl Place for (Day, [u8; 16]) {
+    fn encode(&self) -> Vec<u8> {
+        [&day_bytes(self.0)[..], &self.1].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (day, token) = bytes.split_first_chunk()?;
+        Some((read_day(*day)?, token.try_into().ok()?))
+    }
+}
+
+fn day_bytes(day: Day) -> [u8; 4] {
+    let [high, low] = u16::try_from(day.year()).expect("up to 9999").to_be_bytes();
+    let [month, day] = [day.month(), day.day()].map(|number| u8::try_from(number).expect("up to 31"));
+    [high, low, month, day]
+}
+
+fn read_day([high, low, month, day]: [u8; 4]) -> Option<Day> {
+    Day::new(u16::from_be_bytes([high, low]).into(), month.into(), day.into())
 }
 
 /// The tokens of one question.
@@ -57,7 +96,7 @@ impl Page {
     /// # Errors
     ///
     /// The token is not of this question, or the times are not in order.
-    pub(super) fn times(&self, token: &str, at: Option<&AsOf>) -> Result<(Times, Option<u64>), Refusal> {
+    pub(super) fn times<P: Place>(&self, token: &str, at: Option<&AsOf>) -> Result<(Times, Option<P>), Refusal> {
         let times = at::parse(at)?;
         if token.is_empty() {
             return Ok((times, None));
@@ -68,14 +107,12 @@ impl Page {
     }
 
     /// The token of the page after the one that ends at `after`.
-    pub(in crate::server) fn token(&self, view: View, after: u64) -> String {
-        let mut bytes = Vec::with_capacity(BODY_LEN + MAC_LEN);
+    pub(in crate::server) fn token<P: Place>(&self, view: View, after: &P) -> String {
+        let mut bytes = Vec::with_capacity(HEAD_LEN + 8 + MAC_LEN);
         bytes.push(VERSION);
         bytes.extend_from_slice(&view.known_at.to_be_bytes());
-        bytes.extend_from_slice(&after.to_be_bytes());
-        bytes.extend_from_slice(&u16::try_from(view.as_of.year()).expect("up to 9999").to_be_bytes());
-        bytes.push(u8::try_from(view.as_of.month()).expect("up to 12"));
-        bytes.push(u8::try_from(view.as_of.day()).expect("up to 31"));
+        bytes.extend_from_slice(&day_bytes(view.as_of));
+        bytes.extend_from_slice(&after.encode());
         let mac = self.mac.clone().chain_update(&bytes).finalize().into_bytes();
         bytes.extend_from_slice(&mac);
         BASE64URL_NOPAD.encode(&bytes)
@@ -91,16 +128,16 @@ impl Page {
         read.ok_or_else(|| Refusal::PageTokenInvalid.into())
     }
 
-    fn read(&self, token: &str) -> Option<(View, u64)> {
+    fn read<P: Place>(&self, token: &str) -> Option<(View, P)> {
         let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
-        let bytes: [u8; BODY_LEN + MAC_LEN] = bytes.try_into().ok()?;
-        let (body, mac) = bytes.split_at(BODY_LEN);
+        let (body, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_LEN)?)?;
         self.mac.clone().chain_update(body).verify_slice(mac).ok()?;
         // From here on the bytes are ours.
-        let number = |at: usize| Some(u64::from_be_bytes(body.get(at..at + 8)?.try_into().ok()?));
-        let year = u16::from_be_bytes([body[17], body[18]]);
-        let as_of = Day::new(year.into(), body[19].into(), body[20].into())?;
-        (body[0] == VERSION).then_some((View { as_of, known_at: number(1)? }, number(9)?))
+        let (version, rest) = body.split_first()?;
+        let (known_at, rest) = rest.split_first_chunk()?;
+        let (day, place) = rest.split_first_chunk()?;
+        let view = View { as_of: read_day(*day)?, known_at: u64::from_be_bytes(*known_at) };
+        (*version == VERSION).then_some((view, P::decode(place)?))
     }
 }
 

@@ -1,6 +1,8 @@
 //! From a name to the entries that tell of it.
 
-use crate::events::Event;
+use prost::Message;
+
+use crate::log::Key;
 use crate::log::Name;
 use crate::server::record_service::errors::Refusal;
 use crate::views::Histories;
@@ -8,11 +10,16 @@ use crate::views::History;
 use crate::views::ReadError;
 use crate::views::Recorded;
 use crate::views::View;
+use crate::views::links;
 
 /// The largest answer in bytes.
 pub(super) const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// The most entries that one answer is folded from.
 const ENTRIES_MAX: usize = 50_000;
+/// The most candidates that one page of a list looks at.
+pub(super) const CANDIDATES_MAX: usize = 5000;
+/// How many candidates a list asks the index for.
+const CANDIDATES_AT_ONCE: usize = 64;
 const PLACES_AT_ONCE: usize = 1000;
 
 /// Reads for one answer, up to its position.
@@ -49,64 +56,171 @@ impl<'a, H: Histories> Reader<'a, H> {
         self.whole(History::Subject(name))
     }
 
-    /// The entries of several streams, in the order of recording.
-    pub(super) fn streams(&mut self, names: &[Name]) -> Result<Vec<Recorded>, Refusal> {
+    /// The entries of a stream, and the corrections and voids of them, in the order of recording.
+    pub(super) fn own(&mut self, name: &Name) -> Result<Vec<Recorded>, Refusal> {
+        let mut entries = Vec::new();
+        self.gather(name, &mut Vec::new(), &mut entries, |_| Follow::Nothing)?;
+        Ok(in_order(entries))
+    }
+
+    /// The same of several streams.
+    pub(super) fn each_own(&mut self, names: &[Name]) -> Result<Vec<Recorded>, Refusal> {
         let mut entries = Vec::new();
         for name in names {
-            entries.extend(self.stream(name)?);
+            entries.extend(self.own(name)?);
         }
-        entries.sort_by_key(|entry| entry.index);
-        Ok(entries)
+        Ok(in_order(entries))
     }
 
-    /// The entries of a case or decision, of its decisions and of their appeals, in the order of recording.
-    pub(super) fn with_related(&mut self, name: &Name) -> Result<Vec<Recorded>, Refusal> {
-        let related = self.related(name)?;
-        self.streams(&[&[name.clone()][..], &related[..]].concat())
+    /// What there is to tell of a matter: its own entries, those of what belongs to it (decisions of a case, appeals
+    /// against a decision) and what points to it from another matter (the declaration that met an obligation), each
+    /// with its corrections and voids; in the order of recording.
+    pub(super) fn matter(&mut self, name: &Name) -> Result<Vec<Recorded>, Refusal> {
+        let mut entries = Vec::new();
+        self.gather(name, &mut Vec::new(), &mut entries, follow)?;
+        Ok(in_order(entries))
     }
 
-    /// The decisions of a case with their appeals, or the appeals of a decision; nothing of anything else. A link
-    /// whose payload was erased is gone: it is left out, whether the index still has it or not.
+    /// The names of the streams that belong to a name: of a case its decisions and their appeals, of a decision its
+    /// appeals.
     pub(super) fn related(&mut self, name: &Name) -> Result<Vec<Name>, Refusal> {
-        if !matches!(name.kind(), "case" | "decision") {
-            return Ok(Vec::new());
-        }
-        let linked = self.whole(History::Linked(name))?;
         let mut names = Vec::new();
-        for entry in &linked {
-            let links = match entry.event() {
-                Some(Event::DecisionIssued(event)) => name.kind() == "case" && event.case_id == name.id(),
-                Some(Event::AppealLodged(event)) => name.kind() == "decision" && event.decision_id == name.id(),
-                Some(_) | None => false,
-            };
-            let found = entry.stream_name().and_then(|found| Name::parse(&found).ok());
-            if let Some(found) = found.filter(|found| links && !names.contains(found)) {
-                let below = self.related(&found)?;
-                names.push(found);
-                names.extend(below);
-            }
+        if matches!(name.kind(), "case" | "decision") {
+            self.gather(name, &mut names, &mut Vec::new(), follow)?;
+            names.retain(|found| found != name);
         }
         Ok(names)
     }
 
-    /// One page of the timeline of a name and of what is related to it, and whether there is more.
+    /// Collects the entries of a stream and of what links to it; `names` are the streams that were read whole. A link
+    /// whose payload was erased is gone: it is left out, whether the index still has it or not.
+    fn gather(
+        &mut self,
+        name: &Name,
+        names: &mut Vec<Name>,
+        entries: &mut Vec<Recorded>,
+        follow: fn(&Name) -> Follow,
+    ) -> Result<(), Refusal> {
+        if names.contains(name) {
+            return Ok(());
+        }
+        names.push(name.clone());
+        entries.extend(self.stream(name)?);
+        for entry in self.whole(History::Linked(name))? {
+            let Some(event) = entry.event().filter(|event| links::points_to(event, name)) else { continue };
+            if links::is_amendment(event) {
+                entries.push(entry);
+                continue;
+            }
+            let linked = entry.stream_name().and_then(|found| Name::parse(&found).ok());
+            match (follow(name), linked) {
+                (Follow::Nothing, _) | (_, None) => {}
+                (Follow::Whole, Some(linked)) => self.gather(&linked, names, entries, follow)?,
+                (Follow::Entry, Some(linked)) => {
+                    entries.push(entry);
+                    entries.extend(self.amendments(&linked)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The corrections and voids of a stream.
+    fn amendments(&mut self, name: &Name) -> Result<Vec<Recorded>, Refusal> {
+        let mut linked = self.whole(History::Linked(name))?;
+        linked.retain(|entry| is_amendment_of(entry, name));
+        Ok(linked)
+    }
+
+    /// One page of the timeline of a name and of what is related to it: entries, the last place looked at, and whether
+    /// there is more.
     pub(super) fn page(
         &mut self,
         name: &Name,
         related: &[Name],
         after: Option<u64>,
         size: usize,
-    ) -> Result<(Vec<Recorded>, bool), Refusal> {
-        let own = if name.kind() == "entity" { History::Subject(name) } else { History::Stream(name) };
+    ) -> Result<(Vec<Recorded>, Option<u64>, bool), Refusal> {
+        let upto = self.view.known_at;
         let mut places = Vec::new();
-        for history in std::iter::once(own).chain(related.iter().map(History::Stream)) {
-            places.extend(self.histories.places(history, after, self.view.known_at, size + 1)?);
+        if name.kind() == "entity" {
+            places.extend(self.histories.places(History::Subject(name), after, upto, size + 1)?);
+        } else {
+            for one in std::iter::once(name).chain(related) {
+                places.extend(self.histories.places(History::Stream(one), after, upto, size + 1)?);
+                places.extend(self.histories.places(History::Linked(one), after, upto, size + 1)?);
+            }
         }
         places.sort_unstable();
         places.dedup();
         let more = places.len() > size;
         places.truncate(size);
-        Ok((self.entries(&places)?, more))
+        let mut entries = self.entries(&places)?;
+        if name.kind() != "entity" {
+            let names: Vec<&Name> = std::iter::once(name).chain(related).collect();
+            let keys: Vec<Key> = names.iter().map(|name| Key::of_stream(name)).collect();
+            let belongs = |entry: &Recorded| {
+                keys.contains(&entry.stream) || names.iter().any(|name| is_amendment_of(entry, name))
+            };
+            entries.retain(belongs);
+        }
+        Ok((entries, places.last().copied(), more))
+    }
+
+    /// Rows of a register behind a place: until a page is full, or enough was looked at. With the place to go on
+    /// behind, where there may be more.
+    pub(super) fn scan<R: Weigh>(
+        &mut self,
+        register: &Register,
+        mut row: impl FnMut(&mut Self, &Name) -> Result<Option<R>, Refusal>,
+    ) -> Result<(Vec<R>, Option<u64>), Refusal> {
+        let (first, upto) = self.bounds(register)?;
+        let mut next = register.after.map_or(first, |after| first.max(after + 1));
+        let mut rows: Vec<R> = Vec::new();
+        let (mut looked, mut weight) = (0, 0);
+        while next <= upto {
+            let limit = (register.size + 1 - rows.len()).max(CANDIDATES_AT_ONCE);
+            let found = self.histories.register(register.kind, register.body.as_ref(), next, upto, limit)?;
+            let all = found.len() < limit;
+            for (place, name) in found {
+                let full = rows.len() == register.size || weight > ANSWER_BYTES_MAX / 2;
+                if full || looked == CANDIDATES_MAX || self.is_tired() {
+                    return Ok((rows, Some(next - 1)));
+                }
+                if let Some(row) = row(self, &name)? {
+                    weight += row.weight();
+                    rows.push(row);
+                }
+                looked += 1;
+                next = place + 1;
+            }
+            if all {
+                break;
+            }
+        }
+        Ok((rows, None))
+    }
+
+    /// Whether a list should end its page, so that the next row does not make it fail.
+    pub(super) const fn is_tired(&self) -> bool {
+        self.entries_left < ENTRIES_MAX / 2
+    }
+
+    /// The first and the last place of what a register is asked for.
+    fn bounds(&self, register: &Register) -> Result<(u64, u64), Refusal> {
+        let before = |time: u64| match time.checked_sub(1) {
+            Some(time) => self.histories.position_at(time),
+            None => Ok(None),
+        };
+        let first = match register.recorded_from {
+            Some(from) => before(from)?.map_or(0, |last| last + 1),
+            None => 0,
+        };
+        let last = match register.recorded_to {
+            Some(to) => self.histories.position_at(to)?.unwrap_or(0),
+            None => u64::MAX,
+        };
+        Ok((first, last.min(self.view.known_at)))
     }
 
     fn whole(&mut self, history: History<'_>) -> Result<Vec<Recorded>, Refusal> {
@@ -122,11 +236,63 @@ impl<'a, H: Histories> Reader<'a, H> {
         }
     }
 
-    fn entries(&mut self, places: &[u64]) -> Result<Vec<Recorded>, Refusal> {
+    pub(super) fn entries(&mut self, places: &[u64]) -> Result<Vec<Recorded>, Refusal> {
         let too_many =
             Refusal::AnswerTooLarge { found: ENTRIES_MAX - self.entries_left + places.len(), max: ENTRIES_MAX };
         self.entries_left = self.entries_left.checked_sub(places.len()).ok_or(too_many)?;
         places.iter().map(|place| self.histories.recorded(*place).map_err(Refusal::from)).collect()
+    }
+}
+
+/// How far a link is followed.
+#[derive(Clone, Copy)]
+enum Follow {
+    /// Nothing but corrections and voids.
+    Nothing,
+    /// The entry that links, and what corrects or voids it.
+    Entry,
+    /// All of its stream, and what links to that.
+    Whole,
+}
+
+fn follow(name: &Name) -> Follow {
+    match name.kind() {
+        "case" | "decision" => Follow::Whole,
+        _ => Follow::Entry,
+    }
+}
+
+fn is_amendment_of(entry: &Recorded, name: &Name) -> bool {
+    entry.event().is_some_and(|event| links::is_amendment(event) && links::points_to(event, name))
+}
+
+fn in_order(mut entries: Vec<Recorded>) -> Vec<Recorded> {
+    entries.sort_by_key(|entry| entry.index);
+    entries.dedup_by_key(|entry| entry.index);
+    entries
+}
+
+/// What is asked of a register.
+pub(super) struct Register {
+    pub kind: &'static str,
+    /// `None`: of every body.
+    pub body: Option<Name>,
+    /// Unix time in milliseconds.
+    pub recorded_from: Option<u64>,
+    pub recorded_to: Option<u64>,
+    pub size: usize,
+    /// The last place of the page before.
+    pub after: Option<u64>,
+}
+
+/// How many bytes a row takes in an answer.
+pub(super) trait Weigh {
+    fn weight(&self) -> usize;
+}
+
+impl<M: Message> Weigh for M {
+    fn weight(&self) -> usize {
+        self.encoded_len()
     }
 }
 

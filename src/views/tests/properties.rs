@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use crate::domain::dates::Day;
+use crate::events::Attendance;
 use crate::events::CaseOutcome;
 use crate::events::DeclarationAmended;
 use crate::events::DeclarationSubmitted;
@@ -16,10 +17,13 @@ use crate::events::PartialDate;
 use crate::events::PositionAssigned;
 use crate::events::PositionEnded;
 use crate::events::SanctionItem;
+use crate::events::VoteResult;
 use crate::proto::v1::Standing;
 use crate::views::Recorded;
 use crate::views::View;
+use crate::views::appeal;
 use crate::views::case;
+use crate::views::checklist;
 use crate::views::decision;
 use crate::views::declaration;
 use crate::views::fixture::Story;
@@ -27,27 +31,44 @@ use crate::views::fixture::code;
 use crate::views::fixture::context;
 use crate::views::fixture::id;
 use crate::views::fixture::name;
+use crate::views::obligation;
+use crate::views::petition;
 use crate::views::record;
 use crate::views::tests::ALL;
 use crate::views::tests::alleged;
+use crate::views::tests::amend::corrected;
+use crate::views::tests::amend::voided;
 use crate::views::tests::annulled;
 use crate::views::tests::appeal_decided;
 use crate::views::tests::case_opened;
+use crate::views::tests::checklist::expired;
+use crate::views::tests::checklist::heard;
+use crate::views::tests::checklist::notified;
+use crate::views::tests::checklist::proposed;
+use crate::views::tests::checklist::reopened;
+use crate::views::tests::checklist::voted;
 use crate::views::tests::closed;
 use crate::views::tests::found;
 use crate::views::tests::issued;
 use crate::views::tests::item;
 use crate::views::tests::lodged;
+use crate::views::tests::matters::concluded;
+use crate::views::tests::matters::obliged;
+use crate::views::tests::matters::petition_resolved;
+use crate::views::tests::matters::petitioned;
+use crate::views::tests::matters::verified;
 use crate::views::tests::modified;
 use crate::views::tests::person;
 use crate::views::tests::section;
 use crate::views::tests::view;
 use crate::views::timeline;
+use crate::views::verification;
+use crate::views::work;
 
 /// Any event of the slice over a few ids, in an order that no admission would let pass.
 fn any_event() -> impl Strategy<Value = Event> {
     let day = prop_oneof![Just(""), Just("2026"), Just("2026-02"), Just("2026-02-10"), Just("2025-12-31")];
-    (0_u8..14, 1_u128..3, 0_u128..2, 1_u32..4, day.clone(), day).prop_map(|(kind, who, other, number, a, b)| {
+    (0_u8..26, 1_u128..3, 0_u128..2, 1_u32..4, day.clone(), day).prop_map(|(kind, who, other, number, a, b)| {
         let context = context(a, b);
         match kind {
             0 => person(who),
@@ -72,6 +93,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                 context,
                 declaration_id: id(40),
                 person_id: id(who),
+                obligation_id: id(60),
                 sections: vec![section("land", number)],
                 ..DeclarationSubmitted::default()
             }
@@ -84,6 +106,24 @@ fn any_event() -> impl Strategy<Value = Event> {
                 ..DeclarationAmended::default()
             }
             .into(),
+            14 => voided(u64::from(number) * 3 + u64::try_from(other).unwrap(), &target(number)),
+            15 => corrected(
+                u64::from(number) * 2 + u64::try_from(other).unwrap(),
+                &target(number),
+                "regime",
+                code("other"),
+            ),
+            16 => notified(who, a),
+            17 => heard(who, Attendance::AbsentExcused, b),
+            18 => proposed(a, vec![item(number, b, "")]),
+            19 => voted(number, VoteResult::Form, b),
+            20 => expired(if a.is_empty() { "2026" } else { a }),
+            21 if other == 0 => petitioned(who, a),
+            21 => petition_resolved(who),
+            22 => obliged(who, if b.is_empty() { "2026-02-01" } else { b }),
+            23 => verified(who, a),
+            24 => concluded(who),
+            25 => reopened(who, a),
             _ => LegacyRecordImported {
                 record_id: id(50 + other),
                 source: code("register"),
@@ -96,17 +136,33 @@ fn any_event() -> impl Strategy<Value = Event> {
     })
 }
 
+/// One of the streams that these events stand in.
+fn target(number: u32) -> crate::log::Name {
+    match number {
+        1 => name("case", 10),
+        2 => name("decision", 20),
+        _ => name("declaration", 40),
+    }
+}
+
 /// Every answer at once, as text that can be compared.
 fn answers(entries: &[Recorded], view: View) -> String {
     let holder = name("entity", 1);
     let names = [name("case", 10), name("decision", 20), name("appeal", 30), name("declaration", 40)];
+    let case = case::case(&names[0], entries, view).unwrap_or_default();
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         record::record(&holder, entries, entries, view),
         case::case(&names[0], entries, view),
         decision::decision(&names[1], entries, view),
         declaration::declaration(&names[3], entries, view),
         timeline::timeline(&names, entries, view),
+        appeal::appeal(&names[2], entries, view),
+        petition::petition(&name("petition", 70), entries, view),
+        obligation::obligation(&name("obligation", 60), entries, view),
+        verification::verification(&name("verification", 80), entries, view),
+        checklist::checklists(&case),
+        names.iter().map(|name| work::item(name, entries, view)).collect::<Vec<_>>(),
     )
 }
 
