@@ -83,32 +83,38 @@ pub trait Source {
     /// As [`Source::entries`].
     fn places(&self, stream: &Key, upto: u64) -> Result<Vec<u64>, Self::Error>;
 
-    /// Entries that were declared void up to one, each with the entry that did so.
+    /// Corrections and voids recorded up to an entry, by the entry that each is about.
     ///
     /// # Errors
     ///
     /// As [`Source::entries`].
-    fn voids(&self, upto: u64) -> Result<BTreeMap<u64, u64>, Self::Error> {
-        let (mut voids, mut next) = (BTreeMap::new(), 0);
+    fn amendments(&self, upto: u64) -> Result<Amendments, Self::Error> {
+        let (mut amendments, mut next) = (Amendments::new(), 0);
         while next <= upto {
             let read = self.entries(next, upto)?;
             let Some(last) = read.last() else { break };
             next = last.checked.leaf.index + 1;
-            voids.extend(read.iter().filter_map(|read| void(&read.checked)));
+            for (target, by) in read.iter().filter_map(|read| amended(&read.checked)) {
+                amendments.entry(target).or_default().push(by);
+            }
         }
-        Ok(voids)
+        Ok(amendments)
     }
 }
 
-/// The entry that an entry declares void, and its own index; `None` of every other entry.
-pub fn void(entry: &Checked) -> Option<(u64, u64)> {
+/// Entries that were corrected or declared void, each with the entries that did so, in their order.
+pub type Amendments = BTreeMap<u64, Vec<u64>>;
+
+/// The entry that an entry corrects or declares void, and its own index; `None` of every other entry.
+pub fn amended(entry: &Checked) -> Option<(u64, u64)> {
     let manifest = entry.manifest.as_ref()?;
     let event_type = EventType::parse(&manifest.event_type, manifest.version)?;
-    if event_type != EventType::RecordVoided {
+    if !matches!(event_type, EventType::RecordVoided | EventType::RecordCorrected) {
         return None;
     }
     match Event::decode(event_type, &entry.entry.open.as_ref()?.payload) {
         Ok(Event::RecordVoided(event)) => Some((event.target_position, entry.leaf.index)),
+        Ok(Event::RecordCorrected(event)) => Some((event.target_position, entry.leaf.index)),
         _ => None,
     }
 }
@@ -191,7 +197,7 @@ pub fn write<S: Source, K: Sink<Error = S::Error>>(
     let mut manifest = begin(source, wanted)?;
     let as_of = manifest.as_of().expect("it was written from a day");
     let views = Views { now: View { as_of, known_at: position }, since: since(source, wanted)? };
-    let voids = source.voids(position)?;
+    let amendments = source.amendments(position)?;
     let after = wanted.since.as_ref().map(|since| since.position);
     let mut files = Files::begin(wanted, sink)?;
     let (mut next, mut upto) = (0, position);
@@ -207,8 +213,9 @@ pub fn write<S: Source, K: Sink<Error = S::Error>>(
             }
             if index <= position && begins_a_stream(&entry.checked) {
                 let stream = stream(source, &entry, position)?;
-                let changed = views.changed(&stream, &voids);
-                for row in tables::rows(&stream, &voids, views.now) {
+                let amended = about(source, &stream, &amendments)?;
+                let changed = views.changed(&stream, &amended);
+                for row in tables::rows(&stream, &amended, views.now) {
                     files.row(&row, changed)?;
                 }
             }
@@ -234,19 +241,31 @@ struct Views {
 
 impl Views {
     /// Whether anything was recorded or erased of a stream since the export before, or a day has passed that makes its
-    /// rows others.
-    fn changed(&self, stream: &[Recorded], voids: &BTreeMap<u64, u64>) -> bool {
+    /// rows others. `amended` are the corrections and voids about it.
+    fn changed(&self, stream: &[Recorded], amended: &[Recorded]) -> bool {
         let Some(since) = self.since else { return true };
         let touched = |entry: &Recorded| {
             let parts = entry.parts.iter().filter_map(|part| part.erased_by);
-            let gone = entry.erased_by().into_iter().chain(parts).chain(voids.get(&entry.index).copied());
+            let gone = entry.erased_by().into_iter().chain(parts);
             entry.index > since.known_at || gone.max().is_some_and(|by| by > since.known_at)
         };
-        stream.iter().any(touched)
+        stream.iter().chain(amended).any(touched)
             || since.as_of != self.now.as_of
-                && tables::rows(stream, voids, View { known_at: self.now.known_at, ..since })
-                    != tables::rows(stream, voids, self.now)
+                && tables::rows(stream, amended, View { known_at: self.now.known_at, ..since })
+                    != tables::rows(stream, amended, self.now)
     }
+}
+
+/// The corrections and voids about entries of a stream, ascending.
+fn about<S: Source>(
+    source: &S,
+    stream: &[Recorded],
+    amendments: &Amendments,
+) -> Result<Vec<Recorded>, ExportError<S::Error>> {
+    let by = stream.iter().filter_map(|entry| amendments.get(&entry.index)).flatten();
+    let mut found = by.map(|by| recorded(&one(source, *by)?)).collect::<Result<Vec<_>, _>>()?;
+    found.sort_by_key(|entry| entry.index);
+    Ok(found)
 }
 
 /// Of when the export before was true, where that can be gone on from.

@@ -13,6 +13,7 @@ mod petition;
 
 use std::collections::BTreeMap;
 
+use crate::events::Event;
 use crate::events::EventType;
 use crate::export::table::Described;
 use crate::export::table::Row;
@@ -20,6 +21,7 @@ use crate::log::Name;
 use crate::views::Kind;
 use crate::views::Recorded;
 use crate::views::View;
+use crate::views::amend;
 
 /// Every table, in the order of the dictionary.
 pub(super) fn described() -> Vec<Described> {
@@ -45,23 +47,30 @@ pub(super) fn described() -> Vec<Described> {
     ]
 }
 
-/// The rows that a stream gives, from all its entries up to the position, its first among them. An entry that was
-/// declared void, each with the entry that did so, counts for nothing; where it began the stream, so does the whole.
-pub(super) fn rows(entries: &[Recorded], voids: &BTreeMap<u64, u64>, view: View) -> Vec<Row> {
+/// The rows that a stream gives, from all its entries up to the position, its first among them, and the corrections and
+/// voids about them. What is void counts for nothing; where it began the stream, neither does the whole.
+pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Vec<Row> {
     let Some(first) = entries.first() else { return Vec::new() };
     // Where every payload was erased nobody knows the name any more. That something is there is still said.
     let name = entries.iter().find_map(Recorded::stream_name).and_then(|name| Name::parse(&name).ok());
     let name = name.as_ref();
-    let events = event::rows(name, entries, voids);
+    let voids = amended.iter().filter_map(|by| match by.event() {
+        Some(Event::RecordVoided(event)) => Some((event.target_position, by.index)),
+        _ => None,
+    });
+    let voids: BTreeMap<u64, u64> = voids.collect();
+    let events = event::rows(name, entries, &voids);
     if voids.contains_key(&first.index) {
         return events;
     }
-    let left: Vec<Recorded>;
-    let entries = if entries.iter().any(|entry| voids.contains_key(&entry.index)) {
-        left = entries.iter().filter(|entry| !voids.contains_key(&entry.index)).cloned().collect();
-        &left
-    } else {
+    let counting: Vec<Recorded>;
+    let entries = if amended.is_empty() {
         entries
+    } else {
+        let mut all = [entries, amended].concat();
+        all.sort_by_key(|entry| entry.index);
+        counting = amend::counting(&all, view);
+        &counting
     };
     let rows = match Kind::of(first.event_type) {
         Kind::Entity if first.event_type == EventType::OrganisationRegistered => {

@@ -45,6 +45,7 @@ use crate::server::record_service::at::Times;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::read::Reader;
 use crate::server::services::record_service_server::RecordService;
+use crate::views;
 use crate::views::Histories;
 use crate::views::case;
 use crate::views::decision;
@@ -85,7 +86,10 @@ impl<H: Histories> Records<H> {
     {
         let (view, stamp) = self.resolve(times, patience).await?;
         let histories = Arc::clone(&self.histories);
-        let work = task::spawn_blocking(move || read(&mut Reader::new(&*histories, view), stamp));
+        let work = task::spawn_blocking(move || {
+            let recorded_at = Some(views::timestamp(histories.recorded_at(view.known_at)?));
+            read(&mut Reader::new(&*histories, view), Stamp { recorded_at, ..stamp })
+        });
         let answer = work.await.map_err(|_| Refusal::Unreadable)??;
         match answer.encoded_len() {
             len if len <= read::ANSWER_BYTES_MAX => Ok(Response::new(answer)),

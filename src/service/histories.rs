@@ -114,7 +114,8 @@ impl Histories for Reader {
     }
 
     fn recorded_at(&self, index: u64) -> Result<u64, ReadError> {
-        Ok(present(self, index)?.checked.leaf.recorded_at_ms)
+        let missing = || ReadError::Damaged { index, reason: "it is missing".to_owned() };
+        Self::recorded_at(self, index).map_err(read_error)?.ok_or_else(missing)
     }
 }
 

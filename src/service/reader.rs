@@ -92,6 +92,23 @@ impl Reader {
         Ok(Some(read))
     }
 
+    /// When an entry was recorded, Unix time in milliseconds; `None` at or past the end. Of the last one, which is asked
+    /// for most, the leaf says it, and the head commits to that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::entry`].
+    pub fn recorded_at(&self, index: u64) -> Result<Option<u64>, IndexError> {
+        let position = self.log_position();
+        if index + 1 == position.size
+            && let Some((hash, leaf)) = self.store.get(index)?.as_ref().and_then(leaf_of)
+            && hash.0 == position.leaf_hash
+        {
+            return Ok(Some(leaf.recorded_at_ms));
+        }
+        Ok(self.entry(index)?.map(|read| read.checked.leaf.recorded_at_ms))
+    }
+
     /// Entries from one on, of about so many bytes; none at the end.
     ///
     /// # Errors

@@ -45,6 +45,12 @@ enum Amended {
     Voided(Key, Void),
 }
 
+/// The entries that count, as they should have been, of entries that ascend and hold the corrections and voids about
+/// them. What began a stream may be missing: then the whole of that is void.
+pub fn counting(entries: &[Recorded], view: View) -> Vec<Recorded> {
+    Facts::new(entries, view).entries.into_iter().map(Cow::into_owned).collect()
+}
+
 /// What a stream tells.
 #[derive(Clone, Debug)]
 pub struct Told<'a> {
@@ -155,8 +161,10 @@ impl<'a> Facts<'a> {
                 Amended::Corrected(..) | Amended::Voided(..) => {}
             }
         }
-        let begins = |entry: &&Recorded| begins(entry.event_type);
-        told.void = told.voided.iter().any(begins) && !told.entries.iter().any(begins);
+        let all =
+            told.entries.iter().map(|entry| (*entry, false)).chain(told.voided.iter().map(|entry| (*entry, true)));
+        let first = all.filter(|(entry, _)| begins(entry.event_type)).min_by_key(|(entry, _)| entry.index);
+        told.void = first.is_some_and(|(_, void)| void);
         if told.void {
             told.voided.append(&mut told.entries);
             told.voided.sort_by_key(|entry| entry.index);
@@ -184,7 +192,7 @@ impl Told<'_> {
     }
 }
 
-/// Whether a stream begins with it: one in which no such entry counts does not, either.
+/// Whether a stream may begin with it: where the first such entry is void, so is the whole stream.
 const fn begins(event_type: EventType) -> bool {
     matches!(
         event_type,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::cli::export::Failed;
 use crate::export;
+use crate::export::Amendments;
 use crate::export::EntryRead;
 use crate::export::Source;
 use crate::log::Body;
@@ -26,8 +27,8 @@ pub(crate) struct LogSource<'a> {
     places: Vec<([u8; 16], u64)>,
     /// What was erased of an entry, by whom.
     erasures: BTreeMap<u64, Vec<(u64, u32)>>,
-    /// What was declared void, by whom.
-    voids: BTreeMap<u64, u64>,
+    /// What was corrected or declared void, by whom.
+    amendments: Amendments,
 }
 
 impl<'a> LogSource<'a> {
@@ -38,12 +39,14 @@ impl<'a> LogSource<'a> {
     ///
     /// The log cannot be read, or an entry is damaged.
     pub(crate) fn read(entries: &'a dyn Entries, position: u64, mut progress: impl FnMut(u64)) -> Result<Self, Failed> {
-        let mut source = Self { entries, places: Vec::new(), erasures: BTreeMap::new(), voids: BTreeMap::new() };
+        let mut source = Self { entries, places: Vec::new(), erasures: BTreeMap::new(), amendments: Amendments::new() };
         let (mut next, size) = (0, entries.size());
         while next < size {
             for (index, bytes) in chunk(entries, next)? {
                 let checked = check(index, &bytes)?;
-                source.voids.extend(export::void(&checked));
+                if let Some((target, by)) = export::amended(&checked) {
+                    source.amendments.entry(target).or_default().push(by);
+                }
                 let leaf = checked.leaf;
                 if let Body::Erasure(_, target) = &leaf.body {
                     source.erasures.entry(target.index).or_default().push((index, target.parts));
@@ -95,14 +98,18 @@ impl Source for LogSource<'_> {
         read.first().map(|(_, bytes)| self.erased(index, bytes)).transpose()
     }
 
-    fn voids(&self, upto: u64) -> Result<BTreeMap<u64, u64>, Failed> {
-        // A void whose own payload was erased later is one no longer: the other source cannot see it either.
+    fn amendments(&self, upto: u64) -> Result<Amendments, Failed> {
+        // One whose own payload was erased later is one no longer: the other source cannot see it either.
         let erased = |by: &u64| {
             let erasures = self.erasures.get(by).map_or(&[][..], Vec::as_slice);
             erasures.iter().any(|(_, bits)| bits & OPEN_PAYLOAD_BIT != 0)
         };
-        let kept = |(_, by): &(&u64, &u64)| **by <= upto && !erased(by);
-        Ok(self.voids.iter().filter(kept).map(|(target, by)| (*target, *by)).collect())
+        let mut kept = self.amendments.clone();
+        for by in kept.values_mut() {
+            by.retain(|by| *by <= upto && !erased(by));
+        }
+        kept.retain(|_, by| !by.is_empty());
+        Ok(kept)
     }
 
     fn places(&self, stream: &Key, upto: u64) -> Result<Vec<u64>, Failed> {

@@ -15,6 +15,7 @@ use crate::events::DeclarationAmended;
 use crate::events::DeclarationKind;
 use crate::events::DeclarationSubmitted;
 use crate::events::Event;
+use crate::events::FieldCorrection;
 use crate::events::Finding;
 use crate::events::LegacyRecordImported;
 use crate::events::Money;
@@ -32,6 +33,7 @@ use crate::events::PetitionResolved;
 use crate::events::PetitionerIdentity;
 use crate::events::PositionAssigned;
 use crate::events::PositionEnded;
+use crate::events::RecordCorrected;
 use crate::events::RecordVoided;
 use crate::events::RespondentOutcome;
 use crate::events::SanctionItem;
@@ -41,6 +43,7 @@ use crate::events::VerificationConcluded;
 use crate::events::VerificationGround;
 use crate::events::VerificationOrdered;
 use crate::events::VoidGround;
+use crate::events::field_correction::Value;
 use crate::export::Cell;
 use crate::export::table::Row;
 use crate::export::table::described;
@@ -67,12 +70,17 @@ fn all_rows(story: &Story) -> Vec<Row> {
         }
     }
     let view = View { as_of: Day::new(2026, 6, 1).unwrap(), known_at: u64::MAX };
-    let void = |entry: &Recorded| match entry.event() {
-        Some(Event::RecordVoided(event)) => Some((event.target_position, entry.index)),
-        _ => None,
+    let amends = |by: &Recorded, entries: &[Recorded]| match by.event() {
+        Some(Event::RecordVoided(event)) => entries.iter().any(|entry| entry.index == event.target_position),
+        Some(Event::RecordCorrected(event)) => entries.iter().any(|entry| entry.index == event.target_position),
+        _ => false,
     };
-    let voids = streams.iter().flat_map(|(_, entries)| entries.iter().filter_map(void)).collect();
-    streams.iter().flat_map(|(_, entries)| rows(entries, &voids, view)).collect()
+    let mut all = Vec::new();
+    for (_, entries) in &streams {
+        let about = streams.iter().flat_map(|(_, others)| others).filter(|by| amends(by, entries)).cloned();
+        all.extend(rows(entries, &about.collect::<Vec<_>>(), view));
+    }
+    all
 }
 
 /// The rows of a table, each as `column=value …` of the columns named.
@@ -396,6 +404,29 @@ fn what_was_voided_counts_for_nothing() {
     check(&story, "persons", &["position"], &["1"]);
     let events = ["1 ·", "2 5", "3 ·", "4 ·", "5 ·"];
     check(&story, "events", &["position", "voided_by"], &events);
+}
+
+#[test]
+fn what_was_corrected_stands_as_it_should_have() {
+    let field = FieldCorrection { path: "due_on".to_owned(), value: Some(Value::Date(date("2026-04-30"))) };
+    let right = |target: u64, field: FieldCorrection| {
+        let fields = vec![field];
+        Event::from(RecordCorrected {
+            record_id: id(90),
+            target_position: target,
+            fields,
+            ..RecordCorrected::default()
+        })
+    };
+    let story = Story::of([person(), obligation(), right(2, field.clone())]);
+    check(&story, "obligations", &["kind", "due_on", "position"], &["ANNUAL 2026-04-30 2"]);
+    check(&story, "amendments", &["kind", "target_position"], &["CORRECTED 2"]);
+    // Of another entry, of no field that there is, and of a date taken away.
+    let story = Story::of([person(), obligation(), right(1, field.clone())]);
+    check(&story, "obligations", &["due_on"], &["2026-03-31"]);
+    let unknown = FieldCorrection { path: "nothing".to_owned(), ..field };
+    let story = Story::of([person(), obligation(), right(2, unknown)]);
+    check(&story, "obligations", &["due_on"], &["2026-03-31"]);
 }
 
 #[test]

@@ -15,7 +15,6 @@ use crate::proto::v1::Stamp;
 use crate::proto::v1::as_of::KnownAt;
 use crate::server::record_service::Records;
 use crate::server::record_service::errors::Refusal;
-use crate::views;
 use crate::views::Histories;
 use crate::views::ReadError;
 use crate::views::View;
@@ -72,7 +71,8 @@ pub(super) fn patience(metadata: &MetadataMap) -> Duration {
 }
 
 impl<H: Histories> Records<H> {
-    /// Compares the times with the log, waits for the views, and says what the answer will be true of.
+    /// Compares the times with the log, waits for the views, and says what the answer will be true of. When that was
+    /// recorded is left to whoever reads the log.
     ///
     /// A time before the first entry gives position 0: entry 0 opens the log and tells of nobody.
     pub(super) async fn resolve(&self, times: Times, patience: Duration) -> Result<(View, Stamp), Refusal> {
@@ -91,13 +91,12 @@ impl<H: Histories> Records<H> {
         }
         let applied = self.wait_for(known_at.unwrap_or(0).max(times.min_position), patience).await?;
         let position = known_at.unwrap_or(applied);
-        let recorded_at = self.blocking(move |histories| histories.recorded_at(position)).await?;
         let as_of = times.as_of.unwrap_or_else(|| Day::from_unix_ms(now));
         let stamp = Stamp {
             position,
             head_position: self.histories.coverage().head,
             as_of: Some(as_of.into()),
-            recorded_at: Some(views::timestamp(recorded_at)),
+            recorded_at: None,
         };
         Ok((View { as_of, known_at: position }, stamp))
     }
