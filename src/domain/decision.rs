@@ -131,6 +131,11 @@ impl State {
 
     /// Without what the entry at this index brought; none where it began with it.
     pub(super) fn voided(mut self, target: u64) -> Option<Self> {
+        // What was done with a decision whose issue is void was done with nothing.
+        if self.steps.iter().any(|step| step.at == target && matches!(step.act, Act::Issued { .. })) {
+            let proposed = |act: &Act| matches!(act, Act::Proposed | Act::Voted { .. });
+            self.steps.retain(|step| step.at < target || proposed(&step.act));
+        }
         self.steps.retain(|step| step.at != target);
         self.appeals.retain(|(_, lodged, _)| *lodged != target);
         for (_, _, decided) in &mut self.appeals {

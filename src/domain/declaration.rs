@@ -54,7 +54,7 @@ pub struct State {
     submitted: Option<Day>,
     /// The obligation that it meets.
     obligation: Id,
-    /// What became of it, in the order of recording. Of amendments only those that end an acceptance.
+    /// What became of it, in the order of recording. Of amendments only those after an acceptance.
     steps: Vec<Step>,
 }
 
@@ -318,7 +318,7 @@ impl Fact for DeclarationAmended {
 
     fn evolve(&self, state: Option<domain::State>, at: u64) -> domain::State {
         let declaration = State::of(state);
-        if declaration.accepted() {
+        if declaration.steps.iter().any(|step| step.act == Act::Accepted) {
             return State::step(Some(domain::State::Declaration(declaration)), at, Act::Amended, None);
         }
         domain::State::Declaration(declaration)

@@ -98,6 +98,12 @@ fn replace(
             }
         };
     };
+    // Dates and stretches of time are corrected whole: what rests on them looks at nothing less.
+    if let Kind::Message(kind) = field.kind()
+        && matches!(kind.name(), "PartialDate" | "Period")
+    {
+        return Err(unknown);
+    }
     // A message that is not there stays away: its parts cannot be corrected, it can.
     if element.is_none() && !message.has_field(&field) {
         return Err(unknown);

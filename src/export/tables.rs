@@ -63,24 +63,25 @@ pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Ve
     if voids.contains_key(&first.index) {
         return events;
     }
-    let counting: Vec<Recorded>;
-    let entries = if amended.is_empty() {
-        entries
+    // Folds that know of amendments get them; what only reads entries gets those that count.
+    let (joined, left): (Vec<Recorded>, Vec<Recorded>);
+    let (all, entries) = if amended.is_empty() {
+        (entries, entries)
     } else {
-        let mut all = [entries, amended].concat();
-        all.sort_by_key(|entry| entry.index);
-        counting = amend::counting(&all, view);
-        &counting
+        let mut both = [entries, amended].concat();
+        both.sort_by_key(|entry| entry.index);
+        (joined, left) = (both.clone(), amend::counting(&both, view));
+        (joined.as_slice(), left.as_slice())
     };
     let rows = match Kind::of(first.event_type) {
         Kind::Entity if first.event_type == EventType::OrganisationRegistered => {
-            entity::organisation(name, entries, view)
+            entity::organisation(name, entries, all, view)
         }
-        Kind::Entity => entity::person(name, entries, view),
-        Kind::Case => case::rows(name, entries, view),
-        Kind::Decision => decision::rows(name, entries, view),
+        Kind::Entity => entity::person(name, entries, all, view),
+        Kind::Case => case::rows(name, entries, all, view),
+        Kind::Decision => decision::rows(name, entries, all, view),
         Kind::Appeal => decision::appeal(entries, view),
-        Kind::Declaration => declaration::rows(name, entries, view),
+        Kind::Declaration => declaration::rows(name, entries, all, view),
         Kind::Import => imported::rows(name, entries),
         Kind::Petition => petition::rows(name, entries),
         Kind::Obligation => duty::obligation(name, entries),

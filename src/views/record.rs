@@ -78,8 +78,14 @@ pub fn record(name: &Name, about: &[Recorded], of_cases: &[Recorded], view: View
 /// Whether an entry ends a post that was taken by a void entry alone.
 fn ends_what_is_void(entry: &Recorded, entity: &Told<'_>) -> bool {
     let Some(Event::PositionEnded(end)) = entry.event() else { return false };
-    let takes = |entry: &&Recorded| matches!(entry.event(), Some(Event::PositionAssigned(event)) if event.position_number == end.position_number);
-    entity.voided.iter().any(takes) && !entity.entries.iter().any(takes)
+    let takes = |other: &Recorded| {
+        let same = |event: &Event| matches!(event, Event::PositionAssigned(event) if event.position_number == end.position_number);
+        other.index < entry.index && other.event().is_some_and(same)
+    };
+    let counting = entity.entries.iter().map(|entry| (*entry, false));
+    let all = counting.chain(entity.voided.iter().map(|entry| (*entry, true)));
+    let taken = all.filter(|(other, _)| takes(other)).max_by_key(|(other, _)| other.index);
+    taken.is_some_and(|(_, void)| void)
 }
 
 fn declaration_status(record: &Record) -> DeclarationStatus {
@@ -161,7 +167,7 @@ fn assign(positions: &mut Vec<Position>, event: &PositionAssigned, entry: &Recor
 
 /// Ends a post; where what assigned it was erased, the post is shown with its end alone.
 fn end(positions: &mut Vec<Position>, event: &PositionEnded, entry: &Recorded) {
-    match positions.iter_mut().find(|position| position.position_number == event.position_number) {
+    match positions.iter_mut().rev().find(|position| position.position_number == event.position_number) {
         Some(position) => position.to = event.to,
         None => positions.push(Position {
             position_number: event.position_number,

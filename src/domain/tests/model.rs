@@ -70,8 +70,10 @@ fn counting(history: &[Event]) -> (Vec<Event>, Vec<usize>) {
         history.iter().position(|event| event.stream() == stream) == Some(place)
     };
     let mut gone: Vec<usize> = Vec::new();
+    // What was done with a decision whose issue is void was done with nothing, and is itself no void.
+    let mut undone: Vec<usize> = Vec::new();
     let mut events = history.to_vec();
-    for event in history {
+    for (at, event) in history.iter().enumerate() {
         match event {
             Event::RecordVoided(event) => {
                 let place = usize::try_from(event.target_position).expect("small") - 1;
@@ -79,6 +81,13 @@ fn counting(history: &[Event]) -> (Vec<Event>, Vec<usize>) {
                 let of_stream = |other: &usize| {
                     *other == place || first_of(place) && history[*other].stream() == history[place].stream()
                 };
+                if matches!(history[place], Event::DecisionIssued(_)) {
+                    let proposed = |event: &Event| matches!(event, Event::SanctionProposed(_) | Event::VoteRecorded(_));
+                    let rests = |other: &usize| {
+                        history[*other].stream() == history[place].stream() && !proposed(&history[*other])
+                    };
+                    undone.extend((place + 1..at).filter(rests));
+                }
                 let is_row = matches!(history[place], Event::LegacyRecordImported(_));
                 gone.extend((0..history.len()).filter(|other| if is_row { *other == place } else { of_stream(other) }));
             }
@@ -89,7 +98,9 @@ fn counting(history: &[Event]) -> (Vec<Event>, Vec<usize>) {
             _ => {}
         }
     }
-    let counts = |place: &usize| !gone.contains(place) || matches!(history[*place], Event::LegacyRecordImported(_));
+    let counts = |place: &usize| {
+        !undone.contains(place) && (!gone.contains(place) || matches!(history[*place], Event::LegacyRecordImported(_)))
+    };
     let counting = (0..events.len()).filter(counts).map(|place| events[place].clone()).collect();
     (counting, gone)
 }

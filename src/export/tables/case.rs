@@ -148,8 +148,8 @@ pub(super) const ALLEGATIONS: Table<Alleged> = Table {
 };
 
 /// A case, its respondents and its allegations.
-pub(super) fn rows(name: Option<&Name>, entries: &[Recorded], view: View) -> Option<Vec<Row>> {
-    let case = name.and_then(|name| case::case(name, entries, view)).unwrap_or_default();
+pub(super) fn rows(name: Option<&Name>, entries: &[Recorded], all: &[Recorded], view: View) -> Option<Vec<Row>> {
+    let case = name.and_then(|name| case::case(name, all, view)).unwrap_or_default();
     let finding_erased = case.erased.iter().any(|erased| erased.event_type == EventType::AllegationFound.name());
     let mut below = Vec::new();
     for respondent in &case.respondents {

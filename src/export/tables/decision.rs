@@ -181,8 +181,8 @@ fn term(row: &Imposed, of: fn(&crate::events::Term) -> u32) -> Cell {
 }
 
 /// A decision and its sanctions. Its appeals have streams of their own.
-pub(super) fn rows(name: Option<&Name>, entries: &[Recorded], view: View) -> Option<Vec<Row>> {
-    let decision = name.and_then(|name| decision::decision(name, entries, view)).unwrap_or_default();
+pub(super) fn rows(name: Option<&Name>, entries: &[Recorded], all: &[Recorded], view: View) -> Option<Vec<Row>> {
+    let decision = name.and_then(|name| decision::decision(name, all, view)).unwrap_or_default();
     let mut below = Vec::new();
     for sanction in &decision.sanctions {
         below.push(SANCTIONS.row(&Imposed {

@@ -96,8 +96,8 @@ pub(super) const SECTIONS: Table<(String, SectionState)> = Table {
 };
 
 /// A declaration, its versions and its sections.
-pub(super) fn rows(name: Option<&Name>, entries: &[Recorded], view: View) -> Option<Vec<Row>> {
-    let declaration = name.and_then(|name| declaration::declaration(name, entries, view)).unwrap_or_default();
+pub(super) fn rows(name: Option<&Name>, entries: &[Recorded], all: &[Recorded], view: View) -> Option<Vec<Row>> {
+    let declaration = name.and_then(|name| declaration::declaration(name, all, view)).unwrap_or_default();
     let mut below = Vec::new();
     for version in &declaration.versions {
         below.push(VERSIONS.row(&(declaration.name.clone(), version.clone())));

@@ -129,8 +129,8 @@ pub(super) const POSITIONS: Table<Post> = Table {
 };
 
 /// A person and the posts of it.
-pub(super) fn person(name: Option<&Name>, entries: &[Recorded], view: View) -> Option<Vec<Row>> {
-    let record = folded(name, entries, view);
+pub(super) fn person(name: Option<&Name>, entries: &[Recorded], all: &[Recorded], view: View) -> Option<Vec<Row>> {
+    let record = folded(name, all, view);
     let posts: Vec<Row> =
         record.positions.iter().map(|position| POSITIONS.row(&post(&record, position, entries))).collect();
     let mut rows = vec![PERSONS.row(&Line::new(record, entries)?)];
@@ -139,12 +139,17 @@ pub(super) fn person(name: Option<&Name>, entries: &[Recorded], view: View) -> O
 }
 
 /// A body.
-pub(super) fn organisation(name: Option<&Name>, entries: &[Recorded], view: View) -> Option<Vec<Row>> {
+pub(super) fn organisation(
+    name: Option<&Name>,
+    entries: &[Recorded],
+    all: &[Recorded],
+    view: View,
+) -> Option<Vec<Row>> {
     let registered = entries.iter().find_map(|entry| match entry.event() {
         Some(Event::OrganisationRegistered(event)) => Some(event.clone()),
         _ => None,
     });
-    let body = Body { record: folded(name, entries, view), registered: registered.unwrap_or_default() };
+    let body = Body { record: folded(name, all, view), registered: registered.unwrap_or_default() };
     Some(vec![ORGANISATIONS.row(&Line::new(body, entries)?)])
 }
 

@@ -402,6 +402,9 @@ fn what_was_voided_counts_for_nothing() {
     check(&story, "cases", &["case"], &[]);
     check(&story, "allegations", &["case"], &[]);
     check(&story, "persons", &["position"], &["1"]);
+    // An allegation alone: what was found of it is found of nothing.
+    let one = Story::of(told().into_iter().chain([void(3)]));
+    check(&one, "allegations", &["finding"], &[]);
     let events = ["1 ·", "2 5", "3 ·", "4 ·", "5 ·"];
     check(&story, "events", &["position", "voided_by"], &events);
 }

@@ -222,6 +222,12 @@ fn a_void_takes_back_one_step_or_all() {
     check(&void(10), announced(1, 1), ADMITTED);
     check(&void(9), issued(1, 1, 1), ADMITTED);
     check(&void(9), annulled(1, 1), refused(Rule::NotYetIssued, "decision_id"));
+    // Nothing of a void issue stands in the way of the next.
+    let done: Vec<Event> = vec![served(1, 1).into(), annulled(1, 1).into(), voided(9, 9, &target, &[1]).into()];
+    let again = and([base(), done, vec![signed("2025-06").into()]].concat());
+    check(&again, announced(1, 1), ADMITTED);
+    check(&again, served(1, 1), ADMITTED);
+    check(&again, lodged(1, 1, 1), ADMITTED);
     check(&void(8), annulled(1, 1), refused(Rule::StreamVoid, ""));
     check(&void(8), issued(1, 1, 1), refused(Rule::StreamVoid, ""));
     check(&void(8), lodged(1, 1, 1), refused(Rule::StreamUnknown, "decision_id"));

@@ -92,6 +92,9 @@ fn what_is_void_or_corrected_no_longer_stands_in_the_way() {
     let target = format!("declaration/{}", id(1));
     let undone = and([accepted(1, 1).into(), voided(9, 5, &target, &[1]).into()]);
     check(&undone, accepted(1, 1), ADMITTED);
+    let amended_twice =
+        and([accepted(1, 1).into(), amended(1, 1).into(), amended(1, 1).into(), voided(9, 6, &target, &[1]).into()]);
+    check(&amended_twice, accepted(1, 1), ADMITTED);
     let public_again = and([published(1, 1).into(), withdrawn(1, 1).into(), voided(9, 6, &target, &[1]).into()]);
     check(&public_again, withdrawn(1, 1), ADMITTED);
     let filed = DeclarationSubmitted { submitted_on: on("2025-05"), ..submitted(2, 1) };

@@ -96,6 +96,9 @@ fn a_correction_puts_values_of_the_right_type_where_there_are_fields() {
     {
         check(&given(), with(unknown, date("2028")), path);
     }
+    // Dates and stretches of time are corrected whole.
+    check(&given(), with("signed_on.year", Some(Value::Number(2024))), path);
+    check(&given(), with("items[0].to.month", None), path);
     check(&given(), with("reasons", None), path);
     check(&given(), with("context.occurred_on", date("2025")), path);
     check(&given(), with("signed_on", text("2025")), value);
