@@ -17,8 +17,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::TryLockError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -79,6 +81,8 @@ pub struct Index {
     failed: AtomicBool,
     /// Set while an entry cannot be folded.
     halted: Mutex<Option<Halted>>,
+    /// Held by whoever builds, exchanges or merges tables, or folds on after a halt: one at a time.
+    tables: Mutex<()>,
 }
 
 /// How far an index is, and what it holds.
@@ -152,6 +156,7 @@ impl Index {
             flushed_lock: Mutex::default(),
             failed: AtomicBool::new(false),
             halted: Mutex::default(),
+            tables: Mutex::default(),
         })
     }
 
@@ -203,6 +208,11 @@ impl Index {
     /// Values written to sled since it was opened.
     pub fn values_written(&self) -> u64 {
         self.table().1.values_written()
+    }
+
+    /// Whoever builds, exchanges or merges tables, or folds on after a halt, holds this: one at a time.
+    pub fn alone(&self) -> MutexGuard<'_, ()> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn table(&self) -> (u64, Arc<Table>) {
@@ -274,6 +284,12 @@ impl Index {
     ///
     /// Its store failed. What answers queries is still whole.
     pub fn merge(&self, go_on: impl Fn() -> bool) -> Result<bool, IndexError> {
+        let _tables = match self.tables.try_lock() {
+            Ok(tables) => tables,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Runs wait until the tables have been exchanged.
+            Err(TryLockError::WouldBlock) => return Ok(false),
+        };
         let (_, table) = self.table();
         Ok(quietly(|| table.merge_some(go_on))?)
     }

@@ -197,6 +197,7 @@ impl Service {
     ///
     /// An entry cannot be folded by this program either, or the log cannot be read; everything is as before.
     pub fn resume_views(&self, progress: impl Fn(u64)) -> Result<u64, IndexError> {
+        let _alone = self.index.alone();
         let Some(_) = self.index.halted() else { return Ok(self.index.position().size) };
         fold_log(&self.index, self.reader.store(), &self.vault, |done| {
             progress(done);

@@ -83,6 +83,7 @@ impl Index {
         identities: &dyn Identities,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Rebuilt, IndexError> {
+        let _alone = self.alone();
         let generation = self.generation();
         let mut side = self.side(generation + 1)?;
         self.set_beside(Beside::Nothing)?;
@@ -114,6 +115,7 @@ impl Index {
         keep: bool,
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Option<Promoted>, IndexError> {
+        let _alone = self.alone();
         if self.beside()? == Beside::Nothing {
             return Ok(None);
         }
@@ -127,7 +129,7 @@ impl Index {
         let mut memory = self.recent.write().unwrap_or_else(PoisonError::into_inner);
         let goal = memory.position.size;
         side.fold(store, identities, goal, |done| progress(done, goal))?;
-        side.flush()?;
+        side.write()?;
         let position = side.table.position();
         let beside = if keep { Beside::Previous } else { Beside::Nothing };
         quietly(|| {
@@ -226,11 +228,17 @@ impl Side {
     }
 
     fn flush(&mut self) -> Result<(), IndexError> {
+        self.write()?;
+        while quietly(|| self.table.merge_some(|| true))? {}
+        Ok(())
+    }
+
+    /// Writes the rows in memory as a run; merging is left to later.
+    fn write(&mut self) -> Result<(), IndexError> {
         let (recent, table) = (&self.recent, &self.table);
         quietly(|| table.add(recent.prefixes(), self.position, |put| recent.put_rows(put)))?;
         Cache::take_run(&self.cache, recent.objects());
         self.recent.clear();
-        while quietly(|| self.table.merge_some(|| true))? {}
         Ok(())
     }
 }

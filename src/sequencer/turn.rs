@@ -184,7 +184,7 @@ impl Writer {
             Err(error) => return self.refuse_new(job, error),
         };
         let below = Layered { overlay: &self.flying.overlay, below: &*self.index };
-        let recall = |index| recall(&*self.store, &self.index, self.durable, index);
+        let recall = |index| recall(&*self.store, &self.index, index);
         match plan(&job.request, self.head, time_ms, &mut self.batch.overlay, &below, &recall) {
             Ok(planned) => {
                 self.batch.time_ms = Some(time_ms);
@@ -330,8 +330,9 @@ impl Writer {
 }
 
 /// An entry that is durable, as a correction or void speaks of it.
-fn recall(store: &dyn LogStore, rows: &Index, durable: Head, index: u64) -> Result<Option<Recalled>, IndexError> {
-    if index >= durable.size {
+fn recall(store: &dyn LogStore, rows: &Index, index: u64) -> Result<Option<Recalled>, IndexError> {
+    // Whoever was told of an entry finds it here: the index has it before that.
+    if index >= rows.position().size {
         return Ok(None);
     }
     let Some(bytes) = store.get(index)? else { return Ok(None) };

@@ -110,6 +110,7 @@ impl AdminService for Admin {
         request: Request<v1::RebuildViewsRequest>,
     ) -> Result<Response<Self::RebuildViewsStream>, Status> {
         let (service, hold) = (Arc::clone(&self.service), request.into_inner().hold);
+        not_halted(&service)?;
         Ok(Response::new(steps(move |sender| {
             let step = |done: u64, goal: u64| v1::RebuildViewsResponse {
                 position: done.saturating_sub(1),
@@ -130,7 +131,10 @@ impl AdminService for Admin {
                 let promoted = service.index().promote(service.store(), service.vault(), keep, |done, goal| {
                     sender.tell(step(done, goal));
                 })?;
-                last.generation = promoted.map_or(last.generation, |promoted| promoted.generation);
+                if let Some(promoted) = promoted {
+                    last.generation = promoted.generation;
+                    last.position = promoted.position.size.saturating_sub(1);
+                }
             }
             Ok(last)
         })))
@@ -148,6 +152,7 @@ impl AdminService for Admin {
             v1::Beside::Unspecified => return Err(field_invalid("beside", "REQUIRED", "it says what is to answer")),
         };
         let service = Arc::clone(&self.service);
+        not_halted(&service)?;
         let nothing = || Reason::NothingToPromote.status("there is no such view beside the live one", &[]);
         if service.index().beside().map_err(|error| of_index(&error))? != wanted {
             return Err(nothing());
@@ -185,6 +190,14 @@ impl AdminService for Admin {
             let folded = service.resume_views(|done| sender.tell(step(done)))?;
             Ok(v1::ResumeViewsResponse { done: true, ..step(folded) })
         })))
+    }
+}
+
+/// What is built while the views have halted would end where they do, and forget what was erased behind.
+fn not_halted(service: &Service) -> Result<(), Status> {
+    match service.index().halted() {
+        Some(halted) => Err(Reason::ViewHalted.status(halted.why, &[("position", halted.at.to_string())])),
+        None => Ok(()),
     }
 }
 
