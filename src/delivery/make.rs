@@ -140,9 +140,11 @@ pub fn make(
         file.sync_all().map_err(io(&path, "sync it"))?;
         failpoint::hit("delivery-file-made");
     }
-    let path = folder.join(MANIFEST_FILE);
+    // Under another name first: where there is a manifest, it is whole.
+    let path = folder.join(format!("{MANIFEST_FILE}.partial"));
     let mut file = File::create_new(&path).map_err(io(&path, "make the file"))?;
     file.write_all(&manifest.encode()).and_then(|()| file.sync_all()).map_err(io(&path, "write to it"))?;
+    fs::rename(&path, folder.join(MANIFEST_FILE)).map_err(io(&path, "give it its name"))?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(io(folder, "sync it"))?;
     failpoint::hit("delivery-made");
     Ok(manifest)
