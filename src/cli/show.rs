@@ -101,9 +101,9 @@ const DECLARATION: &str = r"Example:
   probity show --from http://127.0.0.1:7411 declaration \
     3Q8H5T0V9XKZ4M2N6P7R1S5W8C --open
   probity show --from http://127.0.0.1:7411 declaration \
-    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --diff 3Q8H5T0V9XKZ4M2N6P7R1S5W8D
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --open --diff 3Q8H5T0V9XKZ4M2N6P7R1S5W8D
   probity show --from http://127.0.0.1:7411 declaration \
-    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --diff-version 1";
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --open --diff-version 1";
 
 const PETITION: &str = r"Example:
   probity show --from http://127.0.0.1:7411 petition \
@@ -285,6 +285,9 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
             Ok(tables::decision(&answer, &called, style))
         }
         What::Declaration { name, diff, diff_version } if diff.is_some() || diff_version.is_some() => {
+            if !args.open {
+                return Err(Failure::Usage("what changed stands in the sealed items: add --open"));
+            }
             let after = full("declaration", name);
             let before = diff.as_deref().map_or_else(|| after.clone(), |diff| full("declaration", diff));
             let before_version = diff_version.unwrap_or(0);
@@ -401,6 +404,7 @@ enum Failure {
     Connect(tonic::transport::Error),
     Refused(Box<Status>),
     NotOnRecord(String),
+    Usage(&'static str),
     Output(io::Error),
 }
 
@@ -408,7 +412,7 @@ impl Failure {
     const fn exit_status(&self) -> u8 {
         match self {
             Self::NotOnRecord(_) => 1,
-            Self::Connect(_) | Self::Refused(_) | Self::Output(_) => 2,
+            Self::Connect(_) | Self::Refused(_) | Self::Usage(_) | Self::Output(_) => 2,
         }
     }
 }
@@ -425,6 +429,7 @@ impl From<Status> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Usage(what) => f.write_str(what),
             Self::Connect(error) => {
                 write!(f, "cannot reach the service: {error}")?;
                 let mut source = std::error::Error::source(error);

@@ -3,12 +3,14 @@
 
 mod steps;
 
+use crate::events::AppealOutcome;
 use crate::events::Context;
 use crate::events::DecisionIssued;
 use crate::events::Event;
 use crate::events::EventType;
 use crate::events::PartialDate;
 use crate::log::Name;
+use crate::proto::v1::Appeal;
 use crate::proto::v1::Decision;
 use crate::proto::v1::DecisionPhase;
 use crate::proto::v1::Expiry;
@@ -30,10 +32,8 @@ use crate::views::standing::Undoing;
 /// its stream.
 pub fn decision(name: &Name, entries: &[Recorded], view: View) -> Option<Decision> {
     let facts = Facts::new(entries, view);
-    let mut decision = fold(&facts.stream(name, Kind::Decision)?, view);
-    decision.appeals = appeal::of_facts(&facts);
-    decision.appeals.retain(|appeal| appeal.decision == decision.name);
-    Some(decision)
+    let appeals = appeal::of_facts(&facts);
+    Some(fold(&facts.stream(name, Kind::Decision)?, appeals, view))
 }
 
 /// Every decision that these entries tell of, in the order of the decisions' first entries. The name of one of
@@ -43,13 +43,8 @@ pub fn decisions(entries: &[Recorded], view: View) -> Vec<Decision> {
 }
 
 pub(super) fn of_facts(facts: &Facts<'_>) -> Vec<Decision> {
-    let mut decisions: Vec<Decision> = facts.of(Kind::Decision).iter().map(|told| fold(told, facts.view())).collect();
-    for appeal in appeal::of_facts(facts) {
-        if let Some(decision) = decisions.iter_mut().find(|decision| decision.name == appeal.decision) {
-            decision.appeals.push(appeal);
-        }
-    }
-    decisions
+    let appeals = appeal::of_facts(facts);
+    facts.of(Kind::Decision).iter().map(|told| fold(told, appeals.clone(), facts.view())).collect()
 }
 
 /// From when a decision is in force where its sanctions do not say: its effect, or else when it was signed, or else
@@ -70,13 +65,18 @@ struct Folding<'a> {
     form_sources: Vec<Source>,
 }
 
-fn fold(told: &Told<'_>, view: View) -> Decision {
+fn fold(told: &Told<'_>, mut appeals: Vec<Appeal>, view: View) -> Decision {
     let mut folding = Folding::default();
     for entry in &told.entries {
         folding.take(entry);
     }
-    let Folding { mut decision, ruling, form_sources } = folding;
+    let Folding { mut decision, mut ruling, form_sources } = folding;
     decision.name.clone_from(&told.name);
+    appeals.retain(|appeal| !told.name.is_empty() && appeal.decision == told.name);
+    if appeals.iter().any(|appeal| is_unsettled(appeal, &decision)) {
+        ruling.undoings.push(Undoing::Unknown);
+    }
+    decision.appeals = appeals;
     decision.corrections.clone_from(&told.corrections);
     decision.voids.clone_from(&told.voids);
     for (number, (form, source)) in ruling.forms.iter().zip(&form_sources).enumerate() {
@@ -95,6 +95,16 @@ fn fold(told: &Told<'_>, view: View) -> Decision {
         decision.set_standing(ruling.standing(view.as_of));
     }
     decision
+}
+
+/// Whether an appeal was won, or lost for the worse, and nothing says what became of the decision: then nobody can tell
+/// what is in force.
+fn is_unsettled(appeal: &Appeal, decision: &Decision) -> bool {
+    let lodged = appeal.lodged.as_ref().map_or(0, |lodged| lodged.position);
+    let changed = decision.changes.iter().any(|change| change.position > lodged);
+    let changes =
+        matches!(appeal.outcome(), AppealOutcome::Annulled | AppealOutcome::Reduced | AppealOutcome::Increased);
+    changes && !changed
 }
 
 impl<'a> Folding<'a> {
@@ -204,7 +214,7 @@ impl<'a> Folding<'a> {
         self.ruling.undoings.push(match entry.event() {
             Some(Event::DecisionAnnulled(event)) if event.retroactive => Undoing::Retroactive,
             Some(Event::DecisionAnnulled(event)) => Undoing::From(effect_of_change(event.context.as_ref())),
-            Some(_) | None => Undoing::Erased,
+            Some(_) | None => Undoing::Unknown,
         });
         self.decision.annulment = Some(steps::annulment(entry));
         self.decision.changes.push(entry.source());

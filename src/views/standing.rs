@@ -34,8 +34,9 @@ pub enum Undoing<'a> {
     Retroactive,
     /// It stops on this day; `None` where nobody knows.
     From(Option<&'a PartialDate>),
-    /// The entry was erased: undone, and from when is not known any more.
-    Erased,
+    /// Undone perhaps, and nobody can tell from when: the entry was erased, or an appeal was decided so and nothing says
+    /// what became of the decision.
+    Unknown,
 }
 
 /// All that was recorded of what a decision imposes, in the order of recording.
@@ -105,7 +106,7 @@ impl Ruling<'_> {
         let each = self.undoings.iter().map(|undoing| match undoing {
             Undoing::Retroactive => Certainty::Yes,
             Undoing::From(date) => reached(*date, day),
-            Undoing::Erased => Certainty::Perhaps,
+            Undoing::Unknown => Certainty::Perhaps,
         });
         each.max().unwrap_or(Certainty::No)
     }

@@ -8,6 +8,7 @@ use probity::proto::v1::EntryView;
 use probity::proto::v1::GetDecisionRequest;
 use probity::proto::v1::GetEntryRequest;
 use probity::proto::v1::GetRecordRequest;
+use probity::proto::v1::ListDecisionsRequest;
 use probity::proto::v1::ledger_service_client::LedgerServiceClient;
 use probity::proto::v1::record_service_client::RecordServiceClient;
 use tokio::runtime::Runtime;
@@ -57,6 +58,8 @@ pub(crate) enum Ask {
     Decision,
     /// The record of a person: about eight decisions.
     Record,
+    /// The first fifty decisions of the register.
+    List,
 }
 
 /// What there is to ask for.
@@ -101,6 +104,10 @@ impl Asker for RealAsker {
                 let request = GetRecordRequest { name, ..GetRecordRequest::default() };
                 self.records.get_record(request).await.map(drop)
             }
+            Ask::List => {
+                let request = ListDecisionsRequest { page_size: 50, ..ListDecisionsRequest::default() };
+                self.records.list_decisions(request).await.map(drop)
+            }
         }
     }
 }
@@ -123,8 +130,13 @@ pub(crate) fn points(plan: &Plan) -> Group {
         .against("no-op RPC", 0.8)
     };
     let title = format!("One thing of {} entries, 16 clients", plan.entries);
-    let contenders =
-        vec![nothing, real("GetEntry", Ask::Entry), real("GetDecision", Ask::Decision), real("GetRecord", Ask::Record)];
+    let contenders = vec![
+        nothing,
+        real("GetEntry", Ask::Entry),
+        real("GetDecision", Ask::Decision),
+        real("GetRecord", Ask::Record),
+        real("ListDecisions, 50", Ask::List),
+    ];
     Group::new(&title, "queries/s", contenders)
 }
 

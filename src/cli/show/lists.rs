@@ -16,8 +16,12 @@ const WORKLIST: &str = r"Examples:
 /// Of what a list of work is wanted.
 #[derive(Args, Clone, Debug)]
 pub struct WorkArgs {
-    /// The body, `entity/…`; without it what names no body.
+    /// The body, `entity/…`.
+    #[arg(required_unless_present = "without_body")]
     pub body: Option<String>,
+    /// What names no body.
+    #[arg(long, conflicts_with = "body")]
+    pub without_body: bool,
     /// Only of this kind; may be repeated.
     #[arg(long, value_name = "KIND")]
     pub kind: Vec<Work>,

@@ -25,6 +25,7 @@ use crate::proto::v1::ListWorkResponse;
 use crate::proto::v1::PersonalPart;
 use crate::proto::v1::Step;
 use crate::proto::v1::StepDefect;
+use crate::proto::v1::StepState;
 use crate::proto::v1::Void;
 use crate::proto::v1::WorkItem;
 use crate::proto::v1::personal_part::Content;
@@ -147,7 +148,10 @@ pub(super) fn checklist(name: &str, answer: &GetChecklistResponse, style: &Style
         let rows = checklist.steps.iter().map(|step| {
             [
                 words::variant(step.step().as_str_name(), "CHECKLIST_STEP_"),
-                words::variant(step.state().as_str_name(), "STEP_STATE_"),
+                match step.state() {
+                    StepState::NotKept => "not recorded here".to_owned(),
+                    state => words::variant(state.as_str_name(), "STEP_STATE_"),
+                },
                 defects(step),
                 list(&step.entries.iter().map(|source| words::source(Some(source))).collect::<Vec<_>>()),
             ]

@@ -34,7 +34,12 @@ pub(super) fn record(answer: &GetRecordResponse, called: &Called, style: &Style)
         about.push(("status", words::variant(record.status().as_str_name(), "PERSON_STATUS_")));
     }
     about.extend(record.names.iter().map(|name| ("name", name.text.clone())));
-    let in_force = if record.sanction_in_force { "yes" } else { "no, or not certain" };
+    let uncertain = record.decisions.iter().any(|decision| decision.standing() == Standing::Uncertain);
+    let in_force = match (record.sanction_in_force, uncertain) {
+        (true, _) => "yes",
+        (false, true) => "not certain",
+        (false, false) => "no",
+    };
     about.push(("a sanction in force", in_force.to_owned()));
     about.push(("void", yes(record.void)));
     about.push(("declarations", declared(&record)));

@@ -40,6 +40,13 @@ impl<'a, H: Histories> Reader<'a, H> {
         self.view
     }
 
+    /// A body that is asked about is registered.
+    pub(super) fn knows(&self, body: Option<&Name>) -> Result<(), Refusal> {
+        let Some(body) = body else { return Ok(()) };
+        let entries = self.histories.places(History::Stream(body), None, self.view.known_at, 1)?;
+        if entries.is_empty() { Err(self.not_found()) } else { Ok(()) }
+    }
+
     pub(super) const fn not_found(&self) -> Refusal {
         Refusal::RecordNotFound { position: self.view.known_at }
     }

@@ -92,6 +92,7 @@ impl<H: Histories> Records<H> {
     {
         let List { register, page, times, patience } = list;
         self.answer(times, patience, move |reader, stamp| {
+            reader.knows(register.body.as_ref())?;
             let (rows, last) = reader.scan(&register, row)?;
             let token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();
             Ok(answer(rows, token, stamp))

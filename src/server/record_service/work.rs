@@ -48,6 +48,7 @@ impl<H: Histories> Records<H> {
         let page = Page::new(&self.page_key, "ListWork", &request);
         let (times, after) = page.times::<Behind>(&token, request.at.as_ref())?;
         self.answer(times, patience, move |reader, stamp| {
+            reader.knows(wanted.body.as_ref())?;
             let (items, last) = reader.work(&wanted, after)?;
             let next_page_token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();
             Ok(ListWorkResponse { items, next_page_token, stamp: Some(stamp) })

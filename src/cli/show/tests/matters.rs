@@ -16,6 +16,7 @@ use crate::events::DeclarationSubmitted;
 use crate::events::Event;
 use crate::events::Narrative;
 use crate::events::ObligationCreated;
+use crate::events::OrganisationRegistered;
 use crate::events::PersonRegistered;
 use crate::events::PetitionReceived;
 use crate::events::PetitionerIdentity;
@@ -84,6 +85,7 @@ fn story() -> Vec<Event> {
         void.into(),
         declared(40, "field"),
         declared(41, "wood"),
+        OrganisationRegistered { entity_id: id(2), ..OrganisationRegistered::default() }.into(),
     ]
 }
 
@@ -111,13 +113,13 @@ async fn each_matter_is_shown() {
         (&["work", &body], "overdue"),
         (&["work", &body, "--kind", "case"], "nothing has to be done"),
         (&["work", &body, "--due-from", "2020-06-01"], "nothing has to be done"),
-        (&["work", "--json"], "obligation/"),
-        (&["changes"], "looked at every entry up to 9"),
+        (&["work", "--without-body", "--json"], "obligation/"),
+        (&["changes"], "looked at every entry up to 10"),
         (&["changes", "6", "--kind", "voided"], "record.voided"),
         (&["changes", "--of", &format!("entity/{person}"), "--json"], "\"CHANGE_KIND_NEW\""),
         (&["changes", "--body", &format!("entity/{body}")], "petition.received"),
-        (&["declaration", &declaration, "--diff", &id(40)], "gone"),
-        (&["declaration", &declaration, "--diff-version", "1"], "Classes"),
+        (&["declaration", &declaration, "--open", "--diff", &id(40)], "gone"),
+        (&["declaration", &declaration, "--open", "--diff-version", "1"], "Classes"),
         (&["person", &person], "Pending"),
     ] {
         let text = shown(&url, words).await.unwrap();
@@ -128,9 +130,11 @@ async fn each_matter_is_shown() {
         (&["petition", &id(71)][..], 1),
         (&["petition", &format!("case/{case}")], 2),
         (&["checklist", &case, "--respondent", &body], 2),
-        (&["changes", "10"], 2),
-        (&["declaration", &declaration, "--diff-version", "2"], 2),
-        (&["declaration", &declaration, "--diff", &id(42)], 1),
+        (&["changes", "11"], 2),
+        (&["declaration", &declaration, "--open", "--diff-version", "2"], 2),
+        (&["declaration", &declaration, "--open", "--diff", &id(42)], 1),
+        (&["declaration", &declaration, "--diff", &id(40)], 2),
+        (&["work", &id(3)], 1),
     ] {
         assert_eq!(shown(&url, words).await.unwrap_err(), status, "{words:?}");
     }
@@ -147,4 +151,7 @@ async fn a_worklist_is_what_show_work_shows() {
     for bad in [&["--kind", "decision"][..], &["--due-to", "2026"], &["--as-of", "never"]] {
         assert!(Worklist::try_parse_from([&words[..], bad].concat()).is_err(), "{bad:?}");
     }
+    // Whose work is wanted is said: a forgotten body is no all-clear.
+    assert!(Worklist::try_parse_from(["worklist", "--from", &url]).is_err());
+    assert!(Worklist::try_parse_from([&words[..], &["--without-body"]].concat()).is_err());
 }
