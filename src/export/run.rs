@@ -119,7 +119,7 @@ pub fn amended(entry: &Checked) -> Option<(u64, u64)> {
     }
 }
 
-/// Where the files go, by their place in [`file_names`].
+/// Where the files go, by their place in [`crate::export::file_names`].
 pub trait Sink {
     /// Why they cannot be written.
     type Error;

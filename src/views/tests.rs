@@ -10,6 +10,7 @@ use crate::events::AllegationFound;
 use crate::events::AllegationRecorded;
 use crate::events::AppealDecided;
 use crate::events::AppealLodged;
+use crate::events::AppealOutcome;
 use crate::events::CaseClosed;
 use crate::events::CaseOpened;
 use crate::events::CaseOutcome;
@@ -476,6 +477,40 @@ fn appeals_stand_with_their_decision() {
     let left = &decisions(&story)[0].appeals;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].lodged.as_ref().unwrap().erased_by, Some(by[1]));
+}
+
+/// An appeal that was won is no annulment; until one is recorded nobody can say that the sanction is in force.
+#[test]
+fn an_appeal_that_nothing_followed_leaves_its_decision_uncertain() {
+    let won = |outcome: AppealOutcome| {
+        AppealDecided {
+            appeal_id: id(30),
+            decision_id: id(20),
+            respondent_id: id(1),
+            outcome: outcome.into(),
+            ..AppealDecided::default()
+        }
+        .into()
+    };
+    let told = |more: Vec<Event>| {
+        let story = Story::of([vec![issued("2026-01-01", vec![item(1, "", "")]), lodged(30)], more].concat());
+        decision::decisions(&story.entries(), view("2026-02-01", ALL))[0].standing()
+    };
+    assert_eq!(told(vec![]), Standing::InForce);
+    for outcome in [AppealOutcome::Upheld, AppealOutcome::Remitted] {
+        assert_eq!(told(vec![won(outcome)]), Standing::InForce);
+    }
+    for outcome in [AppealOutcome::Annulled, AppealOutcome::Reduced, AppealOutcome::Increased] {
+        assert_eq!(told(vec![won(outcome)]), Standing::Uncertain);
+    }
+    assert_eq!(told(vec![won(AppealOutcome::Annulled), annulled("2026-01-15", false)]), Standing::Annulled);
+    let milder = modified("2026-01-15", vec![item(1, "", "")]);
+    assert_eq!(told(vec![won(AppealOutcome::Reduced), milder.clone()]), Standing::InForce);
+    // What changed before the appeal is not what became of it.
+    let before = [issued("2026-01-01", vec![item(1, "", "")]), milder, lodged(30), won(AppealOutcome::Reduced)];
+    let story = Story::of(before);
+    let found = decision::decisions(&story.entries(), view("2026-02-01", ALL))[0].standing();
+    assert_eq!(found, Standing::Uncertain);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use crate::events::FieldCorrection;
 use crate::events::Finding;
 use crate::events::Narrative;
 use crate::events::PersonIdentity;
+use crate::events::PositionAssigned;
+use crate::events::PositionEnded;
 use crate::events::RecordCorrected;
 use crate::events::RecordVoided;
 use crate::events::VoidGround;
@@ -269,4 +271,29 @@ fn a_void_amendment_of_a_declaration_is_no_version() {
     assert_eq!((at(2).versions.len(), at(ALL).versions.len(), at(ALL).void), (2, 1, false));
     story.push(&voided(1, &the));
     assert!(at(ALL).void && at(ALL).versions.is_empty());
+}
+
+/// A post that was taken by a void entry leaves its number to another, and its end to nobody.
+#[test]
+fn a_post_whose_number_is_used_again_is_one_post() {
+    let taken = |from: &str| {
+        Event::from(PositionAssigned {
+            person_id: id(1),
+            position_number: 1,
+            from: Some(date(from)),
+            ..PositionAssigned::default()
+        })
+    };
+    let left = |to: &str| {
+        Event::from(PositionEnded { person_id: id(1), position_number: 1, to: Some(date(to)), ..Default::default() })
+    };
+    let void = voided(2, &name("entity", 1));
+    let posts = |events: Vec<Event>| {
+        let story = Story::of(events);
+        let record = record::record(&name("entity", 1), &story.entries(), &[], view("2026-06-01", ALL)).unwrap();
+        record.positions.iter().map(|post| (post.from, post.to)).collect::<Vec<_>>()
+    };
+    let (first, again) = (vec![person(1), taken("2024"), left("2025"), void], vec![taken("2023"), left("2026")]);
+    assert_eq!(posts(first.clone()), []);
+    assert_eq!(posts([first, again].concat()), [(Some(date("2023")), Some(date("2026")))]);
 }
