@@ -338,10 +338,11 @@ impl<R: Rows> Asked<'_, R> {
 
 impl<R: Rows> World for Asked<'_, R> {
     fn state(&self, kind: &str, id: &str) -> Option<Arc<State>> {
-        let key = Key::of_stream_id(kind, id).ok()?;
-        if key == self.event.stream_key {
+        // Its own stream is asked for most, and needs no hash.
+        if self.event.event.stream() == Some((kind, id)) {
             return self.stream.and_then(|row| row.state.clone());
         }
+        let key = Key::of_stream_id(kind, id).ok()?;
         match self.rows.object(&key) {
             Ok(row) => row.and_then(|row| row.state),
             Err(error) => {

@@ -127,14 +127,14 @@ pub(crate) fn points(plan: &Plan) -> Group {
             server.stop()?;
             Ok(sample)
         })
-        .against("no-op RPC", 0.8)
     };
+    let point = |name, ask| real(name, ask).against("no-op RPC", 0.8);
     let title = format!("One thing of {} entries, 16 clients", plan.entries);
     let contenders = vec![
         nothing,
-        real("GetEntry", Ask::Entry),
-        real("GetDecision", Ask::Decision),
-        real("GetRecord", Ask::Record),
+        point("GetEntry", Ask::Entry),
+        point("GetDecision", Ask::Decision),
+        point("GetRecord", Ask::Record),
         real("ListDecisions, 50", Ask::List),
     ];
     Group::new(&title, "queries/s", contenders)
