@@ -128,6 +128,16 @@ impl State {
         }
     }
 
+    fn examines(&self, respondent_id: &str) -> Result<(), Rejection> {
+        match self.respondent(Id::of(respondent_id)) {
+            None => Err(Rejection::new(Rule::NotARespondent, "respondent_id", Detail::Nothing)),
+            Some(respondent) if respondent.done() => {
+                Err(Rejection::new(Rule::RespondentDone, "respondent_id", Detail::Nothing))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     fn closed(&self) -> bool {
         self.respondents.iter().all(Respondent::done)
     }
@@ -202,18 +212,6 @@ fn examined(case_id: &str, respondent_id: &str, world: &dyn World) -> Result<(),
     open(case_id, world, |case| case.examines(respondent_id))
 }
 
-impl State {
-    fn examines(&self, respondent_id: &str) -> Result<(), Rejection> {
-        match self.respondent(Id::of(respondent_id)) {
-            None => Err(Rejection::new(Rule::NotARespondent, "respondent_id", Detail::Nothing)),
-            Some(respondent) if respondent.done() => {
-                Err(Rejection::new(Rule::RespondentDone, "respondent_id", Detail::Nothing))
-            }
-            Some(_) => Ok(()),
-        }
-    }
-}
-
 impl Fact for CaseOpened {
     fn check(&self) -> Result<(), Rejection> {
         shape::date("due_on", self.due_on.as_ref())?;
@@ -239,7 +237,7 @@ impl Fact for CaseOpened {
         domain::State::Case(State {
             at,
             body: Id::of(&self.opened_by_id),
-            due: self.due_on.iter().map(|due| (at, Some(dates::latest(due)))).collect(),
+            due: vec![(at, self.due_on.as_ref().map(dates::latest))],
             respondents: self.respondent_ids.iter().map(respondent).collect(),
             allegations: Vec::new(),
         })

@@ -108,7 +108,7 @@ impl State {
             }
             ("period", None) if self.at == target => self.period = Dates::default(),
             ("period", Some(New::Period(period))) if self.at == target => self.period = Dates::from(Some(period)),
-            ("period.from" | "period", _) => {
+            ("period", _) => {
                 for step in self.steps.iter_mut().filter(|step| step.at == target) {
                     step.day = None;
                 }

@@ -100,7 +100,7 @@ pub(in crate::domain) fn ended(person: u64, position_number: u32) -> PositionEnd
 
 pub(in crate::domain) fn opened(case: u64, respondents: &[u64]) -> CaseOpened {
     let respondent_ids = respondents.iter().copied().map(id).collect();
-    CaseOpened { case_id: id(case), respondent_ids, ..CaseOpened::default() }
+    CaseOpened { case_id: id(case), regime: code("regime"), respondent_ids, ..CaseOpened::default() }
 }
 
 pub(in crate::domain) fn alleged(case: u64, allegation_number: u32, respondent: u64) -> AllegationRecorded {

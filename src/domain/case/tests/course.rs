@@ -1,10 +1,13 @@
 //! The course of a case: steps for each respondent, and reopening.
 
 use crate::domain::Rule;
+use crate::domain::World;
 use crate::domain::tests::ADMITTED;
+use crate::domain::tests::Book;
 use crate::domain::tests::alleged;
 use crate::domain::tests::check;
 use crate::domain::tests::closed;
+use crate::domain::tests::corrected;
 use crate::domain::tests::found;
 use crate::domain::tests::heard;
 use crate::domain::tests::id;
@@ -113,4 +116,18 @@ fn a_void_takes_back_a_closing_an_allegation_or_the_case() {
     let gone = void(given(), 5, &[1, 2]);
     check(&gone, heard(1, 1), refused(Rule::StreamVoid, ""));
     check(&gone, opened(1, &[1]), refused(Rule::StreamVoid, ""));
+}
+
+/// A correction can say by when, where nothing did, and take it away.
+#[test]
+fn a_corrected_day_is_what_is_due() {
+    let target = format!("case/{}", id(1));
+    let due = |events: &[Event]| {
+        let state = Book::of(events).state("case", &id(1)).expect("it is there");
+        state.duty().map(|duty| duty.due.to_string())
+    };
+    let right = |record, day| Event::from(corrected(record, 5, &target, &[1, 2], "due_on", day));
+    assert_eq!(due(&given()), None);
+    assert_eq!(due(&and([right(9, "2026-05")])), Some("2026-05-31".to_owned()));
+    assert_eq!(due(&and([right(9, "2026-05"), right(8, "")])), None);
 }
