@@ -53,6 +53,20 @@ struct Asked<'a> {
     token: &'a str,
 }
 
+/// Every list's request has these fields, and each is a message of its own.
+macro_rules! asked {
+    ($request:ident, $token:ident) => {
+        Asked {
+            body: &$request.body,
+            recorded_from: $request.recorded_from.as_ref(),
+            recorded_to: $request.recorded_to.as_ref(),
+            at: $request.at.as_ref(),
+            page_size: $request.page_size,
+            token: &$token,
+        }
+    };
+}
+
 /// A list, ready to be read.
 struct List {
     register: Register,
@@ -122,14 +136,7 @@ impl<H: Histories> Records<H> {
         filter::fits("overdue", request.overdue, request.state, &open, "only what is open can be overdue")?;
         let received = Days::parse("received", request.received.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
-        let asked = Asked {
-            body: &request.body,
-            recorded_from: request.recorded_from.as_ref(),
-            recorded_to: request.recorded_to.as_ref(),
-            at: request.at.as_ref(),
-            page_size: request.page_size,
-            token: &token,
-        };
+        let asked = asked!(request, token);
         let list = self.list_of(("ListPetitions", "petition"), &request, &asked, patience)?;
         let wanted = move |one: &v1::Petition| {
             filter::valued(request.state, one.state)
@@ -164,14 +171,7 @@ impl<H: Histories> Records<H> {
         filter::fits("overdue", request.overdue, request.status, &examined, "only what is open can be overdue")?;
         let opened = Days::parse("opened", request.opened.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
-        let asked = Asked {
-            body: &request.body,
-            recorded_from: request.recorded_from.as_ref(),
-            recorded_to: request.recorded_to.as_ref(),
-            at: request.at.as_ref(),
-            page_size: request.page_size,
-            token: &token,
-        };
+        let asked = asked!(request, token);
         let list = self.list_of(("ListCases", "case"), &request, &asked, patience)?;
         let wanted = move |one: &v1::CaseSummary| {
             filter::valued(request.status, one.status)
@@ -201,14 +201,7 @@ impl<H: Histories> Records<H> {
         filter::code("regime", request.regime.as_ref())?;
         standing_fits(request.standing(), request.phase())?;
         let signed = Days::parse("signed", request.signed.as_ref())?;
-        let asked = Asked {
-            body: &request.body,
-            recorded_from: request.recorded_from.as_ref(),
-            recorded_to: request.recorded_to.as_ref(),
-            at: request.at.as_ref(),
-            page_size: request.page_size,
-            token: &token,
-        };
+        let asked = asked!(request, token);
         let list = self.list_of(("ListDecisions", "decision"), &request, &asked, patience)?;
         let wanted = move |one: &v1::Decision| {
             filter::valued(request.phase, one.phase)
@@ -243,14 +236,7 @@ impl<H: Histories> Records<H> {
         filter::fits("overdue", request.overdue, request.state, &pending, "only what is pending can be overdue")?;
         let lodged = Days::parse("lodged", request.lodged.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
-        let asked = Asked {
-            body: &request.body,
-            recorded_from: request.recorded_from.as_ref(),
-            recorded_to: request.recorded_to.as_ref(),
-            at: request.at.as_ref(),
-            page_size: request.page_size,
-            token: &token,
-        };
+        let asked = asked!(request, token);
         let list = self.list_of(("ListAppeals", "appeal"), &request, &asked, patience)?;
         let wanted = move |one: &v1::Appeal| {
             filter::valued(request.state, one.state)
@@ -281,14 +267,7 @@ impl<H: Histories> Records<H> {
         filter::fits("overdue", request.overdue, request.state, &open, "only what is open can be overdue")?;
         let period = Days::parse("period", request.period.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
-        let asked = Asked {
-            body: &request.body,
-            recorded_from: request.recorded_from.as_ref(),
-            recorded_to: request.recorded_to.as_ref(),
-            at: request.at.as_ref(),
-            page_size: request.page_size,
-            token: &token,
-        };
+        let asked = asked!(request, token);
         let list = self.list_of(("ListObligations", "obligation"), &request, &asked, patience)?;
         let wanted = move |one: &v1::Obligation| {
             filter::valued(request.state, one.state)
@@ -326,14 +305,7 @@ impl<H: Histories> Records<H> {
         filter::fits("overdue", request.overdue, request.state, &running, "only what runs can be overdue")?;
         let ordered = Days::parse("ordered", request.ordered.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
-        let asked = Asked {
-            body: &request.body,
-            recorded_from: request.recorded_from.as_ref(),
-            recorded_to: request.recorded_to.as_ref(),
-            at: request.at.as_ref(),
-            page_size: request.page_size,
-            token: &token,
-        };
+        let asked = asked!(request, token);
         let list = self.list_of(("ListVerifications", "verification"), &request, &asked, patience)?;
         let wanted = move |one: &v1::Verification| {
             filter::valued(request.state, one.state)
