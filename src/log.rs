@@ -10,6 +10,7 @@ mod hash;
 mod leaf;
 mod manifest;
 mod name;
+mod tree;
 
 pub use aead::ContentMismatch;
 pub use aead::KEY_LEN;
@@ -24,8 +25,12 @@ pub use entry::Entry;
 pub use entry::EntryFault;
 pub use entry::Open;
 pub use hash::Commitment;
+pub use hash::HistoryValue;
 pub use hash::Key;
 pub use hash::LeafHash;
+pub use hash::MapRoot;
+pub use hash::NodeHash;
+pub use hash::Root;
 pub use hash::Salt;
 pub use hash::open_commitment;
 pub use hash::part_commitment;
@@ -48,6 +53,17 @@ pub use manifest::SealedBy;
 pub use name::Id;
 pub use name::Name;
 pub use name::NameError;
+pub use tree::Frontier;
+pub use tree::Nodes;
+pub use tree::ProofFault;
+pub use tree::ProveError;
+pub use tree::TREE_SIZE_MAX;
+pub use tree::TreeHead;
+pub use tree::prove_consistency;
+pub use tree::prove_inclusion;
+pub use tree::root_at;
+pub use tree::verify_consistency;
+pub use tree::verify_inclusion;
 
 #[cfg(test)]
 mod tests;
