@@ -120,13 +120,11 @@ impl TileSpan {
 
 /// The hash over a complete subtree's leaves, a power of two of them.
 fn complete(hashes: &[NodeHash]) -> NodeHash {
-    match hashes {
-        [hash] => *hash,
-        _ => {
-            let (left, right) = hashes.split_at(hashes.len() / 2);
-            NodeHash::over(&complete(left), &complete(right))
-        }
+    if let [hash] = hashes {
+        return *hash;
     }
+    let (left, right) = hashes.split_at(hashes.len() / 2);
+    NodeHash::over(&complete(left), &complete(right))
 }
 
 /// All tiles of a tree of `size` leaves: bundles first, then hashes from level 0 up, full ones before the partial one.

@@ -33,10 +33,8 @@ const fn entries(number: u64, width: u16) -> Tile {
 fn naive_tile(leaves: &[LeafHash], tile: Tile) -> Vec<NodeHash> {
     let (level, first) = tile.first_node().unwrap();
     let over = |index: u64| {
-        let mut frontier = Frontier::new();
         let range = usize::try_from(index << level).unwrap()..usize::try_from((index + 1) << level).unwrap();
-        leaves[range].iter().for_each(|leaf| frontier.push(*leaf));
-        NodeHash(frontier.root().0)
+        NodeHash(leaves[range].iter().copied().collect::<Frontier>().root().0)
     };
     (first..first + u64::from(tile.width)).map(over).collect()
 }
@@ -200,10 +198,9 @@ fn a_tree_is_read_from_its_tiles() {
         let here = &leaves[..usize::try_from(size).unwrap()];
         let tiles = tiles_at(size).filter(|tile| tile.kind != TileKind::Entries);
         let tiles = Tiles { size, tiles: tiles.map(|tile| (tile, naive_tile(here, tile))).collect() };
-        let mut frontier = Frontier::new();
-        here.iter().for_each(|leaf| frontier.push(*leaf));
-        assert_eq!(root_at(&tiles, size), Ok(frontier.root()), "at {size}");
-        let tree = TreeHead { size, root: frontier.root() };
+        let root = here.iter().copied().collect::<Frontier>().root();
+        assert_eq!(root_at(&tiles, size), Ok(root), "at {size}");
+        let tree = TreeHead { size, root };
         for index in [0, size / 2, size - 1] {
             let proof = prove_inclusion(&tiles, index, size).unwrap();
             let leaf = leaves[usize::try_from(index).unwrap()];
@@ -228,7 +225,7 @@ fn a_node_comes_from_one_tile() {
 #[test]
 fn the_hashes_of_a_tile_are_exactly_its_width() {
     let bytes: Vec<u8> = (0..96).collect();
-    let read = |len: usize, width: u16| tile_hashes(&bytes[..len], width).map(|hashes| hashes.collect::<Vec<_>>());
+    let read = |len: usize, width: u16| tile_hashes(&bytes[..len], width).map(Iterator::collect::<Vec<_>>);
     let hashes = read(96, 3).unwrap();
     assert_eq!(hashes.iter().flat_map(|hash| hash.0).collect::<Vec<_>>(), bytes);
     for (len, width) in [(96, 2), (96, 4), (95, 3), (97 - 2, 2), (0, 1), (64, 3)] {
@@ -238,7 +235,9 @@ fn the_hashes_of_a_tile_are_exactly_its_width() {
 
 fn bundle(entries: &[&[u8]]) -> Vec<u8> {
     let mut bundle = Vec::new();
-    entries.iter().for_each(|entry| append_to_bundle(&mut bundle, entry).unwrap());
+    for entry in entries {
+        append_to_bundle(&mut bundle, entry).unwrap();
+    }
     bundle
 }
 
@@ -249,7 +248,7 @@ fn a_bundle_gives_back_its_entries() {
     let bundle = bundle(&entries);
     assert_eq!(BundleEntries::new(&bundle, 4).collect::<Result<Vec<_>, _>>().unwrap(), entries);
     let mut same = bundle.clone();
-    assert_eq!(append_to_bundle(&mut same, &[0; 65_536]), Err(EntryTooLong { len_bytes: 65_536 }));
+    assert_eq!(append_to_bundle(&mut same, &vec![0; 65_536]), Err(EntryTooLong { len_bytes: 65_536 }));
     assert_eq!(same, bundle);
 }
 

@@ -53,6 +53,16 @@ impl Frontier {
     }
 }
 
+/// The tree over leaf hashes, in their order.
+impl FromIterator<LeafHash> for Frontier {
+    fn from_iter<I: IntoIterator<Item = LeafHash>>(leaves: I) -> Self {
+        leaves.into_iter().fold(Self::new(), |mut frontier, leaf| {
+            frontier.push(leaf);
+            frontier
+        })
+    }
+}
+
 /// The root over complete subtrees, largest first: each joins with all that stands right of it.
 pub(super) fn fold(hashes: impl DoubleEndedIterator<Item = NodeHash>) -> Option<NodeHash> {
     hashes.rev().reduce(|right, left| NodeHash::over(&left, &right))
