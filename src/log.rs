@@ -10,6 +10,7 @@ mod hash;
 mod leaf;
 mod manifest;
 mod name;
+mod signature;
 
 pub use aead::ContentMismatch;
 pub use aead::KEY_LEN;
@@ -32,14 +33,21 @@ pub use hash::part_commitment;
 pub use hash::payload_commitment;
 pub use hash::sealed_hash;
 pub use leaf::Body;
+pub use leaf::Close;
 pub use leaf::EventBody;
 pub use leaf::Genesis;
+pub use leaf::KeyAction;
+pub use leaf::KeyChange;
+pub use leaf::KeyFault;
+pub use leaf::KeysOfLog;
 pub use leaf::Kind;
 pub use leaf::LEAF_BYTES_MAX;
 pub use leaf::Leaf;
 pub use leaf::OPEN_PAYLOAD_BIT;
 pub use leaf::Place;
+pub use leaf::Seal;
 pub use leaf::Target;
+pub use leaf::key_message;
 pub use manifest::EVENTS_PER_REQUEST_MAX;
 pub use manifest::Manifest;
 pub use manifest::PARTS_MAX;
@@ -48,6 +56,8 @@ pub use manifest::SealedBy;
 pub use name::Id;
 pub use name::Name;
 pub use name::NameError;
+pub use signature::PublicKey;
+pub use signature::Signature;
 
 #[cfg(test)]
 mod tests;
