@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::log::hash::Root;
 use crate::log::lines::Base64;
 use crate::log::lines::Lines;
 use crate::log::lines::MalformedLine;
@@ -11,6 +12,7 @@ use crate::log::note::NOTE_BYTES_MAX;
 use crate::log::note::Note;
 use crate::log::note::NoteSignature;
 use crate::log::note::SignerKey;
+use crate::log::tree::TreeHead;
 
 /// How large a log is, and which.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub struct Checkpoint {
     /// Number of entries, at most 2^63 - 1.
     pub size: u64,
     /// Root of the tree over them.
-    pub root: [u8; 32],
+    pub root: Root,
     /// Lines after these, none empty. Ours have none: what else is committed stands in the SEAL.
     pub extensions: Vec<String>,
 }
@@ -48,7 +50,7 @@ impl Checkpoint {
         }
         let size =
             decimal(lines.next("a size")?).ok_or_else(|| lines.bad("a size: decimal, without zeros before it"))?;
-        let root = hash(lines.next("a root")?).ok_or_else(|| lines.bad("a root: 32 bytes in base 64"))?;
+        let root = hash(lines.next("a root")?).map(Root).ok_or_else(|| lines.bad("a root: 32 bytes in base 64"))?;
         let mut kept = Vec::new();
         while !lines.rest().is_empty() {
             let line = lines.next("a newline at the end")?;
@@ -61,6 +63,11 @@ impl Checkpoint {
             kept.push(line.to_owned());
         }
         Ok(Self { origin, size, root, extensions: kept })
+    }
+
+    /// What proofs are verified against.
+    pub const fn head(&self) -> TreeHead {
+        TreeHead { size: self.size, root: self.root }
     }
 
     /// Signs it with every key that the log has in force, in their order.
@@ -77,7 +84,7 @@ impl Checkpoint {
 
 impl fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n{}\n{}", self.origin, self.size, Base64(&self.root))?;
+        writeln!(f, "{}\n{}\n{}", self.origin, self.size, Base64(self.root.as_bytes()))?;
         self.extensions.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use data_encoding::BASE64;
 use thiserror::Error;
 
+use crate::log::hash::NodeHash;
+
 /// Why a text is not what it should be: the line at which it shows, and what was expected there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("line {line}: expected {expected}")]
@@ -49,13 +51,13 @@ impl<'a> Lines<'a> {
     }
 
     /// Hashes, one on each line, up to an empty line.
-    pub(super) fn hashes(&mut self, max: usize, too_many: &'static str) -> Result<Vec<[u8; 32]>, MalformedLine> {
+    pub(super) fn hashes(&mut self, max: usize, too_many: &'static str) -> Result<Vec<NodeHash>, MalformedLine> {
         let mut hashes = Vec::new();
         loop {
             match self.next("a hash, or an empty line")? {
                 "" => return Ok(hashes),
                 _ if hashes.len() == max => return Err(self.bad(too_many)),
-                line => hashes.push(hash(line).ok_or_else(|| self.bad("32 bytes in base 64"))?),
+                line => hashes.push(hash(line).map(NodeHash).ok_or_else(|| self.bad("32 bytes in base 64"))?),
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::log::checkpoint::Checkpoint;
 use crate::log::checkpoint::Extensions;
+use crate::log::hash::NodeHash;
 use crate::log::lines::Base64;
 use crate::log::lines::Lines;
 use crate::log::lines::MalformedLine;
@@ -28,7 +29,7 @@ pub struct ProofFile {
     /// Which entry.
     pub index: u64,
     /// Siblings from the leaf to the root (RFC 6962 section 2.1.1).
-    pub inclusion: Vec<[u8; 32]>,
+    pub inclusion: Vec<NodeHash>,
     /// The signed checkpoint.
     pub note: Note,
     /// What its text says.
@@ -41,7 +42,7 @@ impl ProofFile {
     /// # Errors
     ///
     /// The note is no checkpoint over the entry, or there are more hashes than in any proof.
-    pub fn new(index: u64, inclusion: Vec<[u8; 32]>, note: Note) -> Result<Self, MalformedLine> {
+    pub fn new(index: u64, inclusion: Vec<NodeHash>, note: Note) -> Result<Self, MalformedLine> {
         let checkpoint = Checkpoint::parse(note.text(), Extensions::Kept)?;
         let file = Self { extra: Vec::new(), index, inclusion, note, checkpoint };
         file.check(2)?;
@@ -93,7 +94,7 @@ impl fmt::Display for ProofFile {
             writeln!(f, "extra {}", Base64(&self.extra))?;
         }
         writeln!(f, "index {}", self.index)?;
-        self.inclusion.iter().try_for_each(|hash| writeln!(f, "{}", Base64(hash)))?;
+        self.inclusion.iter().try_for_each(|hash| writeln!(f, "{}", Base64(hash.as_bytes())))?;
         write!(f, "\n{}", self.note)
     }
 }

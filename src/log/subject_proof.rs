@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::log::hash::NodeHash;
+use crate::log::leaf::Kind;
 use crate::log::leaf::LEAF_BYTES_MAX;
 use crate::log::leaf::Leaf;
 use crate::log::lines::Base64;
@@ -10,6 +12,8 @@ use crate::log::lines::Lines;
 use crate::log::lines::MalformedLine;
 use crate::log::lines::base64;
 use crate::log::lines::decimal;
+use crate::log::map::MapPath;
+use crate::log::map::Neighbour;
 use crate::log::name::Name;
 use crate::log::proof_file::PROOF_HASHES_MAX;
 use crate::log::proof_file::ProofFile;
@@ -29,14 +33,14 @@ pub struct SubjectProof {
     pub history: HistoryName,
     /// What is said to be there.
     pub answer: Answer,
-    /// Path in the map as in the format, from the leaf to the root; empty where the map has one key or none.
-    pub path: Vec<u8>,
-    /// The SEAL's leaf.
+    /// Path in the map from the leaf to the root; empty where the map has one key or none.
+    pub path: MapPath,
+    /// The SEAL's leaf, as it is hashed.
     pub seal: Vec<u8>,
-    /// The entries' leaves, by sequence; none but where they are present.
+    /// The entries' leaves, as they are hashed, by sequence; none but where they are present.
     pub leaves: Vec<Vec<u8>>,
     /// For each of them its siblings in the log's tree, or none at all.
-    pub inclusion: Vec<Vec<[u8; 32]>>,
+    pub inclusion: Vec<Vec<NodeHash>>,
     /// That the SEAL is in the log.
     pub seal_proof: ProofFile,
 }
@@ -55,8 +59,8 @@ pub enum HistoryName {
 pub enum Answer {
     /// So many entries, at least one: the leaves.
     Present,
-    /// None, since another key stands where it would: its key and value.
-    Absent(Box<[u8; 64]>),
+    /// None, since another key stands where it would.
+    Absent(Neighbour),
     /// None, since the map is empty.
     Empty,
 }
@@ -75,8 +79,14 @@ impl SubjectProof {
         let history = history(&mut lines)?;
         let (answer, count) = answer(&mut lines)?;
         let path = value(&mut lines, "path", PATH_BYTES_MAX, "path and its bytes in base 64")?;
+        let path = MapPath::decode(&path).map_err(|_| lines.bad("a path: bits that decrease, each with a sibling"))?;
+        if answer == Answer::Empty && !path.steps().is_empty() {
+            return Err(lines.bad("no path in an empty map"));
+        }
         let seal = value(&mut lines, "seal", LEAF_BYTES_MAX, "seal and a leaf in base 64")?;
-        Leaf::decode(&seal).map_err(|_| lines.bad("the leaf of a SEAL"))?;
+        if !Leaf::decode(&seal).is_ok_and(|leaf| leaf.kind() == Kind::Seal) {
+            return Err(lines.bad("the leaf of a SEAL"));
+        }
         let mut leaves = Vec::new();
         for _ in 0..count {
             let leaf = value(&mut lines, "leaf", LEAF_BYTES_MAX, "leaf and a leaf in base 64, as many as are present")?;
@@ -118,8 +128,8 @@ fn answer(lines: &mut Lines<'_>) -> Result<(Answer, u64), MalformedLine> {
     let answer = match (word, value) {
         ("present", Some(count)) => decimal(count).filter(|count| *count > 0).map(|count| (Answer::Present, count)),
         ("absent", Some(other)) if other.len() == 88 => {
-            let bytes = base64(other).and_then(|bytes| bytes.try_into().ok());
-            bytes.map(|bytes| (Answer::Absent(Box::new(bytes)), 0))
+            let neighbour = base64(other).and_then(|bytes| Neighbour::decode(&bytes));
+            neighbour.map(|neighbour| (Answer::Absent(neighbour), 0))
         }
         ("empty", None) => Some((Answer::Empty, 0)),
         _ => None,
@@ -133,13 +143,13 @@ fn value(lines: &mut Lines<'_>, word: &str, len_max: usize, expected: &'static s
     fits.then(|| base64(value)).flatten().filter(|bytes| bytes.len() <= len_max).ok_or_else(|| lines.bad(expected))
 }
 
-fn hashes(text: &str) -> Option<Vec<[u8; 32]>> {
+fn hashes(text: &str) -> Option<Vec<NodeHash>> {
     if text.len() > (PROOF_HASHES_MAX * 32).div_ceil(3) * 4 {
         return None;
     }
     let bytes = base64(text)?;
     let (hashes, rest) = bytes.as_chunks();
-    (rest.is_empty() && hashes.len() <= PROOF_HASHES_MAX).then(|| hashes.to_vec())
+    (rest.is_empty() && hashes.len() <= PROOF_HASHES_MAX).then(|| hashes.iter().copied().map(NodeHash).collect())
 }
 
 impl fmt::Display for SubjectProof {
@@ -151,14 +161,16 @@ impl fmt::Display for SubjectProof {
         }
         match &self.answer {
             Answer::Present => writeln!(f, "present {}", self.leaves.len())?,
-            Answer::Absent(other) => writeln!(f, "absent {}", Base64(&other[..]))?,
+            Answer::Absent(other) => writeln!(f, "absent {}", Base64(&other.encode()))?,
             Answer::Empty => writeln!(f, "empty")?,
         }
-        writeln!(f, "path {}", Base64(&self.path))?;
+        writeln!(f, "path {}", Base64(&self.path.encode()))?;
         writeln!(f, "seal {}", Base64(&self.seal))?;
         self.leaves.iter().try_for_each(|leaf| writeln!(f, "leaf {}", Base64(leaf)))?;
-        let siblings = |siblings: &Vec<[u8; 32]>| writeln!(f, "inclusion {}", Base64(siblings.as_flattened()));
-        self.inclusion.iter().try_for_each(siblings)?;
+        for siblings in &self.inclusion {
+            let bytes: Vec<u8> = siblings.iter().flat_map(|sibling| sibling.0).collect();
+            writeln!(f, "inclusion {}", Base64(&bytes))?;
+        }
         write!(f, "\n{}", self.seal_proof)
     }
 }

@@ -8,6 +8,7 @@ use sha2::Sha256;
 
 use crate::log::checkpoint::Checkpoint;
 use crate::log::checkpoint::Extensions;
+use crate::log::hash::NodeHash;
 use crate::log::lines::Base64;
 use crate::log::lines::Lines;
 use crate::log::lines::MalformedLine;
@@ -30,7 +31,7 @@ pub struct AddCheckpoint {
     /// Size of the checkpoint that the witness has, 0 if none.
     pub old_size: u64,
     /// Consistency proof from there (RFC 6962 section 2.1.2), at most 63 hashes.
-    pub proof: Vec<[u8; 32]>,
+    pub proof: Vec<NodeHash>,
     /// As the log signed it.
     pub note: Note,
     /// What its text says.
@@ -43,7 +44,7 @@ impl AddCheckpoint {
     /// # Errors
     ///
     /// The note is no checkpoint, the old size is larger, or the proof is longer than any.
-    pub fn new(old_size: u64, proof: Vec<[u8; 32]>, note: Note) -> Result<Self, MalformedLine> {
+    pub fn new(old_size: u64, proof: Vec<NodeHash>, note: Note) -> Result<Self, MalformedLine> {
         let checkpoint = Checkpoint::parse(note.text(), Extensions::Kept)?;
         let request = Self { old_size, proof, note, checkpoint };
         request.check(1)?;
@@ -81,7 +82,7 @@ impl AddCheckpoint {
 impl fmt::Display for AddCheckpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "old {}", self.old_size)?;
-        self.proof.iter().try_for_each(|hash| writeln!(f, "{}", Base64(hash)))?;
+        self.proof.iter().try_for_each(|hash| writeln!(f, "{}", Base64(hash.as_bytes())))?;
         write!(f, "\n{}", self.note)
     }
 }

@@ -22,5 +22,6 @@ mod slice;
 mod telemetry;
 mod terminal;
 mod tidy;
+mod vectors;
 mod vectors_notes;
 mod views;

@@ -5,6 +5,7 @@ use crate::log::Checkpoint;
 use crate::log::Extensions;
 use crate::log::Note;
 use crate::log::NoteFault;
+use crate::log::Root;
 use crate::log::SignatureType;
 use crate::log::SignerKey;
 use crate::log::VerifierKey;
@@ -117,7 +118,7 @@ fn what_is_no_checkpoint_is_refused_with_its_line() {
 proptest! {
     #[test]
     fn what_is_written_is_read(origin in "[!-~]{1,40}", size in 0..(1_u64 << 63), root: [u8; 32], lines in prop::collection::vec("[ -~]{1,20}", 0..3)) {
-        let checkpoint = Checkpoint { origin, size, root, extensions: lines };
+        let checkpoint = Checkpoint { origin, size, root: Root(root), extensions: lines };
         prop_assert_eq!(Checkpoint::parse(&checkpoint.to_string(), Extensions::Kept), Ok(checkpoint.clone()));
         let ours = Checkpoint::parse(&checkpoint.to_string(), Extensions::Refused);
         prop_assert_eq!(ours.is_ok(), checkpoint.extensions.is_empty());

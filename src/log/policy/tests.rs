@@ -11,6 +11,7 @@ use crate::log::POLICY_BYTES_MAX;
 use crate::log::Policy;
 use crate::log::PolicyFault;
 use crate::log::PolicyRule;
+use crate::log::Root;
 use crate::log::SignatureType;
 use crate::log::SignerKey;
 use crate::log::cosign;
@@ -49,7 +50,7 @@ fn two_groups() -> String {
 }
 
 fn checkpoint() -> Checkpoint {
-    Checkpoint { origin: "log.example".to_owned(), size: 2, root: [7; 32], extensions: Vec::new() }
+    Checkpoint { origin: "log.example".to_owned(), size: 2, root: Root([7; 32]), extensions: Vec::new() }
 }
 
 fn cosigned(by: &[u8]) -> Note {

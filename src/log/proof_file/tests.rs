@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use crate::log::NodeHash;
 use crate::log::PROOF_FILE_BYTES_MAX;
 use crate::log::ProofFile;
 
@@ -29,7 +30,7 @@ fn a_proof_is_written_as_by_others() {
     let ProofFile { inclusion, note, .. } = file.clone();
     assert_eq!(ProofFile::new(5, inclusion.clone(), note.clone()), Ok(file));
     assert!(ProofFile::new(8, inclusion, note.clone()).is_err(), "no entry of this checkpoint");
-    assert!(ProofFile::new(5, vec![[0; 32]; 64], note).is_err());
+    assert!(ProofFile::new(5, vec![NodeHash([0; 32]); 64], note).is_err());
     let extra = GOLDEN.replacen("index", "extra YQ==\nindex", 1);
     let with_extra = ProofFile::parse(extra.as_bytes()).unwrap();
     assert_eq!((with_extra.extra.as_slice(), with_extra.to_string()), (&b"a"[..], extra));
@@ -76,7 +77,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read(index in 0_u64..8, inclusion in prop::collection::vec(any::<[u8; 32]>(), 0..63), extra in prop::collection::vec(any::<u8>(), 0..50)) {
         let note = ProofFile::parse(GOLDEN.as_bytes()).unwrap().note;
-        let mut file = ProofFile::new(index, inclusion, note).unwrap();
+        let mut file = ProofFile::new(index, inclusion.into_iter().map(NodeHash).collect(), note).unwrap();
         file.extra = extra;
         prop_assert_eq!(ProofFile::parse(file.to_string().as_bytes()), Ok(file));
     }

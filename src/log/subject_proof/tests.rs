@@ -1,12 +1,19 @@
+use data_encoding::BASE64;
 use proptest::prelude::*;
 
 use crate::log::Answer;
 use crate::log::Body;
 use crate::log::Close;
 use crate::log::HistoryName;
+use crate::log::HistoryValue;
+use crate::log::Key;
 use crate::log::Leaf;
 use crate::log::LeafHash;
+use crate::log::MapPath;
+use crate::log::MapRoot;
 use crate::log::Name;
+use crate::log::Neighbour;
+use crate::log::NodeHash;
 use crate::log::ProofFile;
 use crate::log::Seal;
 use crate::log::SubjectProof;
@@ -26,16 +33,20 @@ fn leaf(index: u64, body: Body) -> Vec<u8> {
     Leaf { index, recorded_at_ms: 5, previous: LeafHash::NONE, body }.encode()
 }
 
+fn steps(bits: &[u8]) -> String {
+    BASE64.encode(&bits.iter().flat_map(|bit| [&[*bit][..], &[1; 32]].concat()).collect::<Vec<u8>>())
+}
+
 fn proof(answer: Answer, leaves: u64, with_inclusion: bool) -> SubjectProof {
     let entry = |index| leaf(index, Body::Close(Close { successor: String::new() }));
     SubjectProof {
         history: HistoryName::Subject(Name::parse("entity/01J00000000000000000000001").unwrap()),
         answer,
-        path: [&[7][..], &[1; 32], &[3], &[2; 32]].concat(),
-        seal: leaf(7, Body::Seal(Seal { map_root: [3; 32], map_keys: 3, previous: None })),
+        path: MapPath::decode(&[&[7][..], &[1; 32], &[3], &[2; 32]].concat()).unwrap(),
+        seal: leaf(7, Body::Seal(Seal { map_root: MapRoot([3; 32]), map_keys: 3, previous: None })),
         leaves: (1..=leaves).map(entry).collect(),
         inclusion: if with_inclusion {
-            vec![vec![[4; 32], [5; 32]]; usize::try_from(leaves).unwrap()]
+            vec![vec![NodeHash([4; 32]), NodeHash([5; 32])]; usize::try_from(leaves).unwrap()]
         } else {
             Vec::new()
         },
@@ -45,9 +56,9 @@ fn proof(answer: Answer, leaves: u64, with_inclusion: bool) -> SubjectProof {
 
 #[test]
 fn what_is_written_is_read() {
-    let absent = Answer::Absent(Box::new([6; 64]));
+    let absent = Answer::Absent(Neighbour { key: Key([6; 32]), value: HistoryValue([8; 32]) });
     let mut empty = proof(Answer::Empty, 0, false);
-    empty.path = Vec::new();
+    empty.path = MapPath::default();
     empty.history = HistoryName::Stream(Name::parse("case/01J00000000000000000000003").unwrap());
     for (lines, proof) in [
         (6 + 2, proof(Answer::Present, 2, false)),
@@ -83,7 +94,12 @@ fn what_is_no_proof_is_refused_with_its_line() {
         ("a neighbour cut", 3, with("present 2", &format!("absent {}", &"A".repeat(84)))),
         ("empty and something", 3, with("present 2", "empty 0")),
         ("absent with leaves", 6, with("present 2", &format!("absent {}==", "A".repeat(86)))),
-        ("empty with leaves", 6, with("present 2", "empty")),
+        ("empty with a path", 4, with("present 2", "empty")),
+        ("empty with leaves", 6, with("present 2", "empty").replace(&line(4), "path ")),
+        ("a path cut", 4, with(&line(4), &line(4)[..line(4).len() - 4])),
+        ("a path whose bits do not decrease", 4, with(&line(4), &format!("path {}", steps(&[3, 7])))),
+        ("a path with a bit twice", 4, with(&line(4), &format!("path {}", steps(&[7, 7])))),
+        ("the leaf of another kind as the seal", 5, with(&line(5), &line(6).replace("leaf ", "seal "))),
         ("no path", 4, with(&format!("{}\n", line(4)), "")),
         ("a path that is not base 64", 4, with("path ", "path !")),
         ("a path longer than any", 4, with(&line(4), &format!("path {}", "A".repeat(11_612)))),

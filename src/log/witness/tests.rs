@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use crate::log::ADD_CHECKPOINT_BYTES_MAX;
 use crate::log::AddCheckpoint;
+use crate::log::NodeHash;
 use crate::log::conflict;
 use crate::log::monitoring_path;
 use crate::log::parse_conflict;
@@ -30,7 +31,7 @@ fn a_request_to_cosign_is_written_as_by_others() {
     let AddCheckpoint { old_size, proof, note, .. } = request.clone();
     assert_eq!(AddCheckpoint::new(old_size, proof.clone(), note.clone()), Ok(request));
     assert!(AddCheckpoint::new(9, proof, note.clone()).is_err());
-    assert!(AddCheckpoint::new(6, vec![[0; 32]; 64], note).is_err());
+    assert!(AddCheckpoint::new(6, vec![NodeHash([0; 32]); 64], note).is_err());
 }
 
 #[test]
