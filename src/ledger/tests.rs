@@ -43,6 +43,7 @@ use crate::log::Key;
 use crate::log::KeyChange;
 use crate::log::Leaf;
 use crate::log::LeafHash;
+use crate::log::MapRoot;
 use crate::log::Name;
 use crate::log::Seal;
 
@@ -262,7 +263,7 @@ fn what_is_no_event_changes_no_row() {
     let rows = TinyLedger::with_a_case().rows;
     let [one, two] = [1, 2].map(|seed| SigningKey::from_bytes(&[seed; 32]));
     for body in [
-        Body::Seal(Seal { map_root: [1; 32], map_keys: 5, previous: None }),
+        Body::Seal(Seal { map_root: MapRoot([1; 32]), map_keys: 5, previous: None }),
         Body::Key(Box::new(KeyChange::add(ORIGIN, 6, &two, &one))),
         Body::Close(Close { successor: String::new() }),
     ] {

@@ -21,6 +21,7 @@ use crate::log::KeyFault;
 use crate::log::Leaf;
 use crate::log::LeafHash;
 use crate::log::Manifest;
+use crate::log::MapRoot;
 use crate::log::OPEN_PAYLOAD_BIT;
 use crate::log::Open;
 use crate::log::Place;
@@ -480,7 +481,7 @@ impl Written {
     }
 
     fn sealed(self, previous: Option<u64>) -> Self {
-        self.then(Body::Seal(Seal { map_root: [0; 32], map_keys: 5, previous }))
+        self.then(Body::Seal(Seal { map_root: MapRoot([0; 32]), map_keys: 5, previous }))
     }
 
     fn key(self, change: impl FnOnce(u64) -> KeyChange) -> Self {

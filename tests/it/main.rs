@@ -23,4 +23,5 @@ mod telemetry;
 mod terminal;
 mod tidy;
 mod vectors;
+mod vectors_notes;
 mod views;

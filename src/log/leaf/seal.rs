@@ -2,13 +2,14 @@
 
 use crate::log::cursor::Cursor;
 use crate::log::cursor::Malformed;
+use crate::log::hash::MapRoot;
 use crate::log::leaf::MAP_ALGORITHM;
 
 /// What a seal commits to: the completeness map over all entries before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seal {
     /// Root of the map, by map algorithm 1.
-    pub map_root: [u8; 32],
+    pub map_root: MapRoot,
     /// Keys in the map: streams and subjects that have an entry.
     pub map_keys: u64,
     /// Index of the seal before it.
@@ -18,7 +19,7 @@ pub struct Seal {
 impl Seal {
     pub(super) fn encode_to(&self, out: &mut Vec<u8>) {
         out.push(MAP_ALGORITHM);
-        out.extend_from_slice(&self.map_root);
+        out.extend_from_slice(self.map_root.as_bytes());
         out.extend_from_slice(&self.map_keys.to_be_bytes());
         out.extend_from_slice(&self.previous.map_or(0, |index| index.saturating_add(1)).to_be_bytes());
     }
@@ -28,7 +29,7 @@ impl Seal {
         if algorithm != MAP_ALGORITHM {
             return Err(cursor.bad(1, "map algorithm 1", algorithm));
         }
-        let map_root = cursor.array("a map root")?;
+        let map_root = MapRoot(cursor.array("a map root")?);
         let map_keys = cursor.u64("the number of keys")?;
         let previous = cursor.u64("the seal before")?.checked_sub(1);
         // Entry 0 is no seal.

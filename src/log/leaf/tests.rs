@@ -13,6 +13,7 @@ use crate::log::KeysOfLog;
 use crate::log::Kind;
 use crate::log::Leaf;
 use crate::log::LeafHash;
+use crate::log::MapRoot;
 use crate::log::PublicKey;
 use crate::log::Seal;
 use crate::log::key_message;
@@ -44,7 +45,7 @@ fn seals_keys_and_ends_are_written_as_an_independent_implementation_wrote_them()
     let golden = leaves();
     let [one, two] = keys();
     let body = |at: usize| Leaf::decode(&golden[at]).unwrap().body;
-    let root = |at: usize| golden[at][54..86].try_into().unwrap();
+    let root = |at: usize| MapRoot(golden[at][54..86].try_into().unwrap());
     assert_eq!(body(1), Body::Seal(Seal { map_root: root(1), map_keys: 0, previous: None }));
     assert_eq!(body(5), Body::Seal(Seal { map_root: root(5), map_keys: 2, previous: Some(1) }));
     assert_eq!(body(7), Body::Seal(Seal { map_root: root(7), map_keys: 2, previous: Some(5) }));
