@@ -21,6 +21,7 @@ use crate::delivery::ExportSetting;
 use crate::delivery::Planned;
 use crate::delivery::Profiles;
 use crate::delivery::SettingError;
+use crate::publish::PublishOptions;
 use crate::sequencer::Limits;
 use crate::service::Options;
 use crate::store::OpenOptions;
@@ -52,6 +53,9 @@ pub struct Config {
     pub stop_within_s: u64,
     /// How many of the newest entries are verified at start.
     pub verify_newest: u64,
+    /// Milliseconds after which what was recorded is sealed and published, where nobody waits for that; 0, and nothing is
+    /// sealed, so that no proof can be had.
+    pub seal_every_ms: u64,
     /// Whether a day or more since the last entry is in order.
     pub accept_gap: bool,
     /// Whether to go on after an earlier run ended with a failed write or sync.
@@ -80,6 +84,7 @@ impl Default for Config {
             queue_bytes: limits.bytes_max,
             stop_within_s: 10,
             verify_newest: 1000,
+            seal_every_ms: 500,
             accept_gap: false,
             accept_after_sync_error: false,
             profiles: None,
@@ -112,7 +117,7 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "data",
     "listen",
     "metrics_listen",
@@ -124,6 +129,7 @@ const KEYS: [&str; 14] = [
     "queue_bytes",
     "stop_within_s",
     "verify_newest",
+    "seal_every_ms",
     "accept_gap",
     "accept_after_sync_error",
     "profiles",
@@ -161,6 +167,7 @@ impl Config {
         range(self.cache_bytes >= 1 << 20, "cache_bytes", "at least 1048576")?;
         range(self.queue_requests >= 1, "queue_requests", "at least 1")?;
         range(self.queue_bytes >= 8 << 20, "queue_bytes", "at least 8388608, so that one request fits")?;
+        range(self.seal_every_ms <= 600_000, "seal_every_ms", "at most 600000")?;
         range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")?;
         self.telemetry.check().map_err(|(key, rule)| ConfigError::Range { key, rule })
     }
@@ -189,6 +196,10 @@ impl Config {
             limits: self.limits(),
             accept_gap: self.accept_gap,
             verify_newest: self.verify_newest,
+            publish: (self.seal_every_ms > 0).then(|| PublishOptions {
+                seal_every: Duration::from_millis(self.seal_every_ms),
+                ..PublishOptions::default()
+            }),
         }
     }
 

@@ -210,6 +210,15 @@ impl Index {
         self.table().1.values_written()
     }
 
+    /// Another table in the same database, which its owner fills; it goes when the index is thrown away.
+    ///
+    /// # Errors
+    ///
+    /// Its store failed, or the table is damaged.
+    pub fn table_beside(&self, number: u8, prefix_bytes: usize, version: u32) -> Result<Table, IndexError> {
+        Ok(quietly(|| Table::open(&self.db, number, prefix_bytes, version))?)
+    }
+
     /// Whoever builds, exchanges or merges tables, or folds on after a halt, holds this: one at a time.
     pub fn alone(&self) -> MutexGuard<'_, ()> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)

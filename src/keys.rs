@@ -21,6 +21,8 @@ use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::log::SignerKey;
+
 pub use copy::copy;
 pub use data::DataKey;
 pub use data::DataKeys;
@@ -64,6 +66,11 @@ impl Keyring {
     /// The public key that GENESIS names.
     pub fn public_key(&self) -> [u8; 32] {
         self.signing.verifying_key().to_bytes()
+    }
+
+    /// The signing keys, under the name of the log.
+    pub fn signers(&self, origin: &str) -> impl Iterator<Item = SignerKey> {
+        std::iter::once(&self.signing).filter_map(move |key| SignerKey::new(origin, key.clone()).ok())
     }
 
     /// Under what a native id stands in the lookup index: `HMAC-SHA-256(lookup key, scheme ‖ 0x00 ‖ value)`, the

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod log;
 pub mod manual;
 pub mod proto;
+pub mod publish;
 pub mod sequencer;
 pub mod server;
 pub mod service;

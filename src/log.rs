@@ -39,6 +39,7 @@ pub use entry::Checked;
 pub use entry::Entry;
 pub use entry::EntryFault;
 pub use entry::Open;
+pub use entry::leaf_bytes;
 pub use hash::Commitment;
 pub use hash::HistoryValue;
 pub use hash::Key;

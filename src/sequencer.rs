@@ -3,6 +3,7 @@
 
 mod commit;
 mod figures;
+mod own;
 mod queue;
 mod time;
 mod turn;
@@ -10,6 +11,8 @@ mod turn;
 use std::sync::Arc;
 use std::thread;
 
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -23,10 +26,13 @@ use crate::ledger::Refusal;
 use crate::store::LogStore;
 
 pub use figures::Commits;
+pub use own::AtRest;
+pub use own::Turns;
 pub use queue::Answer;
 pub use queue::Limits;
 pub use queue::Queue;
 pub use queue::Waiting;
+pub use turn::End;
 
 /// What a client gets for a request that is in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +81,9 @@ pub enum AppendError {
     /// The service is ending. Nothing was written.
     #[error("the service is ending")]
     Ending,
+    /// The log was closed; it may have a successor. Nothing was written.
+    #[error("the log is closed")]
+    Closed,
     /// The index cannot be read, so nothing can be admitted. Nothing was written.
     #[error("the index cannot be read")]
     IndexUnreadable,
@@ -143,6 +152,10 @@ pub struct Parts {
     pub head: Head,
     /// Whether a day or more since the last entry is in order.
     pub accept_gap: bool,
+    /// Whether the log goes on.
+    pub end: End,
+    /// Whether somebody follows what becomes durable.
+    pub followed: bool,
 }
 
 /// The writer's threads, and what they say of themselves.
@@ -158,6 +171,10 @@ pub struct Sequencer {
     pub stopper: Stopper,
     /// What it has committed.
     pub commits: Commits,
+    /// For entries of the service's own.
+    pub turns: Turns,
+    /// Every batch of entries that became durable, in order, where [`Parts::followed`] is set.
+    pub followed: Option<Receiver<Arc<Vec<Bytes>>>>,
     threads: [thread::JoinHandle<()>; 2],
 }
 
@@ -175,6 +192,13 @@ impl Sequencer {
         // One commit at a time: the planner waits for what came of it before it hands the next over.
         let (commits, to_commit) = crossbeam_channel::bounded(1);
         let (done, dones) = crossbeam_channel::bounded(1);
+        let (turns, own) = crossbeam_channel::unbounded();
+        let (follow, followed) = if parts.followed {
+            let (follow, followed) = crossbeam_channel::unbounded();
+            (Some(follow), Some(followed))
+        } else {
+            (None, None)
+        };
         let committer = commit::Committer {
             store: Arc::clone(&parts.store),
             index: Arc::clone(&parts.index),
@@ -182,13 +206,16 @@ impl Sequencer {
             published: head_sender,
             health: health_sender.clone(),
             commits: Commits::new(),
+            followed: follow,
         };
         let counted = committer.commits.clone();
         let committing =
             thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run(&to_commit, &done))?;
         let mut writer = turn::Writer::new(parts, health_sender, commits, dones);
-        let planning = thread::Builder::new().name("sequencer".to_owned()).spawn(move || writer.run(&jobs))?;
-        Ok(Self { queue, head, health, stopper, commits: counted, threads: [planning, committing] })
+        let planning = thread::Builder::new().name("sequencer".to_owned()).spawn(move || writer.run(&jobs, &own))?;
+        let turns = Turns(turns);
+        let threads = [planning, committing];
+        Ok(Self { queue, head, health, stopper, commits: counted, turns, followed, threads })
     }
 
     /// Takes no more requests, finishes those that are queued, and ends the thread. Of a writer that may be lost, only

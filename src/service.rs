@@ -26,6 +26,10 @@ use crate::keys::Keyring;
 use crate::keys::KeysError;
 use crate::ledger::Head;
 use crate::log::EntryFault;
+use crate::publish::Proofs;
+use crate::publish::PublishError;
+use crate::publish::PublishOptions;
+use crate::publish::Publisher;
 use crate::sequencer::Commits;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
@@ -63,6 +67,8 @@ pub struct Options {
     pub accept_gap: bool,
     /// How many of the newest entries are verified at start.
     pub verify_newest: u64,
+    /// How it is sealed and published; none, and it is not.
+    pub publish: Option<PublishOptions>,
 }
 
 impl Options {
@@ -75,6 +81,7 @@ impl Options {
             limits: Limits::default(),
             accept_gap: false,
             verify_newest: 1000,
+            publish: None,
         }
     }
 }
@@ -114,6 +121,9 @@ pub enum OpenError {
     /// The signing key is not the one that GENESIS names.
     #[error("keys/log.ed25519 is not the key that this log names; restore it from the backup of the keys")]
     SigningKey,
+    /// The log is not what was published of it, or cannot be published.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// The system gave no thread, or the folder of the index could not be made anew.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -125,6 +135,7 @@ pub struct Service {
     reader: Reader,
     vault: KeyVault,
     sequencer: Sequencer,
+    publisher: Option<Publisher>,
     /// The store, where it is one on disk.
     sled: Option<Arc<SledStore>>,
     index: Arc<Index>,
@@ -168,6 +179,11 @@ impl Service {
     /// The store and its guard, where it is one on disk.
     pub fn sled(&self) -> Option<&SledStore> {
         self.sled.as_deref()
+    }
+
+    /// What is published, and proofs of it; none where nothing is.
+    pub fn proofs(&self) -> Option<&Proofs> {
+        self.publisher.as_ref().map(Publisher::proofs)
     }
 
     /// The clock.
@@ -230,7 +246,11 @@ impl Service {
             std::mem::forget(self);
             return Ok(());
         }
-        let Self { reader, vault, sequencer, sled, index, tending, clock: _, panics: _ } = self;
+        let Self { reader, vault, sequencer, publisher, sled, index, tending, clock: _, panics: _ } = self;
+        // While the writer can still record a last SEAL.
+        if let Some(publisher) = publisher {
+            publisher.stop();
+        }
         let wrote = *sequencer.health.borrow() == Health::Writing || index.halted().is_some();
         sequencer.stop();
         tending.stop();

@@ -167,6 +167,12 @@ impl Entry {
     }
 }
 
+/// The leaf of a stored entry, as it is hashed; `None` where there is none.
+pub fn leaf_bytes(entry: &[u8]) -> Option<&[u8]> {
+    let (len, rest) = entry.split_first_chunk()?;
+    rest.get(..usize::from(u16::from_be_bytes(*len)))
+}
+
 impl Checked {
     /// Bits, as in [`crate::log::Target::parts`], of what is absent.
     pub fn absent(&self) -> u32 {

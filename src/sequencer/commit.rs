@@ -43,12 +43,18 @@ pub(super) struct Waiting {
     outcome: Outcome,
     /// Of the call that it came in.
     span: Span,
-    _places: Places,
+    /// None for what the service records by itself.
+    _places: Option<Places>,
 }
 
 impl Waiting {
     pub(super) fn of(job: Job, outcome: Outcome) -> Self {
-        Self { answer: job.answer, outcome, span: job.span, _places: job.places }
+        Self { answer: job.answer, outcome, span: job.span, _places: Some(job.places) }
+    }
+
+    /// For an entry of the service's own.
+    pub(super) fn of_own(answer: oneshot::Sender<Outcome>, outcome: Outcome) -> Self {
+        Self { answer, outcome, span: Span::none(), _places: None }
     }
 
     /// Tells the outcome.
@@ -80,6 +86,8 @@ pub(super) struct Committer {
     pub(super) published: watch::Sender<Head>,
     pub(super) health: watch::Sender<Health>,
     pub(super) commits: Commits,
+    /// Told of every batch that is durable, where somebody follows.
+    pub(super) followed: Option<Sender<Arc<Vec<Bytes>>>>,
 }
 
 /// How a commit failed.
@@ -123,7 +131,7 @@ impl Committer {
     }
 
     /// Makes a batch durable: keys, then entries, then the index in memory, then the new head.
-    fn commit(&self, entries: &[Bytes], changes: Vec<Change>, head: Head) -> Done {
+    fn commit(&self, entries: &Arc<Vec<Bytes>>, changes: Vec<Change>, head: Head) -> Done {
         let began = Instant::now();
         // A crash here leaves nothing, or keys that no entry needs.
         let keys = self.keys.data.sync().map_err(|error| Failure::Final(error.to_string()));
@@ -136,6 +144,10 @@ impl Committer {
                 let position = Position { size: head.size, leaf_hash: head.leaf_hash.0 };
                 self.index.apply(changes, position);
                 self.published.send_replace(head);
+                if let Some(followed) = &self.followed {
+                    // Whoever followed may have ended before.
+                    drop(followed.send(Arc::clone(entries)));
+                }
                 self.commits.note(entries, began.elapsed(), self.store.last_sync());
                 Ok(())
             }

@@ -22,6 +22,7 @@ use crate::ledger::fixture::person;
 use crate::log::Entry;
 use crate::sequencer::Answer;
 use crate::sequencer::AppendError;
+use crate::sequencer::End;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::sequencer::Parts;
@@ -94,6 +95,8 @@ fn bench<S: LogStore + 'static>(wrap: impl FnOnce(MemoryStore) -> S, limits: Lim
         clock: Arc::clone(&clock) as Clock,
         head: Head { recorded_at_ms: NOW_MS, ..ledger.head },
         accept_gap,
+        end: End::Open,
+        followed: false,
     };
     Bench { sequencer: Sequencer::start(parts, limits).unwrap(), store, ledger, clock, _folder: folder }
 }

@@ -30,8 +30,11 @@ use crate::ledger::content_of;
 use crate::ledger::plan;
 use crate::ledger::recalled;
 use crate::ledger::request_token;
+use crate::log::Body;
 use crate::log::Checked;
 use crate::log::Entry;
+use crate::log::Leaf;
+use crate::log::LeafHash;
 use crate::log::OPEN_PAYLOAD_BIT;
 use crate::sequencer::AppendError;
 use crate::sequencer::Health;
@@ -42,6 +45,7 @@ use crate::sequencer::commit::Done;
 use crate::sequencer::commit::Outcome;
 use crate::sequencer::commit::Waiting;
 use crate::sequencer::commit::answer;
+use crate::sequencer::own::Turn;
 use crate::sequencer::queue::Job;
 use crate::sequencer::time::Times;
 use crate::store::LogStore;
@@ -69,8 +73,33 @@ pub(super) struct Writer {
     flying: Flying,
     /// What is planned, to be committed next.
     batch: Batch,
+    /// What may still be recorded.
+    end: End,
     commits: Sender<Commit>,
     dones: Receiver<Done>,
+}
+
+/// Whether the log goes on. After a CLOSE one SEAL follows, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It does.
+    Open,
+    /// The last entry is a CLOSE.
+    Closed,
+    /// The last entry is the SEAL after a CLOSE.
+    Sealed,
+}
+
+impl End {
+    /// After one more entry; `None` where it may not follow.
+    pub const fn after(self, body: &Body) -> Option<Self> {
+        match (self, body) {
+            (Self::Open, Body::Close(_)) => Some(Self::Closed),
+            (Self::Open, _) => Some(Self::Open),
+            (Self::Closed, Body::Seal(_)) => Some(Self::Sealed),
+            (Self::Closed | Self::Sealed, _) => None,
+        }
+    }
 }
 
 /// What is being committed, for as long as the index does not have it.
@@ -130,13 +159,14 @@ impl Writer {
             head: parts.head,
             flying: Flying::default(),
             batch: Batch::default(),
+            end: parts.end,
             commits,
             dones,
         }
     }
 
     /// Until nobody can queue any more, and everything that was queued is settled.
-    pub(super) fn run(&mut self, jobs: &Receiver<Job>) {
+    pub(super) fn run(&mut self, jobs: &Receiver<Job>, turns: &Receiver<Turn>) {
         loop {
             if self.batch.is_full() {
                 self.wait_for_commit();
@@ -147,6 +177,10 @@ impl Writer {
                         Ok(job) => self.take(job, jobs),
                         Err(_) => break,
                     },
+                    // The queue is closed before those go who ask for turns.
+                    recv(turns) -> turn => if let Ok(turn) = turn {
+                        self.turn(turn);
+                    },
                 }
             }
             self.hand_over();
@@ -154,6 +188,34 @@ impl Writer {
         self.wait_for_commit();
         self.hand_over();
         self.wait_for_commit();
+    }
+
+    /// Comes to rest, and records an entry of the service's own.
+    fn turn(&mut self, turn: Turn) {
+        self.wait_for_commit();
+        self.hand_over();
+        self.wait_for_commit();
+        if *self.health.borrow() != Health::Writing {
+            return answer(turn.answer, Err(AppendError::Stopped));
+        }
+        let recorded_at_ms = match self.times.next(&self.head) {
+            Ok(time_ms) => time_ms,
+            Err(error) => return answer(turn.answer, Err(error)),
+        };
+        // Whoever asked may have gone, or may have nothing to record after all.
+        let Ok(body) = turn.at_rest.send(self.head).map_err(|_| RecvError).and_then(|()| turn.body.recv()) else {
+            return;
+        };
+        let Some(end) = self.end.after(&body) else { return answer(turn.answer, Err(AppendError::Closed)) };
+        self.end = end;
+        let leaf = Leaf { index: self.head.size, recorded_at_ms, previous: self.head.leaf_hash, body };
+        let leaf_hash = LeafHash::of(&leaf.encode());
+        let receipt = Receipt { first_index: leaf.index, count: 1, recorded_at_ms, leaf_hash, revisions: Vec::new() };
+        self.batch.time_ms = Some(recorded_at_ms);
+        self.batch.entries.push(Entry::bare(&leaf).encode().into());
+        self.batch.waiting.push(Waiting::of_own(turn.answer, Ok(Recorded { receipt, replayed: None })));
+        self.head = Head { size: leaf.index + 1, leaf_hash, recorded_at_ms };
+        self.hand_over();
     }
 
     /// Plans a request and those that queued behind it.
@@ -175,6 +237,9 @@ impl Writer {
         }
         if *self.health.borrow() != Health::Writing {
             return answer(job.answer, Err(AppendError::Stopped));
+        }
+        if self.end != End::Open {
+            return self.refuse_new(job, AppendError::Closed);
         }
         if job.deadline_ms.is_some_and(|deadline| deadline <= self.times.monotonic_ms()) {
             return self.refuse_new(job, AppendError::DeadlineBeforeCommit);

@@ -106,6 +106,9 @@ reasons! {
     /// An earlier failure stopped all writing until the next start: of the store, or of the index. This attempt wrote
     /// nothing. What became of an earlier attempt of the same request id is not known before the next start.
     WritingStopped, Unavailable, "WRITING_STOPPED", [], "tell the operator; ask again with the same request id, after the server's next start; reads go on";
+    /// The log was closed for ever, as its last entries say; it may have a successor, which the CLOSE names. Reads and
+    /// proofs go on.
+    LogClosed, FailedPrecondition, "LOG_CLOSED", [], "append to the log that follows it";
     /// The server is ending.
     ServerShuttingDown, Unavailable, "SERVER_SHUTTING_DOWN", [], "retry elsewhere or later, with the same request id";
     /// No entry has this position.
@@ -201,6 +204,7 @@ pub fn of_append(error: &AppendError) -> Status {
         AppendError::DeadlineBeforeCommit => Reason::DeadlineBeforeCommit.status(error.to_string(), &[]),
         AppendError::OutcomeUnknown => Reason::CommitOutcomeUnknown.status(error.to_string(), &[]),
         AppendError::Stopped => Reason::WritingStopped.status(error.to_string(), &[]),
+        AppendError::Closed => Reason::LogClosed.status(error.to_string(), &[]),
         AppendError::Ending => Reason::ServerShuttingDown.status(error.to_string(), &[]),
         AppendError::IndexUnreadable => Reason::StoreUnreadable.status(error.to_string(), &[]),
     }

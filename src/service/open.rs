@@ -21,6 +21,10 @@ use crate::log::Entry;
 use crate::log::Genesis;
 use crate::log::Leaf;
 use crate::log::LeafHash;
+use crate::publish;
+use crate::publish::Following;
+use crate::publish::Publisher;
+use crate::sequencer::End;
 use crate::sequencer::Parts;
 use crate::sequencer::Sequencer;
 use crate::service::KeyVault;
@@ -106,23 +110,52 @@ fn open_parts(
         tracing::error!(%error, entry = at, "the views halt before an entry; nothing is recorded until they go on");
         index.halt(Halted { at, why: error.to_string(), log }, &*store)?;
     }
+    let opened = options
+        .publish
+        .clone()
+        .map(|publish| {
+            let (store, index) = (Arc::clone(&store), Arc::clone(&index));
+            publish::open(&options.data, store, sled.clone(), index, Arc::clone(&origin), publish, |done| {
+                progress(Progress::Folding { done, goal });
+            })
+        })
+        .transpose()?;
     let parts = Parts {
         store: Arc::clone(&store),
         index: Arc::clone(&index),
-        keys,
+        keys: Arc::clone(&keys),
         origin: Arc::clone(&origin),
         clock: Arc::clone(&clock),
         head,
         accept_gap: options.accept_gap,
+        end: end_of(&*store)?,
+        followed: opened.is_some(),
     };
-    let sequencer = Sequencer::start(parts, options.limits)?;
+    let mut sequencer = Sequencer::start(parts, options.limits)?;
     if let Some(halted) = index.halted() {
         sequencer.stopper.stop(&halted.why);
     }
+    let publisher = match opened.zip(sequencer.followed.take()) {
+        Some((opened, followed)) => {
+            let turns = sequencer.turns.clone();
+            let (health, stopper) = (sequencer.health.clone(), sequencer.stopper.clone());
+            Some(Publisher::start(opened, Following { turns, followed, health, stopper, keys })?)
+        }
+        None => None,
+    };
     let tending =
         tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), sequencer.commits.clone(), panics)?;
     let reader = Reader::new(store, Arc::clone(&index), vault.clone());
-    Ok(Service { reader, vault, sequencer, sled, index, tending, clock, panics })
+    Ok(Service { reader, vault, sequencer, publisher, sled, index, tending, clock, panics })
+}
+
+/// Whether the log goes on, as its last two entries say.
+fn end_of(store: &dyn LogStore) -> Result<End, OpenError> {
+    let newest = store.size().saturating_sub(2)..store.size();
+    newest.into_iter().try_fold(End::Open, |end, index| {
+        let leaf = checked(store, index)?.leaf;
+        end.after(&leaf.body).ok_or_else(|| OpenError::Chain { what: format!("entry {index} stands after the end") })
+    })
 }
 
 /// The first entry of a new log.

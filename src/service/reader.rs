@@ -16,6 +16,7 @@ use crate::log::Leaf;
 use crate::log::LeafHash;
 use crate::log::Malformed;
 use crate::log::OPEN_PAYLOAD_BIT;
+use crate::log::leaf_bytes;
 use crate::service::KeyVault;
 use crate::store::LogStore;
 use crate::store::StoreError;
@@ -237,8 +238,7 @@ fn missing(index: u64) -> IndexError {
 
 /// The leaf of a stored entry and its hash; `None` where there is none to be read.
 fn leaf_of(bytes: &Bytes) -> Option<(LeafHash, Leaf)> {
-    let (len, rest) = bytes.split_first_chunk()?;
-    let leaf = rest.get(..usize::from(u16::from_be_bytes(*len)))?;
+    let leaf = leaf_bytes(bytes)?;
     Some((LeafHash::of(leaf), Leaf::decode(leaf).ok()?))
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 23] = [
+const MODULES: [(&str, &[&str], bool); 24] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
@@ -29,6 +29,7 @@ const MODULES: [(&str, &[&str], bool); 23] = [
         &["events", "log", "clock", "telemetry", "domain", "ledger", "views", "store", "keys", "index"],
         false,
     ),
+    ("publish", &["log", "ledger", "store", "keys", "index", "sequencer"], false),
     (
         "service",
         &[
@@ -44,11 +45,12 @@ const MODULES: [(&str, &[&str], bool); 23] = [
             "keys",
             "index",
             "sequencer",
+            "publish",
         ],
         false,
     ),
     ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
-    ("config", &["log", "telemetry", "store", "sequencer", "service", "delivery"], false),
+    ("config", &["log", "telemetry", "store", "sequencer", "publish", "service", "delivery"], false),
     ("import", &["events", "proto", "config"], false),
     (
         "server",
@@ -68,6 +70,7 @@ const MODULES: [(&str, &[&str], bool); 23] = [
             "keys",
             "index",
             "sequencer",
+            "publish",
             "service",
             "delivery",
             "config",
@@ -93,6 +96,7 @@ const MODULES: [(&str, &[&str], bool); 23] = [
             "keys",
             "index",
             "sequencer",
+            "publish",
             "service",
             "delivery",
             "config",

@@ -1,0 +1,80 @@
+//! Published checkpoints, kept beside the ledger: they are no fold of it.
+//!
+//! ```text
+//! checkpoints/newest      the newest one, signed, with the cosignatures that came
+//! checkpoints/witnessed   the newest one that the policy's quorum has cosigned
+//! ```
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::log::Note;
+use crate::publish::PublishError;
+
+const NEWEST: &str = "newest";
+const WITNESSED: &str = "witnessed";
+
+/// The folder of published checkpoints.
+#[derive(Clone, Debug)]
+pub(super) struct Kept(PathBuf);
+
+impl Kept {
+    /// Makes the folder where there is none.
+    pub(super) fn open(data: &Path) -> Result<Self, PublishError> {
+        let kept = Self(data.join("checkpoints"));
+        if !kept.0.is_dir() {
+            fs::create_dir(&kept.0).and_then(|()| sync(data)).map_err(|error| kept.io(NEWEST, error))?;
+        }
+        Ok(kept)
+    }
+
+    /// The newest one.
+    pub(super) fn newest(&self) -> Result<Option<Note>, PublishError> {
+        self.read(NEWEST)
+    }
+
+    /// The newest one that was witnessed.
+    pub(super) fn witnessed(&self) -> Result<Option<Note>, PublishError> {
+        self.read(WITNESSED)
+    }
+
+    /// Durable when it returns; a crash before that leaves the one before.
+    pub(super) fn keep(&self, note: &Note, witnessed: bool) -> Result<(), PublishError> {
+        self.write(NEWEST, note)?;
+        if witnessed { self.write(WITNESSED, note) } else { Ok(()) }
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Note>, PublishError> {
+        let bytes = match fs::read(self.0.join(name)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.io(name, error)),
+        };
+        let damaged = |error| PublishError::Kept { file: self.0.join(name), error };
+        Note::parse(&bytes).map(Some).map_err(damaged)
+    }
+
+    fn write(&self, name: &str, note: &Note) -> Result<(), PublishError> {
+        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
+        let written = || {
+            let mut file = File::create(&new)?;
+            file.write_all(note.to_string().as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            sync(&self.0)
+        };
+        written().map_err(|error| self.io(name, error))
+    }
+
+    fn io(&self, name: &str, error: io::Error) -> PublishError {
+        PublishError::Io { file: self.0.join(name), error }
+    }
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,263 @@
+//! Proofs of what is published. They are made from what only ever grows, or from the map as it was sealed: they never
+//! wait for the writer, nor it for them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::Sender;
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::index::Index;
+use crate::index::IndexError;
+use crate::ledger::HistoryKey;
+use crate::log;
+use crate::log::Answer;
+use crate::log::HistoryName;
+use crate::log::Key;
+use crate::log::KeyHistory;
+use crate::log::LeafHash;
+use crate::log::MalformedLine;
+use crate::log::MapPath;
+use crate::log::MapProof;
+use crate::log::NodeHash;
+use crate::log::ProofFile;
+use crate::log::SubjectProof;
+use crate::log::leaf_bytes;
+use crate::log::prove_consistency;
+use crate::log::prove_inclusion;
+use crate::publish::LogTree;
+use crate::publish::PublishError;
+use crate::publish::Published;
+use crate::store::LogStore;
+
+/// What is published of one log. Cheap to clone; any number of threads may ask.
+#[derive(Clone, Debug)]
+pub struct Proofs {
+    store: Arc<dyn LogStore>,
+    index: Arc<Index>,
+    tree: Arc<LogTree>,
+    seen: watch::Receiver<Option<Arc<Published>>>,
+    wanted: Arc<AtomicU64>,
+    kick: Sender<()>,
+}
+
+/// All that is filed under a name as of a checkpoint, proved.
+#[derive(Clone, Debug)]
+pub struct SubjectHistory {
+    /// As of which one.
+    pub published: Arc<Published>,
+    /// The file.
+    pub proof: SubjectProof,
+}
+
+/// Why there is no proof.
+#[derive(Debug, Error)]
+pub enum ProveError {
+    /// Nothing is published yet, or the map is not, since the last start.
+    #[error("nothing is published yet")]
+    NotPublished,
+    /// No published checkpoint reaches so far.
+    #[error("the published checkpoint has {published} entries, {wanted} were asked for")]
+    Beyond {
+        /// Entries of the newest checkpoint.
+        published: u64,
+        /// Asked for.
+        wanted: u64,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The index cannot be read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Index and map do not agree: the views halted, or the index must be folded again.
+    #[error("the index has {indexed} entries of a history, the map has {mapped}")]
+    Histories {
+        /// In the index.
+        indexed: u64,
+        /// In the map.
+        mapped: u64,
+    },
+    /// A proof cannot be written as a file.
+    #[error(transparent)]
+    Text(#[from] MalformedLine),
+}
+
+impl From<log::ProveError<PublishError>> for ProveError {
+    fn from(error: log::ProveError<PublishError>) -> Self {
+        match error {
+            log::ProveError::IndexBeyondSize { index, size } => {
+                Self::Beyond { published: size, wanted: index.saturating_add(1) }
+            }
+            log::ProveError::OldBeyondNew { old, new } => Self::Beyond { published: new, wanted: old },
+            log::ProveError::Nodes(error) => Self::Publish(error),
+        }
+    }
+}
+
+impl Proofs {
+    pub(super) const fn new(
+        store: Arc<dyn LogStore>,
+        index: Arc<Index>,
+        tree: Arc<LogTree>,
+        seen: watch::Receiver<Option<Arc<Published>>>,
+        wanted: Arc<AtomicU64>,
+        kick: Sender<()>,
+    ) -> Self {
+        Self { store, index, tree, seen, wanted, kick }
+    }
+
+    /// The newest checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// There is none yet.
+    pub fn published(&self) -> Result<Arc<Published>, ProveError> {
+        self.seen.borrow().clone().ok_or(ProveError::NotPublished)
+    }
+
+    /// Every checkpoint from now on, and every one that gets a cosignature.
+    pub fn follow(&self) -> watch::Receiver<Option<Arc<Published>>> {
+        self.seen.clone()
+    }
+
+    /// The newest checkpoint once it is over at least `size` entries, which is sealed for this at once. For ever, where
+    /// the writer has stopped.
+    ///
+    /// # Errors
+    ///
+    /// The service is ending.
+    pub async fn wait_for(&self, size: u64) -> Result<Arc<Published>, ProveError> {
+        self.want(size);
+        let mut seen = self.seen.clone();
+        let reached = |published: &Option<Arc<Published>>| {
+            published.as_ref().is_some_and(|published| published.checkpoint.size >= size)
+        };
+        let found = seen.wait_for(reached).await.map_err(|_| ProveError::NotPublished)?;
+        found.clone().ok_or(ProveError::NotPublished)
+    }
+
+    /// As [`Proofs::wait_for`], and until the policy's quorum has cosigned it.
+    ///
+    /// # Errors
+    ///
+    /// The service is ending.
+    pub async fn wait_until_witnessed(&self, size: u64) -> Result<Arc<Published>, ProveError> {
+        self.want(size);
+        let mut seen = self.seen.clone();
+        let reached = |published: &Option<Arc<Published>>| {
+            published.as_ref().is_some_and(|published| published.checkpoint.size >= size && published.witnessed)
+        };
+        let found = seen.wait_for(reached).await.map_err(|_| ProveError::NotPublished)?;
+        found.clone().ok_or(ProveError::NotPublished)
+    }
+
+    /// Somebody waits for a checkpoint over so many entries.
+    fn want(&self, size: u64) {
+        self.wanted.fetch_max(size, Ordering::AcqRel);
+        // One that is there already says the same.
+        self.kick.try_send(()).unwrap_or_default();
+    }
+
+    /// The tree, for tiles; beyond the published size it is nobody's business.
+    pub fn tree(&self) -> &LogTree {
+        &self.tree
+    }
+
+    /// The leaf of an entry, as it is hashed.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn leaf(&self, index: u64) -> Result<Vec<u8>, PublishError> {
+        let bytes = self.store.get(index)?.ok_or(PublishError::Entry { index })?;
+        leaf_bytes(&bytes).map(<[u8]>::to_vec).ok_or(PublishError::Entry { index })
+    }
+
+    /// That an entry is in the log as of a size that was published.
+    ///
+    /// # Errors
+    ///
+    /// It is not below the size, the size is not published, or an entry cannot be read.
+    pub fn inclusion(&self, index: u64, size: u64) -> Result<Vec<NodeHash>, ProveError> {
+        self.within(size)?;
+        Ok(prove_inclusion(&*self.tree, index, size)?)
+    }
+
+    /// That the log as of one size begins with the log as of another.
+    ///
+    /// # Errors
+    ///
+    /// They stand the other way round, the newer one is not published, or an entry cannot be read.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<NodeHash>, ProveError> {
+        self.within(new)?;
+        Ok(prove_consistency(&*self.tree, old, new)?)
+    }
+
+    fn within(&self, size: u64) -> Result<(), ProveError> {
+        let published = self.published()?.checkpoint.size;
+        if size > published { Err(ProveError::Beyond { published, wanted: size }) } else { Ok(()) }
+    }
+
+    /// That an entry is in the log as of a checkpoint, as a file.
+    ///
+    /// # Errors
+    ///
+    /// It is not below the checkpoint, or an entry cannot be read.
+    pub fn of_entry(&self, published: &Published, index: u64) -> Result<ProofFile, ProveError> {
+        let inclusion = prove_inclusion(&*self.tree, index, published.checkpoint.size)?;
+        Ok(ProofFile::new(index, inclusion, published.note.clone())?)
+    }
+
+    /// All entries that are filed under a name as of the newest checkpoint, or that there are none; with an inclusion
+    /// proof of each, where that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is published since the last start, or an entry cannot be read.
+    pub fn of_history(&self, history: HistoryName, each: bool) -> Result<SubjectHistory, ProveError> {
+        let published = self.published()?;
+        let map = published.map.as_ref().ok_or(ProveError::NotPublished)?;
+        let seal_proof = self.of_entry(&published, published.checkpoint.size - 1)?;
+        let key = match &history {
+            HistoryName::Subject(name) => Key::of_subject(name),
+            HistoryName::Stream(name) => Key::of_stream(name),
+        };
+        let (answer, path, places) = match map.prove(&key) {
+            MapProof::Present { count, path } => {
+                (Answer::Present, path, self.places(&key, published.checkpoint.size - 1, count)?)
+            }
+            MapProof::Absent { neighbour, path } => (Answer::Absent(neighbour), path, Vec::new()),
+            MapProof::Empty => (Answer::Empty, MapPath::default(), Vec::new()),
+        };
+        let mut own = KeyHistory::new();
+        let (mut leaves, mut inclusion) = (Vec::with_capacity(places.len()), Vec::new());
+        for index in places {
+            let leaf = self.leaf(index)?;
+            own.push(index, LeafHash::of(&leaf));
+            leaves.push(leaf);
+            if each {
+                inclusion.push(prove_inclusion(&*self.tree, index, published.checkpoint.size)?);
+            }
+        }
+        let mapped = map.history(&key).unwrap_or_default();
+        if own != mapped {
+            return Err(ProveError::Histories { indexed: own.count(), mapped: mapped.count() });
+        }
+        let proof = SubjectProof { history, answer, path, seal: published.seal.clone(), leaves, inclusion, seal_proof };
+        Ok(SubjectHistory { published, proof })
+    }
+
+    /// Where the first `count` entries of a history stand, below the SEAL.
+    fn places(&self, key: &Key, seal: u64, count: u64) -> Result<Vec<u64>, ProveError> {
+        let places = self.index.history(&HistoryKey::Leaf(*key), None, seal, usize::MAX)?;
+        let indexed = places.len() as u64;
+        if indexed == count {
+            Ok(places.into_iter().map(|placed| placed.index).collect())
+        } else {
+            Err(ProveError::Histories { indexed, mapped: count })
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The thread that follows the writer, seals and publishes.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use bytes::Bytes;
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+use crossbeam_channel::select;
+use tokio::sync::watch;
+
+use crate::keys::Keyring;
+use crate::log::Body;
+use crate::log::Checkpoint;
+use crate::log::Leaf;
+use crate::log::MapSnapshot;
+use crate::log::Note;
+use crate::log::Seal;
+use crate::log::SignatureType;
+use crate::log::SignerKey;
+use crate::log::leaf_bytes;
+use crate::log::root_at;
+use crate::publish::Opened;
+use crate::publish::Proofs;
+use crate::publish::PublishError;
+use crate::publish::Published;
+use crate::publish::fold::Fold;
+use crate::publish::kept::Kept;
+use crate::publish::table::FoldTable;
+use crate::publish::table::Rows;
+use crate::sequencer::AppendError;
+use crate::sequencer::Health;
+use crate::sequencer::Stopper;
+use crate::sequencer::Turns;
+use crate::store::LogStore;
+use crate::store::SledStore;
+use crate::store::failpoint;
+
+/// How long nothing is tried again after the writer would not rest: its clock may come right.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What the thread works with, beside what was opened.
+#[derive(Debug)]
+pub struct Following {
+    /// Brings the writer to rest.
+    pub turns: Turns,
+    /// What became durable.
+    pub followed: Receiver<Arc<Vec<Bytes>>>,
+    /// Whether the writer writes.
+    pub health: watch::Receiver<Health>,
+    /// Stops it, when what it wrote is not what is stored.
+    pub stopper: Stopper,
+    /// Signs.
+    pub keys: Arc<Keyring>,
+}
+
+/// Seals and publishes, until it is stopped.
+#[derive(Debug)]
+pub struct Publisher {
+    proofs: Proofs,
+    stop: Sender<()>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Publisher {
+    /// Publishes what was sealed before, seals what was not, and follows the writer.
+    ///
+    /// # Errors
+    ///
+    /// No signing key is in force, or the system gives no thread.
+    pub fn start(opened: Opened, following: Following) -> Result<Self, PublishError> {
+        let Opened { store, sled, index, fold, table, kept, origin, newest, witnessed, options } = opened;
+        let (published, seen) = watch::channel(None);
+        let (kick, kicks) = crossbeam_channel::bounded(1);
+        let (stop, stopped) = crossbeam_channel::bounded(1);
+        let wanted = Arc::new(AtomicU64::new(0));
+        let proofs = Proofs::new(Arc::clone(&store), index, Arc::clone(&fold.tree), seen, Arc::clone(&wanted), kick);
+        let mut run = Run {
+            store,
+            sled,
+            fold,
+            table,
+            saving: Arc::default(),
+            kept,
+            origin,
+            published,
+            published_size: newest.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size),
+            seal_every: options.seal_every,
+            wanted,
+            following,
+        };
+        run.signers(run.fold.size())?;
+        run.begin(newest, witnessed)?;
+        let thread = thread::Builder::new()
+            .name("publisher".to_owned())
+            .spawn(move || run.run(&kicks, &stopped))
+            .map_err(PublishError::Thread)?;
+        Ok(Self { proofs, stop, thread })
+    }
+
+    /// What is published, and proofs of it.
+    pub const fn proofs(&self) -> &Proofs {
+        &self.proofs
+    }
+
+    /// Seals what is not sealed, publishes it, and saves what is folded. While the writer still takes turns.
+    pub fn stop(self) {
+        drop(self.stop);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that publishes had stopped by itself");
+        }
+    }
+}
+
+/// How it is with saving the fold.
+#[derive(Debug, Default)]
+struct Saving {
+    under_way: AtomicBool,
+    /// What was to be saved is not: nothing more is, since what comes next would stand above a gap.
+    failed: AtomicBool,
+}
+
+impl Saving {
+    /// Saves rows, and says so in the log where that fails.
+    fn save(&self, table: &FoldTable, rows: &Rows) {
+        if let Err(error) = table.save(rows) {
+            tracing::error!(%error, "tree and map could not be saved; they are folded again at the next start");
+            self.failed.store(true, Ordering::Release);
+        }
+    }
+}
+
+struct Run {
+    store: Arc<dyn LogStore>,
+    sled: Option<Arc<SledStore>>,
+    fold: Fold,
+    table: Arc<FoldTable>,
+    saving: Arc<Saving>,
+    kept: Kept,
+    origin: Arc<str>,
+    published: watch::Sender<Option<Arc<Published>>>,
+    published_size: u64,
+    seal_every: Duration,
+    /// Somebody waits for a checkpoint over this many entries.
+    wanted: Arc<AtomicU64>,
+    following: Following,
+}
+
+impl Run {
+    /// What a crash left between SEAL and checkpoint is done now.
+    fn begin(&mut self, newest: Option<(Checkpoint, Note)>, witnessed: Option<u64>) -> Result<(), PublishError> {
+        if self.fold.last_seal.is_some_and(|seal| seal + 1 == self.fold.size()) {
+            let map = self.fold.map.seal();
+            let note = newest.filter(|(checkpoint, _)| checkpoint.size == self.fold.size());
+            return self.publish(map, note.map(|(_, note)| note), witnessed == Some(self.fold.size()));
+        }
+        if let Some((checkpoint, note)) = newest {
+            let seal = self.seal_at(checkpoint.size - 1)?;
+            let (seal, sealed_at_ms) = seal;
+            let witnessed = witnessed == Some(checkpoint.size);
+            let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, map: None };
+            self.published.send_replace(Some(Arc::new(published)));
+        }
+        Ok(())
+    }
+
+    fn run(mut self, kicks: &Receiver<()>, stopped: &Receiver<()>) {
+        let mut tick = Instant::now();
+        loop {
+            let followed = self.following.followed.clone();
+            select! {
+                recv(followed) -> batch => match batch {
+                    Ok(batch) => if self.folded(&batch).is_err() { return },
+                    Err(_) => break,
+                },
+                recv(kicks) -> _ => {}
+                recv(stopped) -> _ => break,
+                default(tick.saturating_duration_since(Instant::now())) => {}
+            }
+            let now = Instant::now();
+            let waited_for = self.wanted.load(Ordering::Acquire) > self.published_size;
+            if (waited_for || now >= tick) && self.is_something_new() {
+                tick = now + self.seal_every;
+                if let Err(error) = self.seal() {
+                    tick = now + self.seal_every.max(PAUSE);
+                    if self.stops_after(&error) {
+                        return;
+                    }
+                }
+            } else if now >= tick {
+                tick = now + self.seal_every;
+            }
+            if self.fold.wants_save() {
+                self.save();
+            }
+        }
+        if self.is_something_new()
+            && let Err(error) = self.seal()
+        {
+            tracing::warn!(%error, "the last entries are not sealed; the next start seals them");
+        }
+        self.save_now();
+    }
+
+    /// Whether entries stand behind the last SEAL, and the writer can add one.
+    fn is_something_new(&self) -> bool {
+        let unsealed =
+            self.fold.last_seal.is_none_or(|seal| seal + 1 < self.fold.size()) || !self.following.followed.is_empty();
+        unsealed && *self.following.health.borrow() == Health::Writing
+    }
+
+    fn stops_after(&self, error: &SealError) -> bool {
+        match error {
+            SealError::Writer(error) => {
+                tracing::warn!(%error, "nothing is sealed for now");
+                false
+            }
+            SealError::Publish(error) => {
+                tracing::error!(%error, "nothing more is published, and nothing more is written in this run");
+                self.following.stopper.stop(&error.to_string());
+                true
+            }
+        }
+    }
+
+    fn folded(&mut self, batch: &[Bytes]) -> Result<(), PublishError> {
+        let taken = batch.iter().try_for_each(|entry| self.fold.take(entry));
+        if let Err(error) = &taken {
+            self.stops_after(&SealError::Publish(PublishError::Fold {
+                index: self.fold.size(),
+                what: "what was committed does not follow",
+            }));
+            tracing::error!(%error, "the fold of tree and map stopped");
+        }
+        taken
+    }
+
+    /// Waits until everything below `size` is folded; the writer has sent it.
+    fn fold_to(&mut self, size: u64) -> Result<(), SealError> {
+        while self.fold.size() < size {
+            let batch = self.following.followed.recv().map_err(|_| SealError::Writer(AppendError::Stopped))?;
+            self.folded(&batch).map_err(SealError::Publish)?;
+        }
+        Ok(())
+    }
+
+    /// Has a SEAL recorded over all entries, and publishes the checkpoint over it.
+    fn seal(&mut self) -> Result<(), SealError> {
+        while let Ok(batch) = self.following.followed.try_recv() {
+            self.folded(&batch).map_err(SealError::Publish)?;
+        }
+        // The writer rests: do beforehand what can be done beforehand.
+        self.fold.map.fold();
+        let rest = self.following.turns.rest().map_err(SealError::Writer)?;
+        self.fold_to(rest.head().size)?;
+        let map = self.fold.map.seal();
+        let seal = Seal { map_root: map.root(), map_keys: map.keys(), previous: self.fold.last_seal };
+        // A crash before it is durable leaves nothing; after that, a SEAL that the next start publishes.
+        let receipt = rest.record(Body::Seal(seal)).map_err(SealError::Writer)?;
+        self.fold_to(receipt.first_index + 1)?;
+        failpoint::hit("sealed");
+        self.publish(map, None, false).map_err(SealError::Publish)
+    }
+
+    /// Publishes the checkpoint over the SEAL at the end of the log.
+    fn publish(&mut self, map: MapSnapshot, kept: Option<Note>, witnessed: bool) -> Result<(), PublishError> {
+        let size = self.fold.size();
+        let root = self.fold.frontier.root();
+        // Read back, and by another way.
+        let (seal, sealed_at_ms) = self.seal_at(size - 1)?;
+        let stored = root_at(&*self.fold.tree, size)?;
+        if stored != root {
+            return Err(PublishError::Roots { size, frontier: root, stored });
+        }
+        if let Some(sled) = &self.sled {
+            let leaf = crate::log::LeafHash::of(&seal);
+            sled.guard().update(|state| {
+                if size >= state.size {
+                    (state.size, state.leaf) = (size, leaf);
+                }
+                (state.checkpoint_size, state.checkpoint_root) = (size, root.0);
+            })?;
+        }
+        // A crash here leaves a guard that asks for what the next start signs, with the same bytes.
+        failpoint::hit("guarded-checkpoint");
+        let checkpoint = Checkpoint { origin: self.origin.to_string(), size, root, extensions: Vec::new() };
+        let note = match kept {
+            Some(note) => note,
+            None => {
+                let note = checkpoint.sign(&self.signers(size)?)?;
+                self.kept.keep(&note, false)?;
+                note
+            }
+        };
+        // A crash here leaves a checkpoint that nobody saw; it is published at the next start.
+        failpoint::hit("kept-checkpoint");
+        let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, map: Some(map) };
+        self.published_size = size;
+        self.published.send_replace(Some(Arc::new(published)));
+        Ok(())
+    }
+
+    /// The leaf of a SEAL as it is stored, and when it was recorded.
+    fn seal_at(&self, index: u64) -> Result<(Vec<u8>, u64), PublishError> {
+        let bytes = self.store.get(index)?.ok_or(PublishError::Entry { index })?;
+        let leaf = leaf_bytes(&bytes).ok_or(PublishError::Entry { index })?;
+        match Leaf::decode(leaf) {
+            Ok(Leaf { body: Body::Seal(_), recorded_at_ms, .. }) => Ok((leaf.to_vec(), recorded_at_ms)),
+            _ => Err(PublishError::Fold { index, what: "it stands under a checkpoint and is no SEAL" }),
+        }
+    }
+
+    /// The keys of the folder that are in force.
+    fn signers(&self, size: u64) -> Result<Vec<SignerKey>, PublishError> {
+        let signers: Vec<SignerKey> = self
+            .following
+            .keys
+            .signers(&self.origin)
+            .filter(|signer| {
+                self.fold.keys.is_in_force(signer.verifier(SignatureType::Ed25519).public_key().as_bytes(), size)
+            })
+            .collect();
+        if signers.is_empty() { Err(PublishError::NoKey { size }) } else { Ok(signers) }
+    }
+
+    /// Saves the fold on a thread of its own, unless one is at it.
+    fn save(&mut self) {
+        if self.saving.failed.load(Ordering::Acquire) || self.saving.under_way.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let Some(rows) = self.fold.unsaved() else { return self.saving.under_way.store(false, Ordering::Release) };
+        let (table, saving) = (Arc::clone(&self.table), Arc::clone(&self.saving));
+        let spawned = thread::Builder::new().name("saver".to_owned()).spawn(move || {
+            saving.save(&table, &rows);
+            drop(table);
+            saving.under_way.store(false, Ordering::Release);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "tree and map could not be saved; they are folded again at the next start");
+            self.saving.failed.store(true, Ordering::Release);
+            self.saving.under_way.store(false, Ordering::Release);
+        }
+    }
+
+    fn save_now(&mut self) {
+        while self.saving.under_way.load(Ordering::Acquire) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if !self.saving.failed.load(Ordering::Acquire)
+            && let Some(rows) = self.fold.unsaved()
+        {
+            self.saving.save(&self.table, &rows);
+        }
+    }
+}
+
+/// Why there is no seal.
+#[derive(Debug, thiserror::Error)]
+enum SealError {
+    /// The writer would not; it may later.
+    #[error(transparent)]
+    Writer(AppendError),
+    /// What is stored is not what was folded, or cannot be read or kept: nothing goes on.
+    #[error(transparent)]
+    Publish(PublishError),
+}
