@@ -28,7 +28,7 @@ use crate::real::Log;
 use crate::real::ProbityClient;
 
 /// What is measured at a size, by name.
-type Figures = Vec<(&'static str, f64)>;
+pub(crate) type Figures = Vec<(&'static str, f64)>;
 
 /// Grows one log to each of the sizes and measures there.
 pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
@@ -72,7 +72,7 @@ fn kept(folder: &Path, size: u64) -> Result<Option<(Figures, u64)>, Failure> {
 const GROWN: [&str; 4] =
     ["appended in process, events/s", "keys written an event", "ledger, B an entry", "views, B an entry"];
 
-fn table(columns: &[(u64, Figures)]) -> String {
+pub(crate) fn table(columns: &[(u64, Figures)]) -> String {
     let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let mut head = vec!["entries".to_owned()];
     head.extend(columns.iter().map(|(size, _)| grouped(*size as f64)));
