@@ -27,7 +27,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
         columns.push((*keys, measure(*keys, plan.runs)?));
         progress(&format!("{keys} keys: {:?}", columns.last()));
     }
-    say(&format!("\nThe completeness map, by keys\n\n{}\n", table(&columns)));
+    say(&format!("\nThe completeness map, by keys\n\n{}\n", table("keys", &columns)));
     if let Some(path) = &plan.json {
         let mut file = fs::File::options().create(true).append(true).open(path)?;
         writeln!(file, "{}", serde_json::json!({ "group": "map", "columns": columns }))?;
