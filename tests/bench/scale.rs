@@ -28,7 +28,7 @@ use crate::real::Log;
 use crate::real::ProbityClient;
 
 /// What is measured at a size, by name.
-type Figures = Vec<(&'static str, f64)>;
+pub(crate) type Figures = Vec<(&'static str, f64)>;
 
 /// Grows one log to each of the sizes and measures there.
 pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
@@ -48,7 +48,7 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
         figures.extend(measure(folder, Filled { entries: *size, decisions }, plan)?);
         columns.push((*size, figures));
     }
-    say(&format!("\nHow cost grows\n\n{}\n", table(&columns)));
+    say(&format!("\nHow cost grows\n\n{}\n", table("entries", &columns)));
     if let Some(path) = &plan.json {
         let mut file = fs::File::options().create(true).append(true).open(path)?;
         writeln!(file, "{}", serde_json::json!({ "group": "scale", "columns": columns }))?;
@@ -72,9 +72,9 @@ fn kept(folder: &Path, size: u64) -> Result<Option<(Figures, u64)>, Failure> {
 const GROWN: [&str; 4] =
     ["appended in process, events/s", "keys written an event", "ledger, B an entry", "views, B an entry"];
 
-fn table(columns: &[(u64, Figures)]) -> String {
+pub(crate) fn table(counted: &str, columns: &[(u64, Figures)]) -> String {
     let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut head = vec!["entries".to_owned()];
+    let mut head = vec![counted.to_owned()];
     head.extend(columns.iter().map(|(size, _)| grouped(*size as f64)));
     head.push("last of first".to_owned());
     let mut table = row(head) + "|---|" + &"--:|".repeat(columns.len() + 1) + "\n";

@@ -12,6 +12,7 @@ mod events;
 mod file_rpc;
 mod harness;
 mod load;
+mod map;
 mod process;
 mod query;
 mod real;
@@ -57,6 +58,8 @@ enum Which {
     Hash,
     /// Start, memory and rates of a small and of a large log; only when it is named.
     Scale,
+    /// The completeness map in memory, with as many keys as --sizes says; only when it is named.
+    Map,
 }
 
 /// Measures; without a group, all of them.
@@ -78,7 +81,7 @@ struct Arguments {
     /// Entries of the log that is verified and folded again. [default: 200000; with --quick 50000]
     #[arg(long)]
     entries: Option<u64>,
-    /// Entries of the small and of the large log of `scale`.
+    /// Entries of the small and of the large log of `scale`; keys of `map`.
     #[arg(long, value_delimiter = ',', default_value = "100000,10000000")]
     sizes: Vec<u64>,
     /// Keep the logs of `scale` in this folder, or measure those that were kept there.
@@ -137,11 +140,13 @@ fn main() -> Result<(), Failure> {
         data: arguments.data,
         json: arguments.json,
     };
-    let all: Vec<Which> = Which::value_variants().iter().copied().filter(|which| *which != Which::Scale).collect();
+    let all: Vec<Which> =
+        Which::value_variants().iter().copied().filter(|which| !matches!(which, Which::Scale | Which::Map)).collect();
     let groups = if arguments.groups.is_empty() { &all } else { &arguments.groups };
     for which in groups {
         match group(*which, &plan) {
             Some(group) => group.run(&plan)?,
+            None if *which == Which::Map => map::run(&plan)?,
             None => scale::run(&plan)?,
         }
     }
@@ -161,7 +166,7 @@ fn group(which: Which, plan: &Plan) -> Option<Group> {
         Which::Rebuild => whole::rebuild(plan),
         Which::Verify => whole::verify(plan),
         Which::Hash => baseline::hashing(plan),
-        Which::Scale => return None,
+        Which::Scale | Which::Map => return None,
     };
     Some(group)
 }

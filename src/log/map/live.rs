@@ -48,12 +48,16 @@ struct Chunk {
 }
 
 impl LiveMap {
-    /// Buckets for some millions of keys: 2^18 of them, which take about 20 MiB.
-    pub const BUCKET_BITS: u8 = 18;
+    /// A map without keys that is to hold about so many: a bucket for each eight, at least 2^18 (about 20 MiB), so that
+    /// a log which begins with nothing has enough of them for two million. It may hold more; folding is slower then.
+    pub fn for_keys(keys: u64) -> Self {
+        let bits = (keys / 8).max(1).next_power_of_two().trailing_zeros();
+        Self::new(u8::try_from(bits).expect("at most 64").max(BUCKET_BITS_MIN))
+    }
 
     /// A map without keys, with 2^`bucket_bits` buckets; at most 2^24. The root does not depend on how many there are.
     pub fn new(bucket_bits: u8) -> Self {
-        let bucket_bits = bucket_bits.min(24);
+        let bucket_bits = bucket_bits.min(BUCKET_BITS_MAX);
         let chunk_bits = bucket_bits.min(CHUNK_BITS_MAX);
         let top_bits = bucket_bits - chunk_bits;
         let chunk =
@@ -74,7 +78,8 @@ impl LiveMap {
         self.bound_aside();
     }
 
-    /// Sets the histories of keys, as they were kept somewhere else; a key without entries is no key of the map.
+    /// Sets the histories of keys, as they were kept somewhere else; a key without entries is no key of the map. Fastest
+    /// in the order of the keys, which makes each bucket once.
     pub fn update(&mut self, histories: impl IntoIterator<Item = (Key, KeyHistory)>) {
         for (key, history) in histories.into_iter().filter(|(_, history)| history.count() > 0) {
             self.aside.insert(key, history);
@@ -206,6 +211,9 @@ fn bucket_of(key: &Key, bits: u8) -> usize {
     let first = u32::from_be_bytes([key.0[0], key.0[1], key.0[2], key.0[3]]);
     first.checked_shr(32 - u32::from(bits)).unwrap_or(0) as usize
 }
+
+const BUCKET_BITS_MIN: u8 = 18;
+const BUCKET_BITS_MAX: u8 = 24;
 
 /// Chunks of 64 buckets: what is copied for one key that changes is 5 kB, and a snapshot of 2^18 buckets is 4096 pointers.
 const CHUNK_BITS_MAX: u8 = 6;

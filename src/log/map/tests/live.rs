@@ -151,4 +151,9 @@ fn what_is_loaded_at_once_is_put_in_buckets_on_the_way() {
     let (key, known) = history(69_999);
     assert_eq!(at_once.history(&key), Some(known));
     assert_eq!(at_once.history(&Key([0; 32])), None);
+    for keys in [0, 1, 1 << 21, (1 << 21) + 8] {
+        let mut sized = LiveMap::for_keys(keys);
+        sized.update((0..10).map(history));
+        assert_eq!(sized.fold().1, 10);
+    }
 }
