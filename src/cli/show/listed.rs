@@ -78,35 +78,40 @@ pub(super) fn appeal(one: &Appeal, dates: &Dates) -> [String; 6] {
     ]
 }
 
-pub(super) const OBLIGATION: [&str; 7] = ["obligation", "state", "person", "kind", "period", "due", "met"];
+pub(super) const OBLIGATION: [&str; 6] = ["obligation", "state", "person", "kind", "period", "due"];
 
 /// `who` says whose it is.
-pub(super) fn obligation(one: &Obligation, who: &dyn Fn(&str) -> String, dates: &Dates) -> [String; 7] {
+pub(super) fn obligation(one: &Obligation, who: &dyn Fn(&str) -> String, dates: &Dates) -> [String; 6] {
+    let mut said = state(one.state().as_str_name(), "OBLIGATION_STATE_", one.overdue);
+    if one.met_on.is_some() {
+        said = format!("{said}, {}", dates.date(one.met_on.as_ref()));
+    }
     [
         one.name.clone(),
-        state(one.state().as_str_name(), "OBLIGATION_STATE_", one.overdue),
+        said,
         who(&one.person),
         words::variant(one.kind().as_str_name(), "DECLARATION_KIND_"),
         dates.period(one.period.as_ref()),
         dates.date(one.due_on.as_ref()),
-        dates.date(one.met_on.as_ref()),
     ]
 }
 
-pub(super) const VERIFICATION: [&str; 7] = ["verification", "state", "person", "ground", "ordered", "due", "found"];
+pub(super) const VERIFICATION: [&str; 6] = ["verification", "state", "person", "ground", "ordered", "due"];
 
 /// `who` says of whose declarations.
-pub(super) fn verification(one: &Verification, who: &dyn Fn(&str) -> String, dates: &Dates) -> [String; 7] {
+pub(super) fn verification(one: &Verification, who: &dyn Fn(&str) -> String, dates: &Dates) -> [String; 6] {
+    let mut said = state(one.state().as_str_name(), "VERIFICATION_STATE_", one.overdue);
     let found = words::variant(one.truthfulness().as_str_name(), "TRUTHFULNESS_");
-    let discrepancies = codes(&one.discrepancies);
+    for found in [found, codes(&one.discrepancies)].iter().filter(|found| *found != NOTHING) {
+        said = format!("{said}, {found}");
+    }
     [
         one.name.clone(),
-        state(one.state().as_str_name(), "VERIFICATION_STATE_", one.overdue),
+        said,
         who(&one.person),
         words::variant(one.ground().as_str_name(), "VERIFICATION_GROUND_"),
         dates.date(one.ordered_on.as_ref()),
         dates.date(one.due_on.as_ref()),
-        if discrepancies == NOTHING { found } else { format!("{found}: {discrepancies}") },
     ]
 }
 

@@ -19,8 +19,8 @@ use crate::cli::text::printable;
 /// and a time.
 const WORDS: [usize; 5] = [40, 26, 18, 15, 13];
 
-/// On both sides of a cell.
-const PADDING: usize = 2;
+/// Before each cell; between two there is one more.
+const PADDING: u16 = 1;
 
 /// How a cell stands out, where there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +113,11 @@ impl<'s> Page<'s> {
         let bold = |name| if colour { Cell::new(name).add_attribute(Attribute::Bold) } else { Cell::new(name) };
         table.set_header(header.into_iter().map(bold));
         table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|(text, tone)| cell(&text, tone, colour))));
+        table.column_iter_mut().for_each(|column| _ = column.set_padding((PADDING, 0)));
         if words.is_some() {
-            let least = |letters: usize| Width::Fixed(u16::try_from(letters + PADDING).unwrap_or(u16::MAX));
+            let least = |letters: usize| {
+                Width::Fixed(u16::try_from(letters).map_or(u16::MAX, |letters| letters.saturating_add(PADDING)))
+            };
             table.set_constraints(widths.into_iter().map(|letters| ColumnConstraint::LowerBoundary(least(letters))));
         }
         self.push(&table);
@@ -153,7 +156,7 @@ impl<'s> Page<'s> {
 /// after the other where there is room. `None`: that is not to be had.
 fn words_max(columns: &[&str], rows: &[Vec<String>], width: usize) -> Option<Vec<usize>> {
     let between = columns.len().saturating_sub(1);
-    let room = width.checked_sub(between + columns.len() * PADDING)?;
+    let room = width.checked_sub(between + columns.len() * usize::from(PADDING))?;
     let least = |column: usize, words: usize| {
         let texts = rows.iter().map(|row| row[column].as_str()).chain([columns[column]]);
         texts.map(|text| longest(&broken(text, words))).max().unwrap_or(0)
