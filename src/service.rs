@@ -208,14 +208,14 @@ impl Service {
         Ok(self.index.position().size)
     }
 
-    /// Whether one of sled's own threads died since the log was opened: then nothing of it can be closed, since that
-    /// would wait for the thread.
+    /// Whether one of sled's own threads died since the log was opened, or a commit never came to an end: then nothing
+    /// of it can be closed, since that would wait for the same.
     pub fn is_lost(&self) -> bool {
-        background_panics() != self.panics
+        background_panics() != self.panics || self.tending.is_stuck()
     }
 
     /// Finishes what is queued, writes the index and the guard, and closes the store so that the next start is short.
-    /// Where one of sled's threads died, it leaves all as it is, with the marker that the next start asks about.
+    /// Where the log is lost ([`Service::is_lost`]), it leaves all as it is, with the marker that the next start asks about.
     ///
     /// # Errors
     ///

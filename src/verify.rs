@@ -15,6 +15,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::log::Checked;
+use crate::log::KeysOfLog;
 use crate::log::LeafHash;
 
 pub use fault::Fault;
@@ -55,7 +56,8 @@ pub trait Opener: Sync {
 #[derive(Clone, Copy, Default)]
 pub struct Wanted<'a> {
     /// The first entry to be verified. Those before it are taken as they are, and what only the beginning of the log
-    /// could show is not asked: that no request stands twice, and at which sequence a history begins. 0 is the whole log.
+    /// could show is not asked: that no request stands twice, at which sequence a history begins, which keys are in
+    /// force. 0 is the whole log.
     pub from: u64,
     /// A head that was kept elsewhere: the entry of this index has this leaf hash.
     pub head: Option<(u64, LeafHash)>,
@@ -96,6 +98,10 @@ pub struct Report {
     pub parts_opened: u64,
     /// Erasures.
     pub erasures: u64,
+    /// Seals.
+    pub seals: u64,
+    /// The keys of the log, with when they came and went; none where entry 0 was not wanted.
+    pub keys: KeysOfLog,
     /// Entries of which an ERASURE names something that is still kept: an erasure that is not yet carried out.
     pub erasures_pending: Vec<u64>,
     /// What is wrong first, by index; the entries after it were not looked at.

@@ -55,7 +55,7 @@ pub enum ReplayError<E> {
     Rows(E),
 }
 
-/// What indexes learn of an entry. `identities` are the lookup tokens of what it registers, as far as its identity
+/// What indexes learn of an entry: nothing of one that is no event. `identities` are the lookup tokens of what it registers, as far as its identity
 /// can be opened.
 ///
 /// # Errors
@@ -83,7 +83,7 @@ pub fn replay<R: Rows>(
     let (objects, effects) = objects(index, body, event.as_ref().zip(stream), rows).map_err(ReplayError::Rows)?;
     let erased = match entry.leaf.body {
         Body::Erasure(_, target) => Some(ErasedParts { target: target.index, parts: target.parts }),
-        Body::Event(_) | Body::Genesis(_) => None,
+        Body::Event(_) | Body::Genesis(_) | Body::Seal(_) | Body::Key(_) | Body::Close(_) => None,
     };
     Ok(Some(Change {
         index,

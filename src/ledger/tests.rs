@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
 use crate::domain::Rule;
@@ -31,13 +32,19 @@ use crate::ledger::fixture::person;
 use crate::ledger::fixture::with_unknown_field;
 use crate::ledger::plan;
 use crate::ledger::prepare;
+use crate::ledger::recalled;
 use crate::ledger::recorded_at;
 use crate::ledger::replay;
+use crate::log::Body;
 use crate::log::Checked;
+use crate::log::Close;
 use crate::log::Entry;
 use crate::log::Key;
+use crate::log::KeyChange;
+use crate::log::Leaf;
 use crate::log::LeafHash;
 use crate::log::Name;
+use crate::log::Seal;
 
 fn checked(ledger: &TinyLedger, index: usize) -> Checked {
     Entry::check(&ledger.entries[index]).unwrap()
@@ -248,6 +255,22 @@ fn replay_gives_what_planning_gave() {
         rows.apply(&replayed);
     }
     assert_eq!((rows.objects, rows.requests), (ledger.rows.objects, ledger.rows.requests));
+}
+
+#[test]
+fn what_is_no_event_changes_no_row() {
+    let rows = TinyLedger::with_a_case().rows;
+    let [one, two] = [1, 2].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+    for body in [
+        Body::Seal(Seal { map_root: [1; 32], map_keys: 5, previous: None }),
+        Body::Key(Box::new(KeyChange::add(ORIGIN, 6, &two, &one))),
+        Body::Close(Close { successor: String::new() }),
+    ] {
+        let leaf = Leaf { index: 6, recorded_at_ms: NOW_MS, previous: LeafHash::NONE, body };
+        let entry = Entry::check(&Entry::bare(&leaf).encode().into()).unwrap();
+        assert_eq!(replay(&entry, &rows, Vec::new()), Ok(None), "{leaf:?}");
+        assert!(recalled(&entry).unwrap().is_none(), "{leaf:?}");
+    }
 }
 
 /// Events of one request, good or bad.

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! 2 + len  leaf
-//! 2 + len  manifest, empty for GENESIS
+//! 2 + len  manifest, empty for all but EVENT and ERASURE
 //! 1        1 where the open payload is present, else 0      ┐
-//! 32 + len salt and open payload; length from the manifest  │ not for GENESIS
+//! 32 + len salt and open payload; length from the manifest  │ EVENT and ERASURE alone
 //! m × (1   1 where the part is present, else 0              │
 //!      len ciphertext; length from the manifest)            ┘
 //! ```
@@ -30,7 +30,7 @@ use crate::log::manifest::Manifest;
 pub struct Entry {
     /// What is hashed.
     pub leaf: Bytes,
-    /// What the leaf commits to; empty for GENESIS.
+    /// What the leaf commits to; empty for all but EVENT and ERASURE.
     pub manifest: Bytes,
     /// The open payload, unless it was erased.
     pub open: Option<Open>,
@@ -56,11 +56,16 @@ pub struct Checked {
     pub leaf: Leaf,
     /// Its hash.
     pub leaf_hash: LeafHash,
-    /// The manifest, decoded; `None` for GENESIS.
+    /// The manifest, decoded; `None` for all but EVENT and ERASURE.
     pub manifest: Option<Manifest>,
 }
 
 impl Entry {
+    /// An entry that is its leaf alone: GENESIS, SEAL, KEY or CLOSE.
+    pub fn bare(leaf: &Leaf) -> Self {
+        Self { leaf: leaf.encode().into(), manifest: Bytes::new(), open: None, parts: Vec::new() }
+    }
+
     /// The bytes that are stored of an event that nothing was erased of, and its leaf hash: the same as
     /// [`Entry::encode`], without a copy of each piece.
     pub fn assemble(leaf: &Leaf, manifest: &[u8], open: &Open, parts: &[Bytes]) -> (Vec<u8>, LeafHash) {
@@ -139,8 +144,12 @@ impl Entry {
         let leaf = Leaf::decode(&leaf_bytes).map_err(EntryFault::Leaf)?;
         let leaf_hash = LeafHash::of(&leaf_bytes);
         let (manifest, open, parts) = match &leaf.body {
-            Body::Genesis(_) if manifest_bytes.is_empty() => (None, None, Vec::new()),
-            Body::Genesis(_) => return Err(EntryFault::ManifestOfGenesis),
+            Body::Genesis(_) | Body::Seal(_) | Body::Key(_) | Body::Close(_) => {
+                if !manifest_bytes.is_empty() {
+                    return Err(EntryFault::ManifestOfNoEvent);
+                }
+                (None, None, Vec::new())
+            }
             Body::Event(event) | Body::Erasure(event, _) => {
                 let found = payload_commitment(&manifest_bytes);
                 if found != event.payload {
@@ -183,9 +192,9 @@ pub enum EntryFault {
     /// The leaf is not one.
     #[error("leaf: {0}")]
     Leaf(Malformed),
-    /// A GENESIS has no manifest.
-    #[error("a GENESIS with a manifest")]
-    ManifestOfGenesis,
+    /// Only an EVENT or ERASURE has a manifest.
+    #[error("a manifest of an entry that is no event")]
+    ManifestOfNoEvent,
     /// The manifest is not the one that the leaf commits to.
     #[error("payload commitment {expected} in the leaf, {found} of the manifest")]
     Manifest {

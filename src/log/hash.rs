@@ -57,6 +57,22 @@ hash_type! {
     /// What a manifest or leaf commits to.
     Commitment
 }
+hash_type! {
+    /// The root of the log's tree at one size: `MTH(D[n])` (RFC 6962 section 2.1).
+    Root
+}
+hash_type! {
+    /// A complete subtree of a tree, or the subtree of a map on one side of a bit: what proofs are made of.
+    NodeHash
+}
+hash_type! {
+    /// The root of the completeness map: what a SEAL says that every key's history is (section 5).
+    MapRoot
+}
+hash_type! {
+    /// What the map holds for a key: `H("probity/history/v1\0" ‖ BE64(count) ‖ R)` (section 5).
+    HistoryValue
+}
 
 impl LeafHash {
     /// What entry 0 names as the one before it.
@@ -120,7 +136,7 @@ pub fn part_commitment(salt: &Salt, content: &[u8]) -> Commitment {
     Commitment(hash(&[b"probity/part/v1\0", salt, content]))
 }
 
-fn hash(pieces: &[&[u8]]) -> [u8; 32] {
+pub(super) fn hash(pieces: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for piece in pieces {
         hasher.update(piece);

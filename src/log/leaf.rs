@@ -1,10 +1,20 @@
 //! Leaves: places, times and one commitment, and nothing else (section 2 of the format).
 
+mod key;
+mod seal;
+
 use crate::log::cursor::Cursor;
 use crate::log::cursor::Malformed;
 use crate::log::hash::Commitment;
 use crate::log::hash::Key;
 use crate::log::hash::LeafHash;
+
+pub use key::KeyAction;
+pub use key::KeyChange;
+pub use key::KeyFault;
+pub use key::KeysOfLog;
+pub use key::key_message;
+pub use seal::Seal;
 
 /// The longest leaf: an ERASURE with 64 subjects.
 pub const LEAF_BYTES_MAX: usize = 53 + 40 + 1 + 64 * 40 + 32 + 12;
@@ -17,6 +27,9 @@ pub const OPEN_PAYLOAD_BIT: u32 = 1 << 31;
 
 const MAGIC: &[u8; 4] = b"PRB1";
 
+/// The Merkle Patricia tree of section 5.
+const MAP_ALGORITHM: u8 = 1;
+
 /// What kind of entry a leaf is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -24,8 +37,14 @@ pub enum Kind {
     Genesis,
     /// Something was recorded.
     Event,
+    /// What may be published up to here.
+    Seal,
     /// Personal data of an earlier entry is gone, lawfully.
     Erasure,
+    /// A key of the log came or went.
+    Key,
+    /// The log is closed.
+    Close,
 }
 
 /// A leaf, decoded.
@@ -50,6 +69,12 @@ pub enum Body {
     Event(EventBody),
     /// An erasure: an event with a target.
     Erasure(EventBody, Target),
+    /// A seal over all entries before it.
+    Seal(Seal),
+    /// A key of the log comes or goes.
+    Key(Box<KeyChange>),
+    /// The log ends, but for one seal.
+    Close(Close),
 }
 
 /// Which log this is, and by which rules.
@@ -63,6 +88,13 @@ pub struct Genesis {
     pub longest_delay_s: u32,
     /// Text of the last known checkpoint of the log that this one continues, at most 512 bytes, or empty.
     pub continues: String,
+}
+
+/// The end of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// Origin of the log that goes on, by the rule of [`Genesis::origin`]; empty where none does.
+    pub successor: String,
 }
 
 /// One entry's place in the history of a stream or subject.
@@ -100,14 +132,17 @@ impl Leaf {
         match self.body {
             Body::Genesis(_) => Kind::Genesis,
             Body::Event(_) => Kind::Event,
+            Body::Seal(_) => Kind::Seal,
             Body::Erasure(..) => Kind::Erasure,
+            Body::Key(_) => Kind::Key,
+            Body::Close(_) => Kind::Close,
         }
     }
 
-    /// Where it stands, unless it is a genesis.
+    /// Where it stands and what it commits to, of an EVENT or ERASURE.
     pub const fn event(&self) -> Option<&EventBody> {
         match &self.body {
-            Body::Genesis(_) => None,
+            Body::Genesis(_) | Body::Seal(_) | Body::Key(_) | Body::Close(_) => None,
             Body::Event(event) | Body::Erasure(event, _) => Some(event),
         }
     }
@@ -131,7 +166,10 @@ impl Leaf {
         out.push(match self.kind() {
             Kind::Genesis => 0,
             Kind::Event => 1,
+            Kind::Seal => 2,
             Kind::Erasure => 3,
+            Kind::Key => 4,
+            Kind::Close => 5,
         });
         out.extend_from_slice(&self.index.to_be_bytes());
         out.extend_from_slice(&self.recorded_at_ms.to_be_bytes());
@@ -144,6 +182,9 @@ impl Leaf {
                 out.extend_from_slice(&target.index.to_be_bytes());
                 out.extend_from_slice(&target.parts.to_be_bytes());
             }
+            Body::Seal(seal) => seal.encode_to(out),
+            Body::Key(change) => change.encode_to(out),
+            Body::Close(close) => encode_origin(&close.successor, out),
         }
     }
 
@@ -164,10 +205,13 @@ impl Leaf {
         let body = match kind {
             0 => Body::Genesis(decode_genesis(&mut cursor)?),
             1 => Body::Event(decode_event(&mut cursor)?),
+            2 => Body::Seal(Seal::decode(&mut cursor, index)?),
             3 => {
                 let event = decode_event(&mut cursor)?;
                 Body::Erasure(event, decode_target(&mut cursor, index)?)
             }
+            4 => Body::Key(Box::new(KeyChange::decode(&mut cursor)?)),
+            5 => Body::Close(Close { successor: decode_origin(&mut cursor, MayBeEmpty::Yes)? }),
             other => return Err(Malformed { offset: 4, expected: "a kind of leaf", found: other.to_string() }),
         };
         cursor.end()?;
@@ -179,25 +223,41 @@ impl Leaf {
 }
 
 fn encode_genesis(genesis: &Genesis, out: &mut Vec<u8>) {
-    out.push(u8::try_from(genesis.origin.len()).expect("an origin has at most 255 bytes"));
-    out.extend_from_slice(genesis.origin.as_bytes());
+    encode_origin(&genesis.origin, out);
     out.extend_from_slice(&genesis.public_key);
-    out.push(1);
+    out.push(MAP_ALGORITHM);
     out.extend_from_slice(&genesis.longest_delay_s.to_be_bytes());
     out.extend_from_slice(&u16::try_from(genesis.continues.len()).expect("at most 512 bytes").to_be_bytes());
     out.extend_from_slice(genesis.continues.as_bytes());
 }
 
-fn decode_genesis(cursor: &mut Cursor<'_>) -> Result<Genesis, Malformed> {
+fn encode_origin(origin: &str, out: &mut Vec<u8>) {
+    out.push(u8::try_from(origin.len()).expect("an origin has at most 255 bytes"));
+    out.extend_from_slice(origin.as_bytes());
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MayBeEmpty {
+    Yes,
+    No,
+}
+
+fn decode_origin(cursor: &mut Cursor<'_>, empty: MayBeEmpty) -> Result<String, Malformed> {
     let len = usize::from(cursor.u8("the origin's length")?);
     let origin = cursor.take(len, "an origin")?;
-    if origin.is_empty() || !origin.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'+') {
+    if (origin.is_empty() && empty == MayBeEmpty::No)
+        || !origin.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'+')
+    {
         return Err(cursor.bad(len, "an origin: 1 to 255 printable ASCII characters without +", "something else"));
     }
-    let origin = String::from_utf8_lossy(origin).into_owned();
+    Ok(String::from_utf8_lossy(origin).into_owned())
+}
+
+fn decode_genesis(cursor: &mut Cursor<'_>) -> Result<Genesis, Malformed> {
+    let origin = decode_origin(cursor, MayBeEmpty::No)?;
     let public_key = cursor.array("a public key")?;
     let algorithm = cursor.u8("the map algorithm")?;
-    if algorithm != 1 {
+    if algorithm != MAP_ALGORITHM {
         return Err(cursor.bad(1, "map algorithm 1", algorithm));
     }
     let longest_delay_s = cursor.u32("the longest delay")?;
@@ -264,3 +324,6 @@ fn decode_target(cursor: &mut Cursor<'_>, own_index: u64) -> Result<Target, Malf
     }
     Ok(Target { index, parts })
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,18 +128,15 @@ fn what_an_independent_implementation_wrote_is_written_the_same() {
         ),
     };
     assert_eq!(erasure.encode(), leaf(5));
-    for at in [0, 1, 2, 3, 5, 6] {
+    for at in 0..10 {
         assert_eq!(Leaf::decode(&leaf(at)).unwrap().encode(), leaf(at), "leaf {at}");
-    }
-    for at in [4, 7, 8] {
-        assert!(Leaf::decode(&leaf(at)).is_err(), "a kind of leaf that this program does not know");
     }
 }
 
 #[test]
 fn a_second_spelling_of_a_leaf_is_refused() {
     let golden = reference();
-    for at in [0, 1, 3, 5] {
+    for at in 0..10 {
         let good = bytes_of(&golden["leaves"][at]);
         let mut longer = good.clone();
         longer.push(0);
@@ -160,7 +157,8 @@ fn a_second_spelling_of_a_leaf_is_refused() {
         ("subjects that do not ascend", swapped),
         ("a subject twice", twice),
         ("another magic", changed(0, b'Q')),
-        ("kind 2", changed(4, 2)),
+        ("the body of another kind", changed(4, 2)),
+        ("kind 6", changed(4, 6)),
         ("kind 255", changed(4, 255)),
         ("65 subjects", changed(93, 65)),
         ("fewer subjects than there are", changed(93, 1)),

@@ -106,7 +106,9 @@ impl Committer {
                 span.follows_from(&waiting.span);
             }
             let committed = || if entries.is_empty() { Ok(()) } else { self.commit(&entries, changes, head) };
+            self.commits.step();
             let done = span.in_scope(committed);
+            self.commits.step();
             drop(span);
             // The planner goes on first: answering takes a while.
             drop(dones.send(done.clone()));

@@ -1,5 +1,8 @@
 //! What the writer counts of its commits, for whoever looks after the service: sizes and times, once for each commit.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +26,8 @@ pub struct Commits {
     size_bytes: Histogram,
     duration: Histogram,
     sync_duration: Histogram,
+    /// Twice the number of commits that came to an end, and one more while one is under way.
+    steps: Arc<AtomicU64>,
 }
 
 impl Commits {
@@ -34,7 +39,18 @@ impl Commits {
             size_bytes: Histogram::new(BYTES),
             duration: Histogram::new(SECONDS),
             sync_duration: Histogram::new(SECONDS),
+            steps: Arc::default(),
         }
+    }
+
+    /// A commit begins, or ends.
+    pub(super) fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Which commit is under way: another number for each, and none between them.
+    pub fn under_way(&self) -> Option<u64> {
+        Some(self.steps.load(Ordering::Relaxed)).filter(|steps| steps % 2 == 1)
     }
 
     /// A commit became durable. `sync` is how long its sync took, where there is one.

@@ -185,6 +185,9 @@ async fn nobody_waits_for_a_writer_that_is_lost() {
     assert_eq!(queue.try_submit(third.clone(), None).unwrap_err(), AppendError::QueueFull);
     let mut waiting = Box::pin(queue.submit(third.clone()));
     assert!(waiting.as_mut().now_or_never().is_none());
+    while sequencer.commits.under_way().is_none() {
+        std::thread::yield_now();
+    }
     sequencer.stopper.stop("a thread died");
     assert_eq!(queue.try_submit(third.clone(), None).unwrap_err(), AppendError::Stopped);
     let mut answers = Box::pin(async { tokio::join!(queue.answered(first), queue.answered(second)) });

@@ -49,8 +49,9 @@ use crate::store::LogStore;
 /// Events of one commit, at most; a request is never split.
 const BATCH_EVENTS_MAX: usize = 4096;
 
-/// Bytes of one commit, about, at most.
-const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Bytes of one commit, about, at most: few enough that sled, which writes about twice as many, never has all of its
+/// seven threads wait for one another (`store::runs` says how).
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Plans batches; while one is being committed, the next is planned above it.
 pub(super) struct Writer {

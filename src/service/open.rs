@@ -119,7 +119,8 @@ fn open_parts(
     if let Some(halted) = index.halted() {
         sequencer.stopper.stop(&halted.why);
     }
-    let tending = tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), panics)?;
+    let tending =
+        tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), sequencer.commits.clone(), panics)?;
     let reader = Reader::new(store, Arc::clone(&index), vault.clone());
     Ok(Service { reader, vault, sequencer, sled, index, tending, clock, panics })
 }

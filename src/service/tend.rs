@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::index::Index;
+use crate::sequencer::Commits;
 use crate::sequencer::Stopper;
 use crate::store::LogStore;
 use crate::store::SledStore;
@@ -27,6 +28,12 @@ const WATCH_EVERY: Duration = Duration::from_millis(100);
 /// How long a commit that is under way may take, in looks of the watch, before nobody waits for it any longer.
 const LOOKS_UNTIL_LOST: u32 = 20;
 
+/// How long one commit may take, in looks of the watch: a minute, and nobody can say any more whether it ends.
+const LOOKS_UNTIL_STUCK: u32 = 600;
+
+/// What the operator reads.
+const COMMIT_STUCK: &str = "the store has not answered for a minute, and may never";
+
 /// What the operator reads.
 pub(super) const THREAD_DIED: &str = "one of sled's own threads stopped, and what waits for it may wait for ever";
 
@@ -35,6 +42,8 @@ pub(super) const THREAD_DIED: &str = "one of sled's own threads stopped, and wha
 pub(super) struct Tending {
     /// Long work gives up.
     ending: Arc<AtomicBool>,
+    /// The store may never answer again.
+    stuck: Arc<AtomicBool>,
     stop: Vec<mpsc::Sender<()>>,
     threads: Vec<thread::JoinHandle<()>>,
 }
@@ -45,12 +54,20 @@ impl Tending {
         store: Option<&Arc<SledStore>>,
         index: &Arc<Index>,
         stopper: Stopper,
+        commits: Commits,
         panics: u64,
     ) -> std::io::Result<Self> {
-        let mut tending = Self { ending: Arc::default(), stop: Vec::new(), threads: Vec::new() };
+        let mut tending = Self { ending: Arc::default(), stuck: Arc::default(), stop: Vec::new(), threads: Vec::new() };
         let (watched, mut looks) = (store.cloned(), 0);
+        let (stuck, mut patience) = (Arc::clone(&tending.stuck), Patience::default());
         // It calls nothing of sled's: that could wait for the same thread.
         tending.spawn("watch", WATCH_EVERY, move || {
+            if patience.ends(commits.under_way()) {
+                tracing::error!(why = COMMIT_STUCK, "nothing more is written in this run");
+                stuck.store(true, Ordering::Relaxed);
+                stopper.stop(COMMIT_STUCK);
+                stopper.give_up(COMMIT_STUCK);
+            }
             if background_panics() == panics {
                 return;
             }
@@ -97,6 +114,11 @@ impl Tending {
         Ok(tending)
     }
 
+    /// Whether the store may never answer again.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
+    }
+
     fn spawn(
         &mut self,
         name: &'static str,
@@ -124,6 +146,22 @@ impl Tending {
     }
 }
 
+/// How long the same commit has been under way.
+#[derive(Debug, Default)]
+struct Patience {
+    seen: Option<u64>,
+    looks: u32,
+}
+
+impl Patience {
+    /// Whether it is just now that the commit which is under way has taken too long.
+    fn ends(&mut self, under_way: Option<u64>) -> bool {
+        self.looks = if under_way.is_some() && under_way == self.seen { self.looks + 1 } else { 0 };
+        self.seen = under_way;
+        self.looks == LOOKS_UNTIL_STUCK
+    }
+}
+
 /// Tells the guard what is durable: entries, and the index on disk.
 pub(super) fn write_guard(store: &SledStore, index: &Index) -> Result<(), StoreError> {
     let size = store.size();
@@ -144,5 +182,28 @@ fn last_leaf(store: &SledStore, size: u64) -> Result<Option<(u64, crate::log::Le
     match crate::log::Entry::check(&bytes) {
         Ok(entry) => Ok(Some((size, entry.leaf_hash))),
         Err(fault) => Err(StoreError::Damaged { volume: 0, at: Some(last), what: fault.to_string() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LOOKS_UNTIL_STUCK;
+    use super::Patience;
+
+    /// How often patience ends over what the looks see.
+    fn check(seen: impl IntoIterator<Item = Option<u64>>, ends: usize) {
+        let mut patience = Patience::default();
+        assert_eq!(seen.into_iter().filter(|under_way| patience.ends(*under_way)).count(), ends);
+    }
+
+    #[test]
+    fn patience_ends_once_and_only_with_one_and_the_same_commit() {
+        let long = 2 * LOOKS_UNTIL_STUCK as usize;
+        check(std::iter::repeat_n(None, long), 0);
+        check((0..long as u64).map(|commit| Some(2 * commit + 1)), 0);
+        check((0..long).map(|look| (look % 2 == 0).then_some(1)), 0);
+        check(std::iter::repeat_n(Some(1), LOOKS_UNTIL_STUCK as usize), 0);
+        check(std::iter::repeat_n(Some(1), long), 1);
+        check(std::iter::repeat_n(Some(1), long).chain([None]).chain(std::iter::repeat_n(Some(3), long)), 2);
     }
 }

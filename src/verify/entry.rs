@@ -10,9 +10,11 @@ use crate::log::Checked;
 use crate::log::Entry;
 use crate::log::Genesis;
 use crate::log::Key;
+use crate::log::KeyChange;
 use crate::log::LeafHash;
 use crate::log::Manifest;
 use crate::log::Place;
+use crate::log::Seal;
 use crate::log::Target;
 use crate::verify::Opener;
 use crate::verify::What;
@@ -27,13 +29,22 @@ pub(super) struct Looked {
     pub(super) stream: Option<Place>,
     pub(super) subjects: Vec<Place>,
     pub(super) request: Option<InRequest>,
-    pub(super) genesis: Option<Genesis>,
-    pub(super) target: Option<Target>,
+    pub(super) says: Says,
     /// Bits of what the manifest names, and of what of it is absent.
     pub(super) named: u32,
     pub(super) absent: u32,
     pub(super) parts: u64,
     pub(super) parts_opened: u64,
+}
+
+/// What of a leaf's body is asked of its place in the log.
+pub(super) enum Says {
+    Genesis(Box<Genesis>),
+    Event,
+    Erasure(Target),
+    Seal(Seal),
+    Key(Box<KeyChange>),
+    Close,
 }
 
 /// An event's place in its request.
@@ -102,10 +113,13 @@ pub(super) fn look_at(
         count: manifest.count,
     });
     let parts = checked.entry.parts.iter().flatten().count() as u64;
-    let (genesis, event, target) = match checked.leaf.body {
-        Body::Genesis(genesis) => (Some(genesis), None, None),
-        Body::Event(event) => (None, Some(event), None),
-        Body::Erasure(event, target) => (None, Some(event), Some(target)),
+    let (event, says) = match checked.leaf.body {
+        Body::Genesis(genesis) => (None, Says::Genesis(Box::new(genesis))),
+        Body::Event(event) => (Some(event), Says::Event),
+        Body::Erasure(event, target) => (Some(event), Says::Erasure(target)),
+        Body::Seal(seal) => (None, Says::Seal(seal)),
+        Body::Key(change) => (None, Says::Key(change)),
+        Body::Close(_) => (None, Says::Close),
     };
     Ok(Looked {
         index,
@@ -116,8 +130,7 @@ pub(super) fn look_at(
         stream: event.as_ref().map(|event| event.stream),
         subjects: event.map(|event| event.subjects).unwrap_or_default(),
         request,
-        genesis,
-        target,
+        says,
         named,
         absent,
         parts,

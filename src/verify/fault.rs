@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::events::shape::FieldFault;
 use crate::log::EntryFault;
+use crate::log::KeyFault;
 use crate::log::LeafHash;
 
 /// Something is wrong with an entry.
@@ -76,6 +77,14 @@ pub enum What {
         /// Events of the request.
         count: u16,
     },
+    /// Something that is no event stands between the events of a request.
+    #[error("no event, and stands after event {number} of a request of {count}")]
+    InsideRequest {
+        /// Number of the event before it, from 0.
+        number: u16,
+        /// Events of the request.
+        count: u16,
+    },
     /// The log ends in the middle of a request.
     #[error("the log ends after event {number} of a request of {count}")]
     RequestCut {
@@ -112,6 +121,20 @@ pub enum What {
         /// What is wrong.
         what: &'static str,
     },
+    /// A SEAL does not name the seal before it. Both are `None` where there is none.
+    #[error("names {} as the seal before it, which is {}", seal(*found), seal(*expected))]
+    Seal {
+        /// Index of the seal before it.
+        expected: Option<u64>,
+        /// As it says.
+        found: Option<u64>,
+    },
+    /// A KEY that the keys in force do not bear out.
+    #[error("KEY {0}")]
+    Key(KeyFault),
+    /// Something stands after the end of the log: after CLOSE one SEAL, and nothing after that.
+    #[error("stands after the log was closed")]
+    AfterClose,
     /// A part does not open, or is not what was committed.
     #[error("part {part}: {what}")]
     Part {
@@ -128,4 +151,8 @@ pub enum What {
         /// Recomputed.
         found: LeafHash,
     },
+}
+
+fn seal(index: Option<u64>) -> String {
+    index.map_or_else(|| "none".to_owned(), |index| format!("entry {index}"))
 }

@@ -1,4 +1,4 @@
-//! Entries in their order: chain, times, sequences, requests, erasures.
+//! Entries in their order: chain, times, sequences, requests, erasures, seals, keys, the end.
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -7,9 +7,12 @@ use std::hash::BuildHasherDefault;
 use crate::ledger::ByDigest;
 use crate::ledger::FirstBytes;
 use crate::log::Key;
+use crate::log::KeyChange;
+use crate::log::KeysOfLog;
 use crate::log::LeafHash;
 use crate::log::OPEN_PAYLOAD_BIT;
 use crate::log::Place;
+use crate::log::Seal;
 use crate::log::Target;
 use crate::verify::Entries;
 use crate::verify::Fault;
@@ -17,6 +20,7 @@ use crate::verify::Report;
 use crate::verify::What;
 use crate::verify::entry::InRequest;
 use crate::verify::entry::Looked;
+use crate::verify::entry::Says;
 use crate::verify::entry::Tokens;
 use crate::verify::entry::look;
 
@@ -32,8 +36,27 @@ pub(super) struct Order<'a> {
     under_way: Option<(u16, u16, [u8; 16])>,
     /// Absent, and not yet named by an ERASURE.
     absent: BTreeMap<u64, u32>,
+    /// The last seal's index, `None` where there is none yet.
+    seal: LastSeal,
+    end: End,
     /// Whether the log was begun somewhere else than at entry 0, so that what needs its beginning is not asked.
     partial: bool,
+}
+
+/// The seal that the next one must name.
+enum LastSeal {
+    Known(Option<u64>),
+    /// It stands before where the verification began.
+    Before,
+}
+
+/// Whether the log was closed. That the SEAL after CLOSE is missing is no fault: a crash leaves it so, and no checkpoint
+/// is over the CLOSE before it is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Open,
+    Closed,
+    Sealed,
 }
 
 impl<'a> Order<'a> {
@@ -47,13 +70,25 @@ impl<'a> Order<'a> {
             requests: HashSet::default(),
             under_way: None,
             absent: BTreeMap::new(),
+            seal: LastSeal::Known(None),
+            end: End::Open,
             partial: false,
         }
     }
 
-    /// Begins after an entry that is taken as it is.
-    pub(super) fn after(entries: &'a dyn Entries, last: &Looked) -> Self {
+    /// Begins after an entry that is taken as it is. `closed` tells whether the one before that is a CLOSE.
+    pub(super) fn after(entries: &'a dyn Entries, last: &Looked, closed: bool) -> Self {
         let mut order = Self::new(entries);
+        order.seal = match last.says {
+            Says::Genesis(_) => LastSeal::Known(None),
+            Says::Seal(_) => LastSeal::Known(Some(last.index)),
+            Says::Event | Says::Erasure(_) | Says::Key(_) | Says::Close => LastSeal::Before,
+        };
+        order.end = match last.says {
+            Says::Close => End::Closed,
+            _ if closed => End::Sealed,
+            _ => End::Open,
+        };
         order.partial = true;
         order.recorded_at_ms = last.recorded_at_ms;
         order.leaf_hash = last.leaf_hash;
@@ -66,13 +101,13 @@ impl<'a> Order<'a> {
     }
 
     /// Takes the next entry.
-    pub(super) fn take(&mut self, looked: Looked) -> Result<(), Fault> {
+    pub(super) fn take(&mut self, looked: &Looked) -> Result<(), Fault> {
         let index = looked.index;
         self.check(looked).map_err(|what| Fault { index, what })
     }
 
-    fn check(&mut self, looked: Looked) -> Result<(), What> {
-        if looked.genesis.is_some() != (looked.index == 0) {
+    fn check(&mut self, looked: &Looked) -> Result<(), What> {
+        if matches!(looked.says, Says::Genesis(_)) != (looked.index == 0) {
             return Err(What::Genesis);
         }
         if looked.previous != self.leaf_hash {
@@ -81,6 +116,7 @@ impl<'a> Order<'a> {
         if looked.recorded_at_ms < self.recorded_at_ms {
             return Err(What::Time { before: self.recorded_at_ms, found: looked.recorded_at_ms });
         }
+        self.ended(&looked.says)?;
         if let Some(stream) = looked.stream {
             self.sequence(&stream, || "its stream".to_owned())?;
         }
@@ -88,8 +124,15 @@ impl<'a> Order<'a> {
             self.sequence(subject, || format!("subject {number}"))?;
         }
         self.request(looked.request.as_ref())?;
-        if let Some(target) = looked.target {
-            self.erasure(&looked, target)?;
+        match &looked.says {
+            Says::Genesis(genesis) => {
+                self.report.origin.clone_from(&genesis.origin);
+                self.report.keys = KeysOfLog::begin(genesis.public_key);
+            }
+            Says::Event | Says::Close => {}
+            Says::Erasure(target) => self.erasure(looked, *target)?,
+            Says::Seal(seal) => self.seal(looked.index, seal)?,
+            Says::Key(change) => self.key(looked.index, change)?,
         }
         if looked.absent != 0 {
             self.absent.insert(looked.index, looked.absent);
@@ -102,10 +145,38 @@ impl<'a> Order<'a> {
         report.parts += looked.parts;
         report.parts_opened += looked.parts_opened;
         report.head = Some((looked.index, looked.leaf_hash));
-        if let Some(genesis) = looked.genesis {
-            report.origin = genesis.origin;
-        }
         Ok(())
+    }
+
+    fn ended(&mut self, says: &Says) -> Result<(), What> {
+        self.end = match (self.end, says) {
+            (End::Open, Says::Close) => End::Closed,
+            (End::Open, _) => End::Open,
+            (End::Closed, Says::Seal(_)) => End::Sealed,
+            (End::Closed | End::Sealed, _) => return Err(What::AfterClose),
+        };
+        Ok(())
+    }
+
+    fn seal(&mut self, index: u64, seal: &Seal) -> Result<(), What> {
+        match self.seal {
+            LastSeal::Known(expected) if expected != seal.previous => {
+                return Err(What::Seal { expected, found: seal.previous });
+            }
+            LastSeal::Known(_) | LastSeal::Before => {}
+        }
+        self.seal = LastSeal::Known(Some(index));
+        self.report.seals += 1;
+        Ok(())
+    }
+
+    /// Which keys are in force, only the beginning of the log shows.
+    fn key(&mut self, index: u64, change: &KeyChange) -> Result<(), What> {
+        if self.partial {
+            return Ok(());
+        }
+        let report = &mut self.report;
+        report.keys.take(&report.origin, index, change).map_err(What::Key)
     }
 
     fn sequence(&mut self, place: &Place, history: impl FnOnce() -> String) -> Result<(), What> {
@@ -118,7 +189,12 @@ impl<'a> Order<'a> {
     }
 
     fn request(&mut self, request: Option<&InRequest>) -> Result<(), What> {
-        let Some(request) = request else { return Ok(()) };
+        let Some(request) = request else {
+            return match self.under_way {
+                None => Ok(()),
+                Some((next, count, _)) => Err(What::InsideRequest { number: next - 1, count }),
+            };
+        };
         let broken = |expected: String| What::Request { expected, found: request.number, count: request.count };
         match self.under_way {
             None if request.number != 0 => return Err(broken("0 of another request".to_owned())),
@@ -149,7 +225,7 @@ impl<'a> Order<'a> {
             .ok_or_else(|| wrong("the target cannot be read"))?;
         let erased =
             look(target.index, &bytes, None, &mut Tokens::default()).map_err(|_| wrong("the target is damaged"))?;
-        if erased.stream.is_none() || erased.target.is_some() {
+        if !matches!(erased.says, Says::Event) {
             return Err(wrong("the target is not an EVENT"));
         }
         let keys = |looked: &Looked| -> Vec<Key> {

@@ -12,6 +12,8 @@ use std::thread;
 
 use bytes::Bytes;
 
+use crate::log::Entry;
+use crate::log::Kind;
 use crate::log::LeafHash;
 use crate::verify::Entries;
 use crate::verify::Fault;
@@ -21,6 +23,7 @@ use crate::verify::Unreadable;
 use crate::verify::Wanted;
 use crate::verify::What;
 use crate::verify::entry::Looked;
+use crate::verify::entry::Says;
 use crate::verify::entry::Tokens;
 use crate::verify::entry::Unknown;
 use crate::verify::entry::look;
@@ -61,7 +64,7 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
         in_order(&looked, |looked| {
             let step = looked.and_then(|looked| {
                 head.compare(looked.index, &looked.leaf_hash)?;
-                order.take(looked)
+                order.take(&looked)
             });
             match step {
                 Ok(()) => {
@@ -200,7 +203,7 @@ pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
         }
         for (index, bytes) in read {
             let looked = look_at(index, &bytes, None, &mut tokens, Unknown::IsTaken);
-            order.take(looked.map_err(|what| Fault { index, what })?)?;
+            order.take(&looked.map_err(|what| Fault { index, what })?)?;
             next = index + 1;
         }
     }
@@ -215,7 +218,17 @@ fn begin(entries: &dyn Entries, from: u64) -> Result<Order<'_>, Fault> {
     let (index, bytes) = read.first().ok_or_else(missing)?;
     let last = look_at(*index, bytes, None, &mut Tokens::default(), Unknown::IsTaken);
     let last = last.map_err(|what| Fault { index: before, what })?;
-    Ok(Order::after(entries, &last))
+    // The SEAL that ends a log is known by the CLOSE before it.
+    let closed = match (&last.says, before.checked_sub(1)) {
+        (Says::Seal(_), Some(at)) => {
+            let read = read_or_fault(entries, at, 1)?;
+            let (index, bytes) = read.first().ok_or_else(missing)?;
+            let entry = Entry::check(bytes).map_err(|fault| Fault { index: *index, what: What::Entry(fault) })?;
+            entry.leaf.kind() == Kind::Close
+        }
+        _ => false,
+    };
+    Ok(Order::after(entries, &last, closed))
 }
 
 fn read_or_fault(entries: &dyn Entries, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Fault> {

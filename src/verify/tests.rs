@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use ed25519_dalek::SigningKey;
 
 use crate::events::Code;
 use crate::events::EntryErased;
@@ -12,14 +13,18 @@ use crate::ledger::fixture::code;
 use crate::ledger::fixture::person;
 use crate::log::Body;
 use crate::log::Checked;
+use crate::log::Close;
 use crate::log::Entry;
 use crate::log::EventBody;
+use crate::log::KeyChange;
+use crate::log::KeyFault;
 use crate::log::Leaf;
 use crate::log::LeafHash;
 use crate::log::Manifest;
 use crate::log::OPEN_PAYLOAD_BIT;
 use crate::log::Open;
 use crate::log::Place;
+use crate::log::Seal;
 use crate::log::Target;
 use crate::log::open_commitment;
 use crate::log::payload_commitment;
@@ -86,7 +91,7 @@ fn rewrite(bytes: &Bytes, change: impl FnOnce(&mut Leaf, &mut Manifest, &mut Ope
 fn event_of(leaf: &mut Leaf) -> &mut EventBody {
     match &mut leaf.body {
         Body::Event(event) | Body::Erasure(event, _) => event,
-        Body::Genesis(_) => panic!("no event"),
+        _ => panic!("no event"),
     }
 }
 
@@ -443,4 +448,133 @@ fn a_log_that_grows_is_verified_up_to_the_end_that_was_asked_for() {
     damaged[2] = flip(&damaged[2], 0);
     let report = verify(&Growing(Kept(damaged, BTreeMap::new()), 1), &Wanted::default(), |_, _| {});
     assert!(report.is_good() && report.entries == 1, "{report:?}");
+}
+
+/// Entries that are no events, at the end of a log with a key that we hold.
+struct Written(Vec<Bytes>);
+
+const ORIGIN: &str = "log.example/tests";
+
+fn signing(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+impl Written {
+    fn begin() -> Self {
+        let mut entries = TinyLedger::with_a_case().entries;
+        let mut genesis = checked(&entries[0]);
+        if let Body::Genesis(genesis) = &mut genesis.leaf.body {
+            (genesis.origin, genesis.public_key) = (ORIGIN.to_owned(), signing(1).verifying_key().to_bytes());
+        }
+        entries[0] = Entry::bare(&genesis.leaf).encode().into();
+        relink(&mut entries, 1);
+        Self(entries)
+    }
+
+    fn then(mut self, body: Body) -> Self {
+        let last = checked(self.0.last().unwrap());
+        let (recorded_at_ms, previous) = (last.leaf.recorded_at_ms, last.leaf_hash);
+        let leaf = Leaf { index: self.0.len() as u64, recorded_at_ms, previous, body };
+        self.0.push(Entry::bare(&leaf).encode().into());
+        self
+    }
+
+    fn sealed(self, previous: Option<u64>) -> Self {
+        self.then(Body::Seal(Seal { map_root: [0; 32], map_keys: 5, previous }))
+    }
+
+    fn key(self, change: impl FnOnce(u64) -> KeyChange) -> Self {
+        let change = change(self.0.len() as u64);
+        self.then(Body::Key(Box::new(change)))
+    }
+
+    fn closed(self) -> Self {
+        self.then(Body::Close(Close { successor: "log.example/next".to_owned() }))
+    }
+}
+
+#[test]
+fn seals_keys_and_the_end_stand_where_they_may() {
+    let (one, two) = (signing(1), signing(2));
+    let public = one.verifying_key().to_bytes();
+    let good = Written::begin()
+        .sealed(None)
+        .key(|index| KeyChange::add(ORIGIN, index, &two, &one))
+        .key(|index| KeyChange::retire(ORIGIN, index, public, &two))
+        .sealed(Some(6))
+        .closed()
+        .sealed(Some(9));
+    let found = report(good.0.clone());
+    assert!(found.is_good() && found.seals == 3 && found.entries == 12, "{found:?}");
+    assert_eq!(found.keys.in_force(8).count(), 2);
+    assert_eq!(found.keys.in_force(12).collect::<Vec<_>>(), [&two.verifying_key().to_bytes()]);
+    for from in 0..=12 {
+        let wanted = Wanted { from, threads: 2, ..Wanted::default() };
+        let found = verify(&Kept(good.0.clone(), BTreeMap::new()), &wanted, |_, _| {});
+        assert!(found.is_good(), "{from}: {found:?}");
+        verify_range(&Kept(good.0.clone(), BTreeMap::new()), from).unwrap();
+    }
+    let crashed = Written(good.0[..11].to_vec());
+    assert!(report(crashed.0).is_good(), "the SEAL after CLOSE is written at the next start");
+}
+
+#[test]
+fn seals_keys_and_the_end_where_they_may_not_stand_are_found() {
+    let (one, two) = (signing(1), signing(2));
+    let public = one.verifying_key().to_bytes();
+    let check = |name: &str, index: u64, written: Written, expected: What| {
+        let fault = report(written.0).fault.unwrap_or_else(|| panic!("{name}: not found"));
+        assert_eq!((fault.index, fault.what), (index, expected), "{name}");
+    };
+    let seal = |expected, found| What::Seal { expected, found };
+    check("a seal before that is none", 6, Written::begin().sealed(Some(3)), seal(None, Some(3)));
+    check("a seal left out", 7, Written::begin().sealed(None).sealed(None), seal(Some(6), None));
+    check("a seal erased", 8, Written::begin().sealed(None).closed().sealed(Some(5)), seal(Some(6), Some(5)));
+    let stranger = Written::begin().key(|index| KeyChange::add(ORIGIN, index, &two, &two));
+    check("by a stranger", 6, stranger, What::Key(KeyFault::NotInForce));
+    let itself = Written::begin().key(|index| KeyChange::retire(ORIGIN, index, public, &one));
+    check("the last key", 6, itself, What::Key(KeyFault::RetiresItself));
+    let elsewhere = Written::begin().key(|_| KeyChange::add(ORIGIN, 7, &two, &one));
+    check("signed for another place", 6, elsewhere, What::Key(KeyFault::Signature));
+    let retired = Written::begin()
+        .key(|index| KeyChange::add(ORIGIN, index, &two, &one))
+        .key(|index| KeyChange::retire(ORIGIN, index, public, &two))
+        .key(|index| KeyChange::add(ORIGIN, index, &signing(3), &one));
+    check("by a key retired", 8, retired, What::Key(KeyFault::NotInForce));
+    check("a CLOSE after CLOSE", 7, Written::begin().closed().closed(), What::AfterClose);
+    let key = Written::begin().closed().key(|index| KeyChange::add(ORIGIN, index, &two, &one));
+    check("a KEY after CLOSE", 7, key, What::AfterClose);
+    let twice = Written::begin().closed().sealed(None).sealed(Some(7));
+    check("a second SEAL after CLOSE", 8, twice, What::AfterClose);
+    let mut written = Written::begin().closed().sealed(None);
+    for from in [7, 8] {
+        let erasure = erasure(&written.0, 4, 1);
+        let mut entries = written.0.clone();
+        entries.push(erasure);
+        let fault = verify_range(&Kept(entries, BTreeMap::new()), from).unwrap_err();
+        assert_eq!((fault.index, fault.what), (8, What::AfterClose), "an ERASURE after the end, from {from}");
+    }
+    written = Written::begin();
+    let mut torn = Written(written.0[..5].to_vec()).sealed(None).0;
+    torn.extend(written.0[5..].iter().map(|bytes| {
+        let mut entry = checked(bytes);
+        entry.leaf.index += 1;
+        entry.entry.leaf = entry.leaf.encode().into();
+        Bytes::from(entry.entry.encode())
+    }));
+    relink(&mut torn, 6);
+    check("a SEAL within a request", 5, Written(torn), What::InsideRequest { number: 1, count: 3 });
+    let mut of_a_seal = written.sealed(None).0;
+    let forged = rewrite_target(&erasure(&of_a_seal, 4, 1), 6);
+    of_a_seal.push(forged);
+    let what = What::Erasure { target: 6, what: "the target is not an EVENT" };
+    check("an erasure of a SEAL", 7, Written(of_a_seal), what);
+}
+
+fn rewrite_target(bytes: &Bytes, index: u64) -> Bytes {
+    let mut entry = checked(bytes);
+    let Body::Erasure(_, target) = &mut entry.leaf.body else { panic!("no erasure") };
+    target.index = index;
+    entry.entry.leaf = entry.leaf.encode().into();
+    entry.entry.encode().into()
 }

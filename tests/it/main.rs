@@ -22,4 +22,5 @@ mod slice;
 mod telemetry;
 mod terminal;
 mod tidy;
+mod vectors;
 mod views;

@@ -23,6 +23,12 @@ const FILTER: u8 = 3;
 /// Values written to sled at once: few, since a batch holds a lock that the ledger waits for.
 const BATCH_VALUES: usize = 32;
 
+/// Batches before sled is waited for. sled has seven threads for all its databases and adds none. When a file became
+/// shorter, whoever needs it longer again waits for the thread that cuts it, and holds meanwhile what the threads need
+/// that write: with seven of those waiting the cut is never made, and sled stands still for ever, the ledger with it.
+/// So few writes may be under way at any time.
+const BATCHES_UNDER_WAY: usize = 2;
+
 /// What the manifest says of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RunMeta {
@@ -132,22 +138,56 @@ impl Run {
 pub(super) fn remove_run(tree: &sled::Tree, table: u8, id: u64) -> Result<(), RunsError> {
     let mut prefix = vec![table];
     prefix.extend_from_slice(&id.to_be_bytes());
-    let mut batch = sled::Batch::default();
-    let mut count = 0;
+    let mut batches = Batches::new(tree);
     for key in tree.scan_prefix(prefix).keys() {
-        batch.remove(key?);
-        count += 1;
-        if count % BATCH_VALUES == 0 {
-            tree.apply_batch(std::mem::take(&mut batch))?;
-        }
+        batches.remove(key?)?;
     }
-    tree.apply_batch(batch)?;
-    Ok(())
+    batches.apply()
+}
+
+/// Changes of a tree, a few at once.
+struct Batches<'t> {
+    tree: &'t sled::Tree,
+    batch: sled::Batch,
+    values: usize,
+    under_way: usize,
+}
+
+impl<'t> Batches<'t> {
+    fn new(tree: &'t sled::Tree) -> Self {
+        Self { tree, batch: sled::Batch::default(), values: 0, under_way: 0 }
+    }
+
+    fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), RunsError> {
+        self.batch.insert(key, value);
+        self.one_more()
+    }
+
+    fn remove(&mut self, key: sled::IVec) -> Result<(), RunsError> {
+        self.batch.remove(key);
+        self.one_more()
+    }
+
+    fn one_more(&mut self) -> Result<(), RunsError> {
+        self.values += 1;
+        if self.values == BATCH_VALUES { self.apply() } else { Ok(()) }
+    }
+
+    /// Writes what there is.
+    fn apply(&mut self) -> Result<(), RunsError> {
+        self.tree.apply_batch(std::mem::take(&mut self.batch))?;
+        self.values = 0;
+        self.under_way += 1;
+        if self.under_way == BATCHES_UNDER_WAY {
+            self.tree.flush()?;
+            self.under_way = 0;
+        }
+        Ok(())
+    }
 }
 
 /// Writes a run, rows ascending by key.
 pub(super) struct RunWriter<'t> {
-    tree: &'t sled::Tree,
     table: u8,
     meta: RunMeta,
     block: BlockWriter,
@@ -157,8 +197,7 @@ pub(super) struct RunWriter<'t> {
     prefix: Vec<u8>,
     first_keys: Vec<Box<[u8]>>,
     filter: Filter,
-    batch: sled::Batch,
-    batched: usize,
+    batches: Batches<'t>,
     written: u64,
 }
 
@@ -166,7 +205,6 @@ impl<'t> RunWriter<'t> {
     /// `prefixes` are expected at most.
     pub(super) fn new(tree: &'t sled::Tree, table: u8, id: u64, prefixes: usize) -> Self {
         Self {
-            tree,
             table,
             meta: RunMeta {
                 id,
@@ -182,8 +220,7 @@ impl<'t> RunWriter<'t> {
             prefix: Vec::new(),
             first_keys: Vec::new(),
             filter: Filter::with_capacity(prefixes),
-            batch: sled::Batch::default(),
-            batched: 0,
+            batches: Batches::new(tree),
             written: 0,
         }
     }
@@ -243,14 +280,8 @@ impl<'t> RunWriter<'t> {
 
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), RunsError> {
         bound(value.len(), BLOCK_BYTES_MAX);
-        self.batch.insert(key, value);
-        self.batched += 1;
         self.written += 1;
-        if self.batched == BATCH_VALUES {
-            self.tree.apply_batch(std::mem::take(&mut self.batch))?;
-            self.batched = 0;
-        }
-        Ok(())
+        self.batches.insert(key, value)
     }
 
     /// Ends the run; it is in sled, not yet synced, and no manifest names it. Returns it and how many values it took.
@@ -273,11 +304,11 @@ impl<'t> RunWriter<'t> {
             self.meta.filter_blocks += 1;
             self.put(&key, chunk)?;
         }
-        self.tree.apply_batch(std::mem::take(&mut self.batch))?;
+        self.batches.apply()?;
         let run = Run {
             meta: self.meta,
             table: self.table,
-            tree: self.tree.clone(),
+            tree: self.batches.tree.clone(),
             first_keys: self.first_keys,
             filter: self.filter,
         };
