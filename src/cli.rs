@@ -13,6 +13,7 @@ pub mod import;
 mod progress;
 mod remote;
 pub mod restore;
+mod said;
 pub mod serve;
 pub mod show;
 mod staging;
@@ -97,16 +98,7 @@ struct Failure(String);
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        let mut words = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_words = cause.to_string();
-            if !words.contains(&cause_words) {
-                words = format!("{words}: {cause_words}");
-            }
-            source = cause.source();
-        }
-        Self(words)
+        Self(said::causes(&error))
     }
 }
 

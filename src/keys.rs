@@ -31,6 +31,9 @@ const SIGNING: &str = "log.ed25519";
 const LOOKUP: &str = "lookup.key";
 const DATA: &str = "data.keys";
 
+/// The files of a log's keys, in their folder.
+pub const FILES: [&str; 3] = [SIGNING, LOOKUP, DATA];
+
 /// All keys of one log.
 #[derive(Debug)]
 pub struct Keyring {

@@ -39,16 +39,19 @@ use crate::verify::Unreadable;
                         probity verify --backup /mnt/backup/probity")]
 pub struct BackupArgs {
     /// A data folder that no service uses now.
-    #[arg(long, value_name = "DIR", required_unless_present = "from", conflicts_with = "from")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "from_environment"], conflicts_with = "from")]
     pub data: Option<PathBuf>,
-    /// A running service.
+    /// A running service [env: PROBITY_URL, where no --data is given]
     #[arg(long, value_name = "URL")]
     pub from: Option<String>,
+    /// A service that PROBITY_URL names: asked where nothing else is named.
+    #[arg(long, value_name = "URL", env = "PROBITY_URL", hide = true)]
+    pub from_environment: Option<String>,
     /// The backup: a folder that is missing or empty, or a backup of the same log.
     #[arg(long, value_name = "BACKUP")]
     pub to: PathBuf,
     /// Copy the keys of the data folder here too, mode 600. A restored key undoes an erasure.
-    #[arg(long, value_name = "KEYS", conflicts_with = "from")]
+    #[arg(long, value_name = "KEYS", conflicts_with = "from", requires = "data")]
     pub keys: Option<PathBuf>,
     /// How long a segment becomes, in bytes.
     #[arg(long, value_name = "BYTES", default_value_t = backup::SEGMENT_BYTES, value_parser = clap::value_parser!(u64).range(1..))]
@@ -104,7 +107,8 @@ impl Failed {
 /// It could not be done.
 pub async fn run(arguments: BackupArgs) -> Result<ExitCode, Failed> {
     let given = arguments.clone();
-    let written = match &arguments.from {
+    let named = arguments.from.as_ref().or(arguments.from_environment.as_ref());
+    let written = match named.filter(|_| arguments.data.is_none()) {
         Some(url) => {
             let remote = RemoteEntries::connect(url).await?;
             tokio::task::spawn_blocking(move || write(&remote, &given)).await?

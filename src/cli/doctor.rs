@@ -12,6 +12,7 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::task::JoinError;
 
+use crate::keys;
 use crate::store::doctor;
 use crate::store::doctor::Finding;
 use crate::store::doctor::Severity;
@@ -69,7 +70,7 @@ fn examine(arguments: &DoctorArgs) -> Result<Vec<Finding>, Failed> {
         let unreadable = |error: std::io::Error| Failed::Unreadable { path: path.clone(), what: error.to_string() };
         std::fs::read_dir(path).map_err(unreadable)?;
     }
-    let mut findings = doctor::examine(&arguments.data);
+    let mut findings = doctor::examine(&arguments.data, &keys::FILES);
     if let Some(scratch) = &arguments.copies {
         findings.extend(doctor::examine_copies(&arguments.data, scratch));
     }

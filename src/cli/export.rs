@@ -59,11 +59,14 @@ pub(crate) use source::LogSource;
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
     /// A data folder that no service uses now.
-    #[arg(long, value_name = "DIR", required_unless_present = "from", conflicts_with = "from")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "from_environment"], conflicts_with = "from")]
     pub data: Option<PathBuf>,
-    /// A service.
+    /// A service [env: PROBITY_URL, where no --data is given]
     #[arg(long, value_name = "URL")]
     pub from: Option<String>,
+    /// A service that PROBITY_URL names: asked where nothing else is named.
+    #[arg(long, value_name = "URL", env = "PROBITY_URL", hide = true)]
+    pub from_environment: Option<String>,
     /// The folder to write, of which the folder above exists; or a URL such as s3://bucket/folder, where this program
     /// was built with the feature cloud.
     #[arg(long, value_name = "OUT|URL")]
@@ -257,7 +260,8 @@ pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
     if let Some(destination) = &destination {
         vacant(destination, &to, replace).await?;
     }
-    let exported = match arguments.from.clone() {
+    let named = arguments.from.clone().or_else(|| arguments.from_environment.clone());
+    let exported = match named.filter(|_| arguments.data.is_none()) {
         Some(url) => {
             let remote = RemoteEntries::connect(&url).await?;
             tokio::task::spawn_blocking(move || from_service(&remote, &arguments)).await?

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
+use crate::cli::said;
 use crate::log::Entry;
 use crate::log::Open;
 use crate::proto::v1;
@@ -79,25 +80,18 @@ impl Entries for RemoteEntries {
 
 /// A client of the ledger at a URL.
 pub(crate) async fn connect(url: &str) -> Result<LedgerServiceClient<Channel>, Unreadable> {
-    let client = LedgerServiceClient::connect(url.to_owned())
-        .await
-        .map_err(|error| Unreadable { damaged: false, what: format!("{url} cannot be reached: {}", causes(&error)) })?;
+    let client = LedgerServiceClient::connect(url.to_owned()).await.map_err(|error| Unreadable {
+        damaged: false,
+        what: format!("{url} cannot be reached: {}", said::causes(&error)),
+    })?;
     Ok(client.max_decoding_message_size(MESSAGE_BYTES_MAX))
 }
 
-/// An error and what caused it, each once.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    words
-}
-
 fn unreachable(status: &tonic::Status) -> Unreadable {
-    Unreadable { damaged: status.code() == tonic::Code::DataLoss, what: format!("the service answered: {status}") }
+    Unreadable {
+        damaged: status.code() == tonic::Code::DataLoss,
+        what: format!("the service answered: {}", said::answer(status)),
+    }
 }
 
 /// The bytes of an entry as they are stored, from what was sent.

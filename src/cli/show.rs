@@ -4,8 +4,10 @@
 mod ask;
 mod called;
 mod json;
+mod listed;
 mod lists;
 mod matters;
+mod register;
 mod tables;
 mod words;
 
@@ -21,11 +23,12 @@ use tonic::Code;
 use tonic::Status;
 use tonic::transport::Channel;
 use tonic::transport::Endpoint;
-use tonic_types::StatusExt;
 
+use crate::cli::said;
 use crate::cli::show::called::Called;
 use crate::cli::text::Locale;
 use crate::cli::text::Style;
+use crate::clock;
 use crate::domain::dates::Day;
 use crate::proto::v1::AsOf;
 use crate::proto::v1::DiffDeclarationsRequest;
@@ -45,6 +48,9 @@ pub use lists::ChangesArgs;
 pub use lists::Work;
 pub use lists::WorkArgs;
 pub use lists::WorklistArgs;
+pub use register::ExpiringArgs;
+pub use register::RegisterArgs;
+pub use register::RegisterOf;
 
 const PAGE_SIZE: u32 = 1000;
 
@@ -137,6 +143,19 @@ const CHANGES: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 changes 1200 \
     --of entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C --kind corrected --kind voided";
 
+const REGISTER: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 register petitions \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --state open --overdue
+  probity show --from http://127.0.0.1:7411 register decisions \
+    --standing in-force --day-from 2026-01-01 --json
+  probity show --from http://127.0.0.1:7411 register obligations \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --kind annual --due-to 2026-03-31 --open";
+
+const EXPIRING: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 expiring --within 30
+  probity show --from http://127.0.0.1:7411 expiring \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --ends-from 2026-01-01 --ends-to 2026-12-31";
+
 const TIMELINE: &str = r"Example:
   probity show --from http://127.0.0.1:7411 timeline \
     entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C";
@@ -213,6 +232,13 @@ pub enum What {
     /// What a body still has to do, the earliest day first.
     #[command(after_help = WORK)]
     Work(WorkArgs),
+    /// The register of a body: its petitions, cases, decisions, appeals, obligations, verifications; a person's
+    /// declarations.
+    #[command(after_help = REGISTER)]
+    Register(Box<RegisterArgs>),
+    /// Sanctions that end soon.
+    #[command(after_help = EXPIRING)]
+    Expiring(ExpiringArgs),
     /// What was recorded after a position.
     #[command(after_help = CHANGES)]
     Changes(ChangesArgs),
@@ -286,7 +312,7 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
         }
         What::Declaration { name, diff, diff_version } if diff.is_some() || diff_version.is_some() => {
             if !args.open {
-                return Err(Failure::Usage("what changed stands in the sealed items: add --open"));
+                return Err(Failure::Usage("what changed stands in the sealed items: add --open".to_owned()));
             }
             let after = full("declaration", name);
             let before = diff.as_deref().map_or_else(|| after.clone(), |diff| full("declaration", diff));
@@ -320,6 +346,8 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
                 wanted.body.as_deref().map_or_else(|| "what names no body".to_owned(), |body| full("entity", body));
             Ok(if args.json { json::text("ListWorkResponse", &answer) } else { matters::work(&title, &answer, style) })
         }
+        What::Register(wanted) => register::register(&mut client, (args, wanted), at, style).await,
+        What::Expiring(wanted) => register::expiring(&mut client, (args, wanted), at, (style, &clock::machine())).await,
         What::Changes(wanted) => {
             let answer = ask::changes(&mut client, wanted, at).await?;
             let title = wanted.of.as_ref().or(wanted.body.as_ref()).map_or("everything", String::as_str);
@@ -404,7 +432,7 @@ enum Failure {
     Connect(tonic::transport::Error),
     Refused(Box<Status>),
     NotOnRecord(String),
-    Usage(&'static str),
+    Usage(String),
     Output(io::Error),
 }
 
@@ -430,25 +458,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(what) => f.write_str(what),
-            Self::Connect(error) => {
-                write!(f, "cannot reach the service: {error}")?;
-                let mut source = std::error::Error::source(error);
-                while let Some(error) = source {
-                    write!(f, ": {error}")?;
-                    source = error.source();
-                }
-                Ok(())
-            }
-            Self::Refused(status) => {
-                f.write_str(status.message())?;
-                for violation in status.get_details_bad_request().iter().flat_map(|bad| &bad.field_violations) {
-                    write!(f, "; {}: {}", violation.field, violation.description)?;
-                }
-                match status.get_details_error_info() {
-                    Some(info) => write!(f, " ({})", info.reason),
-                    None => write!(f, " ({:?})", status.code()),
-                }
-            }
+            Self::Connect(error) => write!(f, "cannot reach the service: {}", said::causes(error)),
+            Self::Refused(status) => f.write_str(&said::answer(status)),
             Self::NotOnRecord(message) => f.write_str(message),
             Self::Output(error) => write!(f, "cannot print: {error}"),
         }

@@ -48,11 +48,14 @@ use crate::verify::verify;
 #[command(after_help = EXAMPLES)]
 pub struct VerifyArgs {
     /// A data folder that no service uses now.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "export", "backup"], conflicts_with_all = ["from", "export", "backup"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "from_environment", "export", "backup"], conflicts_with_all = ["from", "export", "backup"])]
     pub data: Option<PathBuf>,
-    /// A service.
+    /// A service [env: PROBITY_URL, where nothing else is named]
     #[arg(long, value_name = "URL", conflicts_with_all = ["export", "backup"])]
     pub from: Option<String>,
+    /// A service that PROBITY_URL names: asked where nothing else is named.
+    #[arg(long, value_name = "URL", env = "PROBITY_URL", hide = true)]
+    pub from_environment: Option<String>,
     /// An export.
     #[arg(long, value_name = "DIR", conflicts_with = "backup")]
     pub export: Option<PathBuf>,
@@ -126,7 +129,9 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
     if let Some(folder) = arguments.export {
         return Ok(tokio::task::spawn_blocking(move || export::run(&folder, &arguments.since, head, json)).await??);
     }
-    let verdict = if let Some(url) = &arguments.from {
+    let elsewhere = arguments.data.is_some() || arguments.backup.is_some();
+    let named = arguments.from.as_ref().or(arguments.from_environment.as_ref());
+    let verdict = if let Some(url) = named.filter(|_| !elsewhere) {
         let remote = RemoteEntries::connect(url).await?;
         tokio::task::spawn_blocking(move || of_entries(&remote, head, None)).await?
     } else if let Some(folder) = arguments.backup.clone() {

@@ -8,6 +8,7 @@ use thiserror::Error;
 use tonic::transport::Channel;
 
 use crate::cli::progress;
+use crate::cli::said;
 use crate::proto::v1;
 use crate::proto::v1::admin_service_client::AdminServiceClient;
 
@@ -56,14 +57,20 @@ pub enum Action {
 #[derive(Debug, Error)]
 pub enum Failed {
     /// The service cannot be reached.
-    #[error("the service cannot be reached: {0}")]
+    #[error("the service cannot be reached: {}", said::causes(.0))]
     Connect(#[from] tonic::transport::Error),
     /// The service said no.
-    #[error("the service answered: {0}")]
-    Status(#[from] tonic::Status),
+    #[error("the service answered: {}", said::answer(.0))]
+    Status(Box<tonic::Status>),
     /// The rebuild did not say how it ended.
     #[error("the service ended before the rebuild did")]
     Cut,
+}
+
+impl From<tonic::Status> for Failed {
+    fn from(status: tonic::Status) -> Self {
+        Self::Status(Box::new(status))
+    }
 }
 
 /// Runs `probity views`.

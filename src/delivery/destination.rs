@@ -117,6 +117,28 @@ fn scheme(text: &str) -> Result<(Url, ObjectStoreScheme, Place), DestinationErro
     }
 }
 
+/// What an environment says of object stores: AWS_…, GOOGLE_… and AZURE_… alone, since a TOKEN or a REGION may be anything's.
+///
+/// # Errors
+///
+/// A server that is to be talked to without TLS, and nobody said that this is meant.
+fn settings(environment: impl Iterator<Item = (String, String)>) -> Result<Vec<(String, String)>, DestinationError> {
+    let known = |key: &str| ["aws_", "google_", "azure_"].into_iter().find(|prefix| key.starts_with(prefix));
+    let all: Vec<(String, String)> = environment
+        .map(|(key, value)| (key.to_ascii_lowercase(), value))
+        .filter(|(key, _)| known(key).is_some())
+        .collect();
+    for (key, value) in all.iter().filter(|(key, value)| key.contains("endpoint") && value.starts_with("http://")) {
+        let allow = format!("{}allow_http", known(key).unwrap_or_default());
+        if !all.iter().any(|(key, value)| *key == allow && value.eq_ignore_ascii_case("true")) {
+            let (key, allow) = (key.to_ascii_uppercase(), allow.to_ascii_uppercase());
+            let what = format!("{key} is {value}, without TLS: set {allow}=true where that is meant");
+            return Err(DestinationError::Url(what));
+        }
+    }
+    Ok(all)
+}
+
 impl Destination {
     /// Opens a destination. A folder must be there: what is mounted there may not be.
     ///
@@ -133,9 +155,11 @@ impl Destination {
             }
             ObjectStoreScheme::Memory => Ok(Self { store: Arc::new(InMemory::new()), root }),
             _ => {
-                let options = std::env::vars().map(|(key, value)| (key.to_ascii_lowercase(), value));
+                let environment = std::env::vars_os()
+                    .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+                let settings = settings(environment)?;
                 let (store, root) =
-                    object_store::parse_url_opts(&url, options).map_err(unreachable("open the object store"))?;
+                    object_store::parse_url_opts(&url, settings).map_err(unreachable("open the object store"))?;
                 Ok(Self { store: store.into(), root })
             }
         }
@@ -277,3 +301,6 @@ impl Destination {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

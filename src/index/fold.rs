@@ -101,7 +101,7 @@ impl Rows for Index {
     }
 
     fn identity(&self, token: &[u8; 16]) -> Result<Option<u128>, IndexError> {
-        Ok(Self::identity(self, token)?.map(|(id, _)| id))
+        Ok(Self::identity(self, token, u64::MAX)?.map(|(id, _)| id))
     }
 
     fn history(&self, key: &Key, after: Option<u64>) -> Result<Vec<(u64, &'static str)>, IndexError> {

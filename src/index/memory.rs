@@ -81,9 +81,7 @@ impl Recent {
                 self.bodies.entry(token).or_default().push((index, opened.id));
             }
             for token in &change.identities {
-                let mut value = opened.id.to_be_bytes().to_vec();
-                value.extend_from_slice(&index.to_be_bytes());
-                self.others.insert(row::prefixed(b'i', token), value);
+                self.others.insert(row::with_index(b'i', token, index), opened.id.to_be_bytes().to_vec());
             }
         }
         if let Some(erased) = change.erased {
@@ -124,10 +122,6 @@ impl Recent {
 
     pub(super) fn request(&self, token: &[u8; 16]) -> Option<u64> {
         self.requests.get(token).copied()
-    }
-
-    pub(super) fn identity(&self, key: &Key) -> Option<&[u8]> {
-        self.others.get(key).map(Vec::as_slice)
     }
 
     /// Rows from a key on that share its prefix, ascending by index.

@@ -83,20 +83,17 @@ impl Index {
         Ok(self.get(&row::prefixed(b'r', token))?.map(|bytes| row::index_of(&bytes)))
     }
 
-    /// The entity registered under a lookup token, and by which entry.
+    /// The entity registered under a lookup token last, at `upto` or before it, and by which entry. A number can have had
+    /// several holders: it is free again when a registration is void.
     ///
     /// # Errors
     ///
     /// The index is damaged.
-    pub fn identity(&self, token: &[u8; 16]) -> Result<Option<(u128, u64)>, IndexError> {
-        let key = row::prefixed(b'i', token);
-        let found = match self.in_memory(|recent| recent.identity(&key).map(<[u8]>::to_vec)) {
-            Some(value) => Some(value),
-            None => self.get(&key)?.map(|bytes| bytes.to_vec()),
-        };
-        let Some(value) = found else { return Ok(None) };
+    pub fn identity(&self, token: &[u8; 16], upto: u64) -> Result<Option<(u128, u64)>, IndexError> {
+        let holders = self.rows(&row::with_index(b'i', token, 0), row::PREFIX_BYTES, upto, usize::MAX)?;
+        let Some((index, value)) = holders.last() else { return Ok(None) };
         let id = value.first_chunk().ok_or_else(|| damaged("a lookup row cannot be read"))?;
-        Ok(Some((u128::from_be_bytes(*id), row::index_of(&value))))
+        Ok(Some((u128::from_be_bytes(*id), *index)))
     }
 
     /// Places in a history after a position and up to another, ascending, at most `limit`.

@@ -8,7 +8,7 @@
 //! 'l' ‖ 16 bytes of a stream key ‖ index (8) → event type (1)      entries that point to a stream
 //! 'o' ‖ 16 bytes of a leaf key               → ObjectRow           newest state
 //! 'r' ‖ request token (16)                   → index (8)           requests
-//! 'i' ‖ lookup token (16)                    → id (16) ‖ index (8) who is registered under it
+//! 'i' ‖ lookup token (16) ‖ index (8)        → id (16)             registered under it, one after the other
 //! 'k' ‖ kind, zeros to 16 ‖ index (8)        → id (16)             streams of a kind, by their first entry
 //! 'x' ‖ digest of the target (16) ‖ index (8) → parts (4)          erasures
 //! ```
@@ -34,7 +34,7 @@ pub(super) const PREFIX_BYTES: usize = 17;
 const KEY_BYTES_MAX: usize = PREFIX_BYTES + 4 + 16;
 
 /// Rules by which rows are made; another number, or another list of events, and the index is folded anew.
-const RULES: &str = "rows 6";
+const RULES: &str = "rows 7";
 
 pub(super) fn version() -> u32 {
     let mut hasher = crc32fast::Hasher::new();

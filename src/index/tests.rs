@@ -14,6 +14,7 @@ use crate::ledger::fixture::case;
 use crate::ledger::fixture::id;
 use crate::ledger::fixture::person;
 use crate::log::Checked;
+use crate::log::Entry;
 use crate::log::Id;
 use crate::log::Key;
 use crate::log::Name;
@@ -81,7 +82,7 @@ fn check(index: &Index, ledger: &TinyLedger) {
     }
     assert_eq!(index.request(&[77; 16]).unwrap(), None);
     assert_eq!(index.object(&Key([77; 32])).unwrap(), None);
-    assert_eq!(index.identity(&[77; 16]).unwrap(), None);
+    assert_eq!(index.identity(&[77; 16], u64::MAX).unwrap(), None);
 }
 
 #[test]
@@ -100,8 +101,10 @@ fn rows_are_the_same_in_memory_on_disk_and_after_reopening() {
     check(&index, &ledger);
     let person = Name::of("entity", &id(2)).unwrap();
     let token = *Key::of_stream(&person).as_bytes().first_chunk().unwrap();
-    let (found, at) = index.identity(&token).unwrap().unwrap();
+    let (found, at) = index.identity(&token, u64::MAX).unwrap().unwrap();
     assert_eq!((Id(found).to_string(), at), (id(2), 2));
+    assert_eq!(index.identity(&token, 2).unwrap(), Some((found, at)));
+    assert_eq!(index.identity(&token, 1).unwrap(), None, "nobody had it yet");
     let persons = index.register("entity", 0, u64::MAX, usize::MAX).unwrap();
     assert_eq!(persons.len(), 80);
     assert_eq!(index.register("entity", persons[5].0, persons[9].0, 3).unwrap(), persons[5..8]);
@@ -233,4 +236,48 @@ fn it_says_how_far_it_is_and_what_it_holds() {
     index.flush().unwrap();
     let expected = IndexStats { folded: size, synced: size, runs: 1, entries_in_memory: 0, rows_in_memory: 0 };
     assert_eq!(index.stats(), expected);
+}
+
+/// Everybody has the number that nobody has any more.
+struct OneNumber;
+
+impl Identities for OneNumber {
+    fn tokens(&self, entry: &Checked) -> Vec<[u8; 16]> {
+        if is_person(entry) { vec![[5; 16]] } else { Vec::new() }
+    }
+}
+
+#[test]
+fn every_holder_of_a_number_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = a_ledger(40);
+    let store = store(&ledger);
+    let index = Index::open(folder.path()).unwrap();
+    let persons: Vec<u64> = store
+        .read(0, usize::MAX)
+        .unwrap()
+        .into_iter()
+        .filter_map(|(at, bytes)| is_person(&Entry::check(&bytes).unwrap()).then_some(at))
+        .collect();
+    let holds = |index: &Index, when: &str| {
+        for at in 0..store.size() {
+            let last = persons.iter().rfind(|person| **person <= at).copied();
+            let found = index.identity(&[5; 16], at).unwrap();
+            assert_eq!(found.map(|(_, index)| index), last, "{when}, at {at}");
+            let registered = index.register("entity", 0, u64::MAX, usize::MAX).unwrap();
+            assert!(found.is_none_or(|(id, at)| registered.contains(&(at, id))), "{when}, at {at}");
+        }
+        assert_eq!(index.identity(&[6; 16], u64::MAX).unwrap(), None);
+    };
+    let fold = || fold_log(&index, &store, &OneNumber, |_| ControlFlow::Continue(())).unwrap();
+    fold();
+    holds(&index, "in memory");
+    index.flush().unwrap();
+    holds(&index, "in a run");
+    index.rebuild(&store, &OneNumber, |_, _| {}).unwrap();
+    index.promote(&store, &OneNumber, true, |_, _| {}).unwrap();
+    holds(&index, "rebuilt");
+    drop(index);
+    assert!(compare_with_log(folder.path(), &store, &OneNumber, |_, _| {}).unwrap().equal);
+    holds(&Index::open(folder.path()).unwrap(), "opened again");
 }

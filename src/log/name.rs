@@ -110,16 +110,16 @@ pub enum NameError {
     #[error("a kind is 1 to 16 lower-case letters and digits, a letter first")]
     Kind,
     /// The id is not 26 characters long.
-    #[error("an id has 26 characters, this has {found}")]
+    #[error("an id has 26 characters of Crockford base 32, this has {found}")]
     IdLength {
         /// Its length in bytes.
         found: usize,
     },
     /// The id begins with something above 7.
-    #[error("the first character of an id is 0 to 7")]
+    #[error("the first of the 26 characters of an id, Crockford base 32, is 0 to 7")]
     IdTooLarge,
     /// A character is not Crockford base 32 in upper case.
-    #[error("character {at} of the id is not Crockford base 32 in upper case")]
+    #[error("character {at} of the id is none of Crockford base 32 in upper case, of which it has 26")]
     IdCharacter {
         /// Its place, from 0.
         at: usize,

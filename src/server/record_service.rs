@@ -355,7 +355,7 @@ fn parse_name_in(field: &'static str, text: &str, kinds: &'static [&'static str]
     Name::parse(text).ok().filter(|name| kinds.contains(&name.kind())).ok_or(Refusal::FieldInvalid {
         field,
         rule: "NOT_A_NAME",
-        words: "a kind that this method takes, a slash, and an id",
+        words: "a kind that this method takes, a slash, and an id, 26 characters of Crockford base 32 in upper case",
     })
 }
 

@@ -104,9 +104,9 @@ impl Histories for Reader {
 
     fn find(&self, scheme: &str, value: &str, upto: u64) -> Result<Option<Name>, ReadError> {
         let token = self.vault().keys().lookup_token(scheme, value);
-        let found = self.index().identity(&token).map_err(read_error)?;
+        let found = self.index().identity(&token, upto).map_err(read_error)?;
         let name = |id: u128| Name::of("entity", &Id(id).to_string()).ok();
-        Ok(found.filter(|(_, index)| *index <= upto).and_then(|(id, _)| name(id)))
+        Ok(found.and_then(|(id, _)| name(id)))
     }
 
     fn position_at(&self, unix_ms: u64) -> Result<Option<u64>, ReadError> {

@@ -61,9 +61,9 @@ impl Findings {
     }
 }
 
-/// Looks at a data folder: format, lock, guard, marker, volumes and their closed files, snapshots, free space, and who
-/// may read the keys.
-pub fn examine(data: &Path) -> Vec<Finding> {
+/// Looks at a data folder: format, lock, guard, marker, volumes and their closed files, snapshots, free space, and whether
+/// the keys are there and who may read them. `key_files` are those that a log with entries cannot do without.
+pub fn examine(data: &Path, key_files: &[&str]) -> Vec<Finding> {
     let folder = Folder::new(data);
     let mut findings = Findings::default();
     match folder.check_format() {
@@ -85,7 +85,8 @@ pub fn examine(data: &Path) -> Vec<Finding> {
         Err(error) => findings.error("ledger", &error),
     }
     space(&folder, &mut findings);
-    keys(&folder, &mut findings);
+    let wanted = if guard.is_some_and(|guard| guard.size > 0) { key_files } else { &[] };
+    keys(&folder, wanted, &mut findings);
     findings.0
 }
 
@@ -248,12 +249,32 @@ fn space(folder: &Folder, findings: &mut Findings) {
     }
 }
 
-fn keys(folder: &Folder, findings: &mut Findings) {
+fn keys(folder: &Folder, wanted: &[&str], findings: &mut Findings) {
+    const RESTORE: &str = "restore it from the backup of the keys: the service does not start without it";
     let path = folder.data.join("keys");
-    let Ok(names) = folder::names(&path) else { return };
+    let names = match folder::names(&path) {
+        Ok(names) => names,
+        Err(_) if !path.exists() => {
+            if !wanted.is_empty() {
+                findings.add(Severity::Fault, "keys", "the folder of the keys is missing", RESTORE);
+            }
+            return;
+        }
+        Err(error) => return findings.error("keys", &error),
+    };
+    let missing = |name: &&&str| !names.iter().any(|found| found == *name);
+    let missing: Vec<&str> = wanted.iter().filter(missing).copied().collect();
+    for name in &missing {
+        findings.add(Severity::Fault, "keys", format!("keys/{name} is missing"), RESTORE);
+    }
     let open = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
+    if open(&path) {
+        let what = "others than its owner may enter the folder of the keys";
+        findings.add(Severity::Fault, "keys", what, "chmod 700 it, and think about who may have been there");
+    }
     let exposed: Vec<&String> = names.iter().filter(|name| open(&path.join(name))).collect();
     match exposed.as_slice() {
+        [] if !missing.is_empty() || open(&path) => {}
         [] => findings.good("keys", "only their owner can read them"),
         [first, ..] => {
             let what = format!("{} of {} can be read by others, keys/{first} among them", exposed.len(), names.len());

@@ -5,6 +5,7 @@ use crate::log::Name;
 use crate::proto::v1::TimelineEntry;
 use crate::views::Recorded;
 use crate::views::View;
+use crate::views::changes;
 use crate::views::known;
 
 /// One line for each entry. `names` are the streams that the asker named or that are known otherwise: an erased
@@ -23,5 +24,6 @@ fn line(keys: &[(Key, &Name)], entry: &Recorded) -> TimelineEntry {
         occurred_on: context.and_then(|context| context.occurred_on),
         effective_on: context.and_then(|context| context.effective_on),
         erased_by: entry.erased_by(),
+        target_position: changes::change(entry).target_position,
     }
 }

@@ -1,6 +1,7 @@
 //! `probity doctor`, as a person runs it: the status, the table, the JSON.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::process::Output;
@@ -10,6 +11,9 @@ use probity::store;
 use probity::store::OpenOptions;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::service::Served;
+use crate::service::story;
 
 /// A data folder of a log without entries, as the store makes it.
 fn folder() -> TempDir {
@@ -68,4 +72,34 @@ fn json_says_the_same() {
     let guard = bad["findings"].as_array().unwrap().iter().find(|finding| finding["subject"] == "guard").unwrap();
     assert_eq!((&bad["good"], &guard["severity"]), (&Value::Bool(false), &Value::from("fault")));
     assert!(guard["advice"].as_str().unwrap().contains("restore the newest backup"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_a_log_that_are_missing_or_exposed_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let served = Served::start(&data);
+    served.ledger().await.append(story::append(1, [story::person(&story::id(1, 1)).into()])).await.unwrap();
+    served.stop();
+    let says = |status: i32, word: &str| {
+        let output = doctor(&data, &[]);
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{printed}");
+        assert!(printed.contains(word), "{word}: {printed}");
+    };
+    says(0, "only their owner can read them");
+    let keys = data.join("keys");
+    for name in ["log.ed25519", "lookup.key", "data.keys"] {
+        let (file, aside) = (keys.join(name), folder.path().join("aside"));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        says(1, &format!("keys/{name} among them"));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::rename(&file, &aside).unwrap();
+        says(1, &format!("keys/{name} is missing"));
+        fs::rename(&aside, &file).unwrap();
+    }
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).unwrap();
+    says(1, "may enter the folder of the keys");
+    fs::remove_dir_all(&keys).unwrap();
+    says(1, "the folder of the keys is missing");
 }

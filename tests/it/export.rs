@@ -2,6 +2,7 @@
 //! log by the entries in them.
 
 mod asked;
+mod cloud;
 mod forged;
 pub(crate) mod log;
 mod schedule;

@@ -129,7 +129,7 @@ async fn no_line_is_wider_than_the_terminal() {
         }
     }
     let unbounded = shown(&served, &["timeline", &format!("case/{case}")], &[]);
-    assert!(unbounded.lines().any(|line| line.chars().count() > 100), "{unbounded}");
+    assert!(unbounded.lines().any(|line| line.chars().count() > 80), "{unbounded}");
     served.stop();
 }
 
@@ -172,6 +172,57 @@ async fn what_is_no_locale_is_refused_where_it_was_typed_and_else_left_alone() {
     for wrong in ["0", "-5", "wide", ""] {
         let text = shown(&served, &["person", &person], &[("COLUMNS", wrong)]);
         assert!(text.contains(&person), "COLUMNS={wrong:?} is not obeyed: {text}");
+    }
+    served.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_that_the_environment_names_is_asked_where_nothing_else_is_named() {
+    let (folder, served) = serve().await;
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let person = id(1);
+    let nowhere = "http://127.0.0.1:1";
+    let check = |url: Option<&str>, words: &[&str], status: i32, expected: &str| {
+        let (ended, printed, said) = run(probity(words).envs(url.map(|url| ("PROBITY_URL", url))));
+        assert_eq!(ended, Some(status), "{words:?} with {url:?}: {printed}{said}");
+        assert!((printed + &said).contains(expected), "{words:?} with {url:?}: {expected}");
+    };
+    let here = Some(served.url.as_str());
+    check(here, &["show", "person", &person], 0, &person);
+    check(here, &["views", "list"], 0, "folded up to");
+    check(here, &["verify"], 0, "good");
+    check(here, &["export", "--to", &path("export"), "--entries"], 0, "written");
+    check(here, &["backup", "--to", &path("backup")], 0, "backup");
+    for words in [&["verify"][..], &["export", "--to", "x"], &["backup", "--to", "x"], &["show", "person", &person]] {
+        check(None, words, 2, "required");
+        check(Some(nowhere), words, 2, "cannot");
+        let (_, _, said) = run(probity(words).env("PROBITY_URL", nowhere));
+        assert_eq!(said.matches("tcp connect error").count(), 1, "each cause once: {said}");
+        let named: Vec<&str> = [&words[..1], &["--from", &served.url], &words[1..]].concat();
+        if words[0] == "verify" || words[0] == "show" {
+            check(Some(nowhere), &named, 0, "");
+        }
+    }
+    check(here, &["backup", "--to", &path("b2"), "--keys", &path("k2")], 2, "--data");
+    served.stop();
+    // A folder that is named is what is meant, whatever the environment says.
+    let data = path("data");
+    check(Some(nowhere), &["verify", "--data", &data, "--open-parts"], 0, "good");
+    check(Some(nowhere), &["verify", "--export", &path("export")], 0, "good");
+    check(Some(nowhere), &["verify", "--backup", &path("backup")], 0, "good");
+    check(Some(nowhere), &["export", "--data", &data, "--to", &path("export2")], 0, "written");
+    check(Some(nowhere), &["backup", "--data", &data, "--to", &path("b3"), "--keys", &path("k3")], 0, "");
+    check(None, &["verify", "--data", &data, "--from", nowhere], 2, "cannot be used with");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_once_and_what_would_be_right_with_it() {
+    let (_folder, served) = serve().await;
+    let shape = "26 characters of Crockford base 32";
+    for words in [&["person", "X"][..], &["case", "case/01"], &["timeline", "entity"], &["work", "entity/x"]] {
+        let (status, _, said) = run(&mut show(&served, words, &[]));
+        assert_eq!(status, Some(2), "{words:?}");
+        assert_eq!(said.matches(shape).count(), 1, "{words:?}: {said}");
     }
     served.stop();
 }

@@ -295,7 +295,7 @@ pub(super) fn amendments(page: &mut Page<'_>, corrections: &[Correction], voids:
     page.table("Void", ["entry", "event", "ground", "by entry"], rows);
 }
 
-fn state(name: &str, prefix: &str, overdue: bool) -> String {
+pub(super) fn state(name: &str, prefix: &str, overdue: bool) -> String {
     let said = words::variant(name, prefix);
     if overdue { format!("{said}, overdue") } else { said }
 }
@@ -304,6 +304,6 @@ fn list(said: &[String]) -> String {
     if said.is_empty() { NOTHING.to_owned() } else { said.join(", ") }
 }
 
-fn codes(codes: &[Code]) -> String {
+pub(super) fn codes(codes: &[Code]) -> String {
     list(&codes.iter().map(|code| words::code(Some(code))).collect::<Vec<_>>())
 }

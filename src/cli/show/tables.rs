@@ -1,6 +1,9 @@
 //! Answers as tables that fit the terminal.
 
+use std::collections::BTreeMap;
+
 use crate::cli::show::called::Called;
+use crate::cli::show::listed;
 use crate::cli::show::matters;
 use crate::cli::show::words;
 use crate::cli::text::Dates;
@@ -10,8 +13,11 @@ use crate::cli::text::Style;
 use crate::cli::text::Tone;
 use crate::cli::text::or_nothing;
 use crate::events::DeclarationItem;
+use crate::events::EventType;
+use crate::events::PartialDate;
 use crate::events::VoteOption;
 use crate::proto::v1::Allegation;
+use crate::proto::v1::Case;
 use crate::proto::v1::Decision;
 use crate::proto::v1::GetCaseResponse;
 use crate::proto::v1::GetDecisionResponse;
@@ -19,6 +25,7 @@ use crate::proto::v1::GetDeclarationResponse;
 use crate::proto::v1::GetRecordResponse;
 use crate::proto::v1::ListTimelineResponse;
 use crate::proto::v1::Record;
+use crate::proto::v1::Sanction;
 use crate::proto::v1::Source;
 use crate::proto::v1::Stamp;
 use crate::proto::v1::Standing;
@@ -48,7 +55,7 @@ pub(super) fn record(answer: &GetRecordResponse, called: &Called, style: &Style)
     page.facts(&about);
     matters::pending(&mut page, "Pending", &record.pending, dates);
     positions(&mut page, &record, called, dates);
-    decisions(&mut page, &record.decisions, dates);
+    decisions(&mut page, &record.decisions, &unnamed, dates);
     let rows = record.cases.iter().map(|case| {
         [
             or_nothing(&case.name),
@@ -61,7 +68,7 @@ pub(super) fn record(answer: &GetRecordResponse, called: &Called, style: &Style)
     });
     page.table("Cases", ["case", "status", "opened", "regime", "allegations", "outcome"], rows);
     let alleged: Vec<Allegation> = record.cases.iter().flat_map(|case| case.allegations.clone()).collect();
-    allegations(&mut page, &alleged, dates);
+    allegations(&mut page, &alleged, &unnamed, dates);
     let rows = record.declarations.iter().map(|declaration| {
         [
             or_nothing(&declaration.name),
@@ -72,6 +79,10 @@ pub(super) fn record(answer: &GetRecordResponse, called: &Called, style: &Style)
         ]
     });
     page.table("Declarations", ["declaration", "kind", "period", "submitted", "versions"], rows);
+    let rows = record.obligations.iter().map(|one| listed::obligation(one, &unnamed, dates));
+    page.table("Duties to declare", listed::OBLIGATION, rows);
+    let rows = record.verifications.iter().map(|one| listed::verification(one, &unnamed, dates));
+    page.table("Verifications", listed::VERIFICATION, rows);
     let rows = record.imported_rows.iter().map(|row| {
         [
             words::source(row.entry.as_ref()),
@@ -152,11 +163,61 @@ pub(super) fn case(answer: &GetCaseResponse, called: &Called, style: &Style) -> 
         ]
     });
     page.table("Respondents", ["respondent", "outcome", "notices", "statements", "hearings"], rows);
-    allegations(&mut page, &case.allegations, dates);
-    decisions(&mut page, &case.decisions, dates);
+    let several = case.respondents.len() > 1;
+    let who = |entity: &str| if several { called.in_cell(entity) } else { NOTHING.to_owned() };
+    procedure(&mut page, &case, &who, dates);
+    allegations(&mut page, &case.allegations, &who, dates);
+    decisions(&mut page, &case.decisions, &who, dates);
     matters::amendments(&mut page, &case.corrections, &case.voids);
     erased(&mut page, &case.erased);
     page.into_text()
+}
+
+/// What was done before a decision, in the order of recording: when he was told, when he took a position, when he was heard,
+/// what was found, and when the case was opened again.
+fn procedure(page: &mut Page<'_>, case: &Case, who: &dyn Fn(&str) -> String, dates: &Dates) {
+    let mut steps: Vec<(Option<&Source>, [String; 5])> = Vec::new();
+    let step = |source: Option<&Source>, on: Option<&PartialDate>, what: &str, respondent: String, how: String| {
+        [dates.date(on), what.to_owned(), respondent, how, words::source(source)]
+    };
+    for one in &case.respondents {
+        for notice in &one.notices {
+            let how = words::code(notice.method.as_ref());
+            let row = step(notice.source.as_ref(), notice.notified_on.as_ref(), "notified", who(&one.name), how);
+            steps.push((notice.source.as_ref(), row));
+        }
+        for said in &one.statements {
+            let how = words::variant(said.kind().as_str_name(), "STATEMENT_KIND_");
+            let row = step(said.source.as_ref(), said.received_on.as_ref(), "statement", who(&one.name), how);
+            steps.push((said.source.as_ref(), row));
+        }
+        for hearing in &one.hearings {
+            let mut how = words::variant(hearing.attendance().as_str_name(), "ATTENDANCE_");
+            if hearing.notice_given_on.is_some() {
+                how = format!("{how}, told of it on {}", dates.date(hearing.notice_given_on.as_ref()));
+            }
+            let row = step(hearing.source.as_ref(), hearing.held_on.as_ref(), "hearing", who(&one.name), how);
+            steps.push((hearing.source.as_ref(), row));
+        }
+    }
+    for found in case.allegations.iter().filter(|allegation| allegation.found.is_some()) {
+        let how = format!("allegation {}", found.allegation_number);
+        let row = step(found.found.as_ref(), found.found_on.as_ref(), "finding", who(&found.respondent), how);
+        steps.push((found.found.as_ref(), row));
+    }
+    for again in &case.reopenings {
+        let how = words::variant(again.ground().as_str_name(), "REOPENING_GROUND_");
+        let respondents: Vec<String> = again.respondents.iter().map(|one| who(one)).collect();
+        let row = step(again.source.as_ref(), again.reopened_on.as_ref(), "reopened", respondents.join("\n"), how);
+        steps.push((again.source.as_ref(), row));
+    }
+    steps.sort_by_key(|(source, _)| source.map(|source| source.position));
+    page.table("Procedure", ["on", "step", "respondent", "how", "entry"], steps.into_iter().map(|(_, row)| row));
+}
+
+/// Nobody is named where everything is about the same.
+fn unnamed(_: &str) -> String {
+    NOTHING.to_owned()
 }
 
 pub(super) fn decision(answer: &GetDecisionResponse, called: &Called, style: &Style) -> String {
@@ -182,7 +243,7 @@ pub(super) fn decision(answer: &GetDecisionResponse, called: &Called, style: &St
         ("issued by entry", words::source(decision.source.as_ref())),
     ]);
     proposals(&mut page, &decision, dates);
-    decisions(&mut page, std::slice::from_ref(&decision), dates);
+    decisions(&mut page, std::slice::from_ref(&decision), &unnamed, dates);
     let changes = decision.changes.iter().map(|source| [words::source(Some(source)), source.event_type.clone()]);
     page.table("Changes", ["entry", "event"], changes);
     matters::amendments(&mut page, &decision.corrections, &decision.voids);
@@ -301,66 +362,91 @@ fn items(page: &mut Page<'_>, version: u32, items: &[DeclarationItem]) {
 pub(super) fn timeline(name: &str, answer: &ListTimelineResponse, style: &Style) -> String {
     let dates = &style.dates;
     let mut page = head(name, answer.stamp.as_ref(), style);
+    let amended = amended(answer);
     let rows = answer.entries.iter().map(|entry| {
         let source = entry.source.clone().unwrap_or_default();
+        let mut event = vec![source.event_type.clone()];
+        event.extend(Some(entry.stream.clone()).filter(|stream| !stream.is_empty()));
+        event.extend(entry.target_position.map(|target| format!("of entry {target}")));
+        event.extend(amended.get(&source.position).into_iter().flatten().cloned());
         [
             words::source(Some(&source)),
             dates.time(source.recorded_at.as_ref()),
-            source.event_type,
-            or_nothing(&entry.stream),
+            event.join("\n"),
             dates.date(entry.occurred_on.as_ref()),
             dates.date(entry.effective_on.as_ref()),
         ]
     });
-    let columns = ["entry", "recorded", "event", "stream", "occurred", "effective"];
-    page.table("Timeline", columns, rows);
+    page.table("Timeline", ["entry", "recorded", "event", "occurred", "effective"], rows);
     page.into_text()
 }
 
-fn decisions(page: &mut Page<'_>, decisions: &[Decision], dates: &Dates) {
+/// What became of entries, by their positions: those that should never have been and those that should have said something
+/// else.
+fn amended(answer: &ListTimelineResponse) -> BTreeMap<u64, Vec<String>> {
+    let mut amended: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for entry in &answer.entries {
+        let (Some(target), Some(source)) = (entry.target_position, &entry.source) else { continue };
+        let became = if source.event_type == EventType::RecordVoided.name() { "VOID" } else { "corrected" };
+        amended.entry(target).or_default().push(format!("{became} by entry {}", source.position));
+    }
+    amended
+}
+
+/// `who` names a respondent where there are several.
+fn decisions(page: &mut Page<'_>, decisions: &[Decision], who: &dyn Fn(&str) -> String, dates: &Dates) {
     let rows = decisions.iter().map(|decision| {
         [
             or_nothing(&decision.name),
             words::variant(decision.standing().as_str_name(), "STANDING_"),
+            who(&decision.respondent),
             words::code(decision.regime.as_ref()),
             dates.date(decision.signed_on.as_ref()),
             words::source(decision.source.as_ref()),
         ]
     });
-    page.table("Decisions", ["decision", "standing", "regime", "signed", "entry"], rows);
-    let rows = decisions.iter().flat_map(|decision| &decision.sanctions).map(|sanction| {
-        let item = sanction.item.clone().unwrap_or_default();
-        [
-            item.item_number.to_string(),
-            words::sanction(&item),
-            words::variant(sanction.standing().as_str_name(), "STANDING_"),
-            dates.span(item.from.as_ref(), item.to.as_ref()),
-            words::source(sanction.source.as_ref()),
-        ]
-    });
-    page.table("Sanctions", ["item", "sanction", "standing", "as stated", "entry"], rows);
-    let rows = decisions.iter().filter_map(|decision| decision.annulment.as_ref()).map(|annulment| {
-        [
+    page.table("Decisions", ["decision", "standing", "respondent", "regime", "signed", "entry"], rows);
+    let sanctions = |decision: &Decision| {
+        let row = |sanction: &Sanction| {
+            let item = sanction.item.clone().unwrap_or_default();
+            [
+                item.item_number.to_string(),
+                who(&decision.respondent),
+                words::sanction(&item),
+                words::variant(sanction.standing().as_str_name(), "STANDING_"),
+                dates.span(item.from.as_ref(), item.to.as_ref()),
+                words::source(sanction.source.as_ref()),
+            ]
+        };
+        decision.sanctions.iter().map(row).collect::<Vec<_>>()
+    };
+    let rows = decisions.iter().flat_map(sanctions);
+    page.table("Sanctions", ["item", "respondent", "sanction", "standing", "as stated", "entry"], rows);
+    let rows = decisions.iter().filter_map(|decision| {
+        let annulment = decision.annulment.as_ref()?;
+        Some([
             words::variant(annulment.ground().as_str_name(), "ANNULMENT_GROUND_"),
+            who(&decision.respondent),
             if annulment.retroactive { "yes" } else { "no" }.to_owned(),
             dates.date(annulment.effective_on.as_ref()),
             words::source(annulment.source.as_ref()),
-        ]
+        ])
     });
-    page.table("Annulments", ["ground", "retroactive", "effective", "entry"], rows);
+    page.table("Annulments", ["ground", "respondent", "retroactive", "effective", "entry"], rows);
     let rows = decisions.iter().flat_map(|decision| &decision.appeals).map(|appeal| {
         [
             or_nothing(&appeal.name),
+            who(&appeal.respondent),
             dates.date(appeal.lodged_on.as_ref()),
             words::variant(appeal.outcome().as_str_name(), "APPEAL_OUTCOME_"),
             dates.date(appeal.decided_on.as_ref()),
             words::part(appeal.grounds.as_ref()),
         ]
     });
-    page.table("Appeals", ["appeal", "lodged", "outcome", "decided", "grounds"], rows);
+    page.table("Appeals", ["appeal", "respondent", "lodged", "outcome", "decided", "grounds"], rows);
 }
 
-fn allegations(page: &mut Page<'_>, allegations: &[Allegation], dates: &Dates) {
+fn allegations(page: &mut Page<'_>, allegations: &[Allegation], who: &dyn Fn(&str) -> String, dates: &Dates) {
     let rows = allegations.iter().map(|allegation| {
         let finding = match words::variant(allegation.finding().as_str_name(), "FINDING_") {
             none if none == NOTHING => "alleged, not decided".to_owned(),
@@ -368,7 +454,7 @@ fn allegations(page: &mut Page<'_>, allegations: &[Allegation], dates: &Dates) {
         };
         [
             allegation.allegation_number.to_string(),
-            or_nothing(&allegation.respondent),
+            who(&allegation.respondent),
             words::code(allegation.category.as_ref()),
             dates.period(allegation.occurred.as_ref()),
             finding,

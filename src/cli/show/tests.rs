@@ -1,4 +1,5 @@
 mod matters;
+mod register;
 
 use std::sync::Arc;
 

@@ -14,12 +14,13 @@ use crate::cli::text::NOTHING;
 use crate::cli::text::Style;
 use crate::cli::text::printable;
 
-/// Words up to so many letters stay whole, and longer ones have at least so many in a line; the first that fits. Whole are an
-/// id, an event's type, the name of a form, a date.
-const WORDS: [(u16, u16); 4] = [(40, 40), (24, 10), (16, 10), (12, 10)];
+/// Words of more letters than this are broken, at a place that makes sense; the first that fits. Up to the first a name with its
+/// kind is whole, up to the second an id, up to the third nearly every type of an event, up to the last half an id, a date
+/// and a time.
+const WORDS: [usize; 5] = [40, 26, 18, 15, 13];
 
-/// On both sides of a cell.
-const PADDING: u16 = 2;
+/// Before each cell; between two there is one more.
+const PADDING: u16 = 1;
 
 /// How a cell stands out, where there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +64,9 @@ impl<'s> Page<'s> {
         }
     }
 
-    /// A table with its title, or nothing where it has no row. Where the terminal is too narrow to have the columns side by
-    /// side, each row is a block of lines instead, `column: value`, without what is not known.
+    /// A table with its title, or nothing where it has no row; without columns in which no row says anything. Where the
+    /// terminal is too narrow to have the columns side by side, each row is a block of lines instead, `column: value`,
+    /// without what is not known.
     pub(crate) fn table<const N: usize>(
         &mut self,
         title: &str,
@@ -77,32 +79,52 @@ impl<'s> Page<'s> {
         }
         self.text.push('\n');
         self.paragraph(title);
-        let Some(width) = self.style.width else { return self.side_by_side(columns, rows, None) };
-        match least_widths(columns, &rows, width) {
-            Some(widths) => self.side_by_side(columns, rows, Some(widths)),
-            None => rows.into_iter().for_each(|row| self.block(columns, row)),
+        let says = |column: &usize| rows.iter().any(|row| !matches!(row[*column].as_str(), "" | NOTHING));
+        let told: Vec<usize> = (0..N).filter(says).collect();
+        let columns: Vec<&str> = told.iter().map(|column| columns[*column]).collect();
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| told.iter().map(|column| printable(&row[*column])).collect()).collect();
+        let Some(width) = self.style.width else { return self.side_by_side(&columns, rows, None) };
+        match words_max(&columns, &rows, usize::from(width)) {
+            Some(words) => self.side_by_side(&columns, rows, Some(&words)),
+            None => rows.into_iter().for_each(|row| self.block(&columns, row)),
         }
     }
 
-    fn side_by_side<const N: usize>(
-        &mut self,
-        columns: [&str; N],
-        rows: Vec<[String; N]>,
-        least_widths: Option<[u16; N]>,
-    ) {
+    /// In each column no word is longer than `words` says.
+    fn side_by_side(&mut self, columns: &[&str], rows: Vec<Vec<String>>, words: Option<&[usize]>) {
         let colour = self.style.colour;
         let mut table = self.empty(presets::UTF8_HORIZONTAL_ONLY);
+        let whole = |column: usize, text: &str| match words {
+            Some(words) => broken(text, words[column]),
+            None => text.to_owned(),
+        };
+        let mut widths: Vec<usize> = vec![0; columns.len()];
+        let mut place = |column: usize, text: &str| {
+            let text = whole(column, text);
+            widths[column] = widths[column].max(longest(&text));
+            text
+        };
+        let header: Vec<String> = (0..).zip(columns).map(|(column, name)| place(column, name)).collect();
+        let rows: Vec<Vec<(String, Tone)>> = rows
+            .into_iter()
+            .map(|row| (0..).zip(&row).map(|(column, text)| (place(column, text), (self.tone)(text))).collect())
+            .collect();
         let bold = |name| if colour { Cell::new(name).add_attribute(Attribute::Bold) } else { Cell::new(name) };
-        table.set_header(columns.map(bold));
-        table.add_rows(rows.into_iter().map(|row| row.map(|text| cell(&text, (self.tone)(&text), colour))));
-        if let Some(widths) = least_widths {
-            table.set_constraints(widths.map(|width| ColumnConstraint::LowerBoundary(Width::Fixed(width))));
+        table.set_header(header.into_iter().map(bold));
+        table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|(text, tone)| cell(&text, tone, colour))));
+        table.column_iter_mut().for_each(|column| _ = column.set_padding((PADDING, 0)));
+        if words.is_some() {
+            let least = |letters: usize| {
+                Width::Fixed(u16::try_from(letters).map_or(u16::MAX, |letters| letters.saturating_add(PADDING)))
+            };
+            table.set_constraints(widths.into_iter().map(|letters| ColumnConstraint::LowerBoundary(least(letters))));
         }
         self.push(&table);
     }
 
-    fn block<const N: usize>(&mut self, columns: [&str; N], row: [String; N]) {
-        self.facts(&columns.into_iter().zip(row).collect::<Vec<_>>());
+    fn block(&mut self, columns: &[&str], row: Vec<String>) {
+        self.facts(&columns.iter().copied().zip(row).collect::<Vec<_>>());
     }
 
     /// What was written.
@@ -130,26 +152,59 @@ impl<'s> Page<'s> {
     }
 }
 
-/// What each column should have at least, its padding included, so that no word is broken that is not longer than its
-/// neighbours can bear: ids are broken before dates, and dates never. `None`: that is not to be had.
-fn least_widths<const N: usize>(columns: [&str; N], rows: &[[String; N]], width: u16) -> Option<[u16; N]> {
-    let mut words = columns.map(lengths);
-    for row in rows {
-        words.iter_mut().zip(row).for_each(|(words, text)| words.extend(lengths(text)));
+/// For each column how long a word may be, so that the columns stand side by side: the same for all, and then more for one
+/// after the other where there is room. `None`: that is not to be had.
+fn words_max(columns: &[&str], rows: &[Vec<String>], width: usize) -> Option<Vec<usize>> {
+    let between = columns.len().saturating_sub(1);
+    let room = width.checked_sub(between + columns.len() * usize::from(PADDING))?;
+    let least = |column: usize, words: usize| {
+        let texts = rows.iter().map(|row| row[column].as_str()).chain([columns[column]]);
+        texts.map(|text| longest(&broken(text, words))).max().unwrap_or(0)
+    };
+    let of_all = |words: usize| (0..columns.len()).map(|column| least(column, words)).collect::<Vec<usize>>();
+    let (words, mut widths) = WORDS
+        .into_iter()
+        .map(|words| (words, of_all(words)))
+        .find(|(_, widths)| widths.iter().sum::<usize>() <= room)?;
+    let mut chosen = vec![words; columns.len()];
+    for column in 0..columns.len() {
+        let others = widths.iter().sum::<usize>() - widths[column];
+        let more = WORDS.into_iter().map(|words| (words, least(column, words)));
+        if let Some((words, width)) =
+            more.take_while(|(more, _)| *more > words).find(|(_, width)| others + width <= room)
+        {
+            (chosen[column], widths[column]) = (words, width);
+        }
     }
-    WORDS.into_iter().find_map(|(whole, broken)| {
-        let least = |&word: &u16| if word > whole { broken } else { word };
-        let widths = words.each_ref().map(|words| words.iter().map(least).max().unwrap_or(0) + PADDING);
-        let between = N.saturating_sub(1);
-        let all = between + widths.iter().copied().map(usize::from).sum::<usize>();
-        (all <= usize::from(width)).then_some(widths)
-    })
+    Some(chosen)
 }
 
-/// How long each word of a text is, in letters.
-fn lengths(text: &str) -> Vec<u16> {
-    let length = |word: &str| u16::try_from(word.chars().count()).unwrap_or(u16::MAX);
-    printable(text).split_whitespace().map(length).collect()
+/// How many letters the longest word of a text has.
+fn longest(text: &str) -> usize {
+    text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0)
+}
+
+/// A text in which no word has more letters than `max`: longer ones go on in the next line, where they are put together from
+/// parts (`decision/`, `explanation_`) behind one, else in equal pieces.
+pub(super) fn broken(text: &str, max: usize) -> String {
+    let word = |word: &str| {
+        let mut lines: Vec<String> = Vec::new();
+        for part in word.split_inclusive(['/', '.', '_', '-', ',', ':']) {
+            let letters = part.chars().count();
+            match lines.last_mut() {
+                Some(line) if line.chars().count() + letters <= max => line.push_str(part),
+                _ if letters <= max => lines.push(part.to_owned()),
+                _ => {
+                    let letters: Vec<char> = part.chars().collect();
+                    let pieces = letters.len().div_ceil(max);
+                    lines.extend(letters.chunks(letters.len().div_ceil(pieces)).map(|piece| piece.iter().collect()));
+                }
+            }
+        }
+        lines.join("\n")
+    };
+    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn cell(text: &str, tone: Tone, colour: bool) -> Cell {

@@ -14,6 +14,7 @@ use crate::cli::text::Page;
 use crate::cli::text::Style;
 use crate::cli::text::Tone;
 use crate::cli::text::or_nothing;
+use crate::cli::text::page::broken;
 use crate::cli::text::printable;
 use crate::events::PartialDate;
 use crate::events::Period;
@@ -252,4 +253,32 @@ fn colours_are_for_those_who_want_them() {
         let coloured = text.lines().filter(|line| line.contains('\u{1b}')).count();
         assert_eq!(coloured, if colour { 2 } else { 0 }, "{text}");
     }
+}
+
+#[test]
+fn long_words_are_broken_where_they_are_put_together() {
+    for (word, max, lines) in [
+        ("decision.issued", 18, "decision.issued"),
+        ("verification.explanation_received", 26, "verification.explanation_\nreceived"),
+        ("verification.explanation_received", 18, "verification.\nexplanation_\nreceived"),
+        ("decision/01J00000000000000000000003", 40, "decision/01J00000000000000000000003"),
+        ("decision/01J00000000000000000000003", 26, "decision/\n01J00000000000000000000003"),
+        ("decision/01J00000000000000000000003", 13, "decision/\n01J0000000000\n0000000000003"),
+        ("two words", 13, "two words"),
+        ("inseparably-long", 13, "inseparably-\nlong"),
+        ("2026-05-03 14:00:00", 13, "2026-05-03 14:00:00"),
+        ("", 13, ""),
+    ] {
+        assert_eq!(broken(word, max), lines, "{word} in {max}");
+    }
+}
+
+#[test]
+fn a_column_that_says_nothing_is_left_out() {
+    let style = Style::plain(&Locale::default());
+    let mut page = Page::new(&style, |_| Tone::Plain);
+    let row = |name: &str, said: &str| [name.to_owned(), NOTHING.to_owned(), said.to_owned(), String::new()];
+    page.table("T", ["name", "never", "sometimes", "empty"], [row("a", NOTHING), row("b", "yes")]);
+    let text = page.into_text();
+    assert!(text.contains("sometimes") && !text.contains("never") && !text.contains("empty"), "{text}");
 }

@@ -114,9 +114,11 @@ pub enum IdFault {
 impl fmt::Display for IdFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length { found } => write!(f, "26 characters, this has {found} bytes"),
-            Self::TooLarge => f.write_str("the first character is 0 to 7"),
-            Self::Character { at } => write!(f, "character {at} is not Crockford base 32 in upper case"),
+            Self::Length { found } => write!(f, "26 characters of Crockford base 32, this has {found} bytes"),
+            Self::TooLarge => f.write_str("26 characters of Crockford base 32, the first 0 to 7"),
+            Self::Character { at } => {
+                write!(f, "26 characters of Crockford base 32 in upper case, character {at} is none")
+            }
         }
     }
 }

@@ -53,7 +53,7 @@ impl<H: Histories> Records<H> {
             Some(Of::Name(name)) => Scope::Name(parse_name(name, TIMELINE_KINDS)?),
             Some(Of::Body(body)) => {
                 let body = filter::body(body)?;
-                Scope::Body(body.ok_or(filter::refused("body", "NOT_A_NAME", "entity, a slash, and an id"))?)
+                Scope::Body(body.ok_or(filter::refused("body", "NOT_A_NAME", filter::BODY))?)
             }
         };
         for kind in &request.kinds {

@@ -68,6 +68,9 @@ pub(super) const fn valued(wanted: i32, found: i32) -> bool {
     wanted == 0 || wanted == found
 }
 
+/// How a body is named.
+pub(super) const BODY: &str = "entity, a slash, and an id, 26 characters of Crockford base 32 in upper case";
+
 /// A body; `None` where none is named.
 ///
 /// # Errors
@@ -78,7 +81,7 @@ pub(super) fn body(text: &str) -> Result<Option<Name>, Refusal> {
         return Ok(None);
     }
     let name = Name::parse(text).ok().filter(|name| name.kind() == "entity");
-    name.map(Some).ok_or_else(|| refused("body", "NOT_A_NAME", "entity, a slash, and an id"))
+    name.map(Some).ok_or_else(|| refused("body", "NOT_A_NAME", BODY))
 }
 
 /// A code that can be somebody's.

@@ -25,9 +25,10 @@ fn check(change: impl Fn(&Path), expected: (Severity, &str, &str)) {
     write_guard(&store, &entries);
     store.close_finished_volumes().unwrap();
     store.close().unwrap();
+    keys(data.path());
     change(data.path());
     let before = listing(data.path());
-    let findings = examine(data.path());
+    let findings = examine(data.path(), &KEYS);
     assert_eq!(listing(data.path()), before, "something was changed");
     let (severity, subject, words) = expected;
     let worst = findings.iter().map(|finding| finding.severity).max().unwrap();
@@ -38,6 +39,21 @@ fn check(change: impl Fn(&Path), expected: (Severity, &str, &str)) {
     let found = findings.iter().find(said);
     assert!(found.is_some(), "{findings:?}");
     assert_eq!(severity == Severity::Good, found.is_some_and(|finding| finding.advice.is_empty()));
+}
+
+const KEYS: [&str; 2] = ["a.key", "b.key"];
+
+fn keys(data: &Path) {
+    fs::create_dir(data.join("keys")).unwrap();
+    set_mode(&data.join("keys"), 0o700);
+    for key in KEYS.map(|name| data.join("keys").join(name)) {
+        fs::write(&key, b"secret").unwrap();
+        set_mode(&key, 0o600);
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// Every file with its length.
@@ -71,13 +87,21 @@ fn a_good_folder() {
     check(|_| (), (Severity::Good, "volume 0", "closed, SHA-256 as it was"));
     check(|_| (), (Severity::Good, "volume 20", "the newest"));
     check(|_| (), (Severity::Good, "lock", "no process"));
-    let keys = |data: &Path, mode| {
-        fs::create_dir(data.join("keys")).unwrap();
-        fs::write(data.join("keys/import"), b"secret").unwrap();
-        fs::set_permissions(data.join("keys/import"), fs::Permissions::from_mode(mode)).unwrap();
-    };
-    check(|data| keys(data, 0o600), (Severity::Good, "keys", "only their owner"));
-    check(|data| keys(data, 0o644), (Severity::Fault, "keys", "keys/import"));
+    check(|_| (), (Severity::Good, "keys", "only their owner"));
+}
+
+#[test]
+fn keys_that_are_missing_or_not_secret() {
+    use Severity::Fault;
+    check(
+        |data| set_mode(&data.join("keys/a.key"), 0o644),
+        (Fault, "keys", "1 of 2 can be read by others, keys/a.key"),
+    );
+    check(|data| set_mode(&data.join("keys/b.key"), 0o604), (Fault, "keys", "keys/b.key among them"));
+    check(|data| set_mode(&data.join("keys"), 0o750), (Fault, "keys", "may enter the folder"));
+    check(|data| fs::remove_file(data.join("keys/a.key")).unwrap(), (Fault, "keys", "keys/a.key is missing"));
+    check(|data| fs::remove_file(data.join("keys/b.key")).unwrap(), (Fault, "keys", "keys/b.key is missing"));
+    check(|data| fs::remove_dir_all(data.join("keys")).unwrap(), (Fault, "keys", "the folder of the keys is missing"));
 }
 
 #[test]
@@ -147,7 +171,7 @@ fn a_folder_in_use_can_be_looked_at() {
     let store = create(data.path(), &options()).unwrap();
     let entries = chained(3, |_| 10);
     store.append(&entries).unwrap();
-    let findings = examine(data.path());
+    let findings = examine(data.path(), &KEYS);
     let lock = findings.iter().find(|finding| finding.subject == "lock").unwrap();
     assert_eq!(lock.severity, Severity::Note);
     assert_eq!(everything(&store), entries);

@@ -25,6 +25,7 @@ async fn status(folder: &Path) -> u8 {
     let arguments = VerifyArgs {
         data: None,
         from: None,
+        from_environment: None,
         export: Some(folder.to_owned()),
         since: Vec::new(),
         backup: None,

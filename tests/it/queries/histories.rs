@@ -5,6 +5,9 @@ use probity::events::DecisionIssued;
 use probity::events::DecisionModified;
 use probity::events::Event;
 use probity::events::FieldCorrection;
+use probity::events::OrganisationId;
+use probity::events::OrganisationName;
+use probity::events::OrganisationRegistered;
 use probity::events::RecordCorrected;
 use probity::events::RecordVoided;
 use probity::events::SanctionItem;
@@ -150,5 +153,45 @@ async fn a_person_whose_registration_is_void_is_said_to_be_void_and_not_unknown(
     assert_eq!(record.voids[0].ground(), VoidGround::Duplicate);
     let unknown = records.get_record(ask(&format!("entity/{}", id(9, 2)))).await.unwrap_err();
     refusal::check("nobody", &unknown, Reason::RecordNotFound, "", "");
+    here.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_had_two_holders_is_found_as_it_was_known() {
+    let folder = TempDir::new().unwrap();
+    let (here, mut ledger, mut records) = open(&folder).await;
+    let body = |number: u64| OrganisationRegistered {
+        entity_id: id(9, number),
+        organisation_ids: vec![OrganisationId { scheme: "test.register".to_owned(), value: "7".to_owned() }],
+        names: vec![OrganisationName { text: "Office".to_owned(), language: "en".to_owned() }],
+        ..OrganisationRegistered::default()
+    };
+    let first = ledger.append(append(1, [body(1).into()])).await.unwrap().into_inner().first_position;
+    let name = |number: u64| format!("entity/{}", id(9, number));
+    let voided = RecordVoided {
+        record_id: id(9, 6),
+        target_position: first,
+        target: name(1),
+        subject_ids: vec![id(9, 1)],
+        ground: VoidGround::Duplicate.into(),
+        approver: "second".to_owned(),
+        ..RecordVoided::default()
+    };
+    // Nobody else can have it as long as somebody does.
+    ledger.append(append(2, [body(2).into()])).await.unwrap_err();
+    let void = ledger.append(append(3, [voided.into()])).await.unwrap().into_inner().first_position;
+    let second = ledger.append(append(4, [body(2).into()])).await.unwrap().into_inner().first_position;
+    for (known_at, holder) in [
+        (Some(first - 1), String::new()),
+        (Some(first), name(1)),
+        (Some(void), name(1)),
+        (Some(second), name(2)),
+        (None, name(2)),
+    ] {
+        let (scheme, value) = ("test.register".to_owned(), "7".to_owned());
+        let question = v1::FindRequest { scheme, value, at: at(None, known_at) };
+        let found = records.find(question).await.unwrap().into_inner().name;
+        assert_eq!(found, holder, "known at {known_at:?}");
+    }
     here.stop().await;
 }
