@@ -40,14 +40,11 @@ pub use tree::LogTree;
 pub struct PublishOptions {
     /// How long after something was recorded it is sealed where nobody waits for that.
     pub seal_every: Duration,
-    /// The first bits of a key by which the map is dealt into buckets: memory against the time of a seal. The root does
-    /// not depend on it.
-    pub bucket_bits: u8,
 }
 
 impl Default for PublishOptions {
     fn default() -> Self {
-        Self { seal_every: Duration::from_millis(500), bucket_bits: crate::log::LiveMap::BUCKET_BITS }
+        Self { seal_every: Duration::from_millis(500) }
     }
 }
 

@@ -55,15 +55,10 @@ pub(super) struct Fold {
 
 impl Fold {
     /// What was saved, checked against the log; the rest is folded by [`Fold::catch_up`].
-    pub(super) fn load(
-        table: &FoldTable,
-        store: &Arc<dyn LogStore>,
-        origin: Arc<str>,
-        bucket_bits: u8,
-    ) -> Result<Self, PublishError> {
+    pub(super) fn load(table: &FoldTable, store: &Arc<dyn LogStore>, origin: Arc<str>) -> Result<Self, PublishError> {
         let mut fold = Self {
             tree: Arc::new(LogTree::new(Arc::clone(store))),
-            map: LiveMap::new(bucket_bits),
+            map: LiveMap::for_keys(table.rows()),
             frontier: Frontier::new(),
             tile: Frontier::new(),
             leaf_hash: LeafHash::NONE,
@@ -79,7 +74,7 @@ impl Fold {
             tracing::warn!("the saved tree and map are not of this log; they are folded again");
             table.clear()?;
             fold.tree.clear();
-            fold.map = LiveMap::new(bucket_bits);
+            fold.map = LiveMap::for_keys(0);
             fold.frontier = Frontier::new();
             fold.tile = Frontier::new();
             fold.leaf_hash = LeafHash::NONE;

@@ -72,6 +72,11 @@ impl FoldTable {
         self.0.position()
     }
 
+    /// How many rows there are, those of before merges included.
+    pub(super) fn rows(&self) -> u64 {
+        self.0.rows()
+    }
+
     pub(super) fn clear(&self) -> Result<(), PublishError> {
         Ok(self.0.clear()?)
     }

@@ -148,6 +148,11 @@ impl Table {
         Arc::clone(&self.runs.read().unwrap_or_else(PoisonError::into_inner).1)
     }
 
+    /// Rows of all runs: those of one key in several runs count in each.
+    pub fn rows(&self) -> u64 {
+        self.current().iter().map(|run| run.meta.rows).sum()
+    }
+
     /// The newest value of a key.
     ///
     /// # Errors
