@@ -267,11 +267,23 @@ fn a_server_that_lies_about_a_history_is_found_out() {
     check("one beyond the seal", &|p| p.leaves.push(fabricated(7, 3)), is!(Order { sequence: 3, found: 7 }));
     check("one that does not ascend", &|p| p.leaves.push(fabricated(6, 3)), is!(Order { sequence: 3, found: 6 }));
     check("a leaf that is none", &|p| p.leaves[0].push(0), is!(Leaf { sequence: 0, .. }));
+    // Nobody 9 would stand beside person 1.
     let absent = served.about(9);
     check(
         "absence of one who is there",
         &|p| *p = SubjectProof { history: p.history.clone(), ..absent.clone() },
-        is!(Map(MapFault::Elsewhere { .. } | MapFault::SameKey)),
+        is!(Map(MapFault::SameKey)),
+    );
+    let own = Key::of_subject(&entity(1));
+    let beside_another = (9..99).map(|number| served.about(number)).find(|proof| match &proof.answer {
+        Answer::Absent(neighbour) => neighbour.key != own,
+        _ => false,
+    });
+    let beside_another = beside_another.unwrap();
+    check(
+        "absence beside another key",
+        &|p| *p = SubjectProof { history: p.history.clone(), ..beside_another.clone() },
+        is!(Map(MapFault::Elsewhere { .. })),
     );
     check(
         "leaves beside an absence",
@@ -283,8 +295,8 @@ fn a_server_that_lies_about_a_history_is_found_out() {
         &|p| *p = SubjectProof { history: p.history.clone(), answer: Answer::Empty, ..absent.clone() },
         is!(Map(MapFault::NotEmpty { .. })),
     );
-    check("another path", &|p| p.path = absent.path.clone(), is!(Map(MapFault::RootDiffers { .. })));
-    check("of another person", &|p| p.history = HistoryName::Subject(entity(2)), is!(OtherName { sequence: 0 }));
+    check("another path", &|p| p.path = served.about(2).path, is!(Map(MapFault::RootDiffers { .. })));
+    check("of another person", &|p| p.history = HistoryName::Subject(entity(2)), is!(OtherName { sequence: 1 }));
     check("of a stream", &|p| p.history = HistoryName::Stream(entity(1)), is!(OtherName { sequence: 0 }));
     check("an inclusion proof less", &|p| drop(p.inclusion.pop()), is!(Count { inclusions: 2, .. }));
     check(
