@@ -7,6 +7,7 @@
 mod entry;
 mod fault;
 mod order;
+mod proof;
 mod run;
 
 use std::fmt;
@@ -20,6 +21,13 @@ use crate::log::LeafHash;
 
 pub use fault::Fault;
 pub use fault::What;
+pub use proof::ProofError;
+pub use proof::ProvedHistory;
+pub use proof::Signed;
+pub use proof::Trust;
+pub use proof::verify_checkpoint;
+pub use proof::verify_proof_file;
+pub use proof::verify_subject_proof;
 pub use run::verify;
 pub use run::verify_range;
 

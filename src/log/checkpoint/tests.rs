@@ -111,6 +111,9 @@ fn what_is_no_checkpoint_is_refused_with_its_line() {
     assert_eq!((kept.extensions.len(), kept.to_string()), (2, extended));
     assert_eq!(Checkpoint::parse(&format!("{SIX}\nb\n"), Extensions::Kept).unwrap_err().line, 4);
     assert_eq!(Checkpoint::parse(&format!("{SIX}b"), Extensions::Kept).unwrap_err().line, 4);
+    let many = |lines: usize| format!("{SIX}{}", "e\n".repeat(lines));
+    assert_eq!(Checkpoint::parse(&many(64), Extensions::Kept).unwrap().extensions.len(), 64);
+    assert_eq!(Checkpoint::parse(&many(65), Extensions::Kept).unwrap_err().line, 68);
     let largest = format!("a\n9223372036854775807\n{root}\n");
     assert_eq!(Checkpoint::parse(&largest, Extensions::Refused).unwrap().size, i64::MAX.unsigned_abs());
 }

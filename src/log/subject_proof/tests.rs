@@ -110,7 +110,11 @@ fn what_is_no_proof_is_refused_with_its_line() {
         ("a leaf that is none", 6, with("leaf ", "leaf AAAA")),
         ("a leaf with bytes more", 6, with(&line(6), &format!("{}AAAA", line(6)))),
         ("an inclusion less", 9, with(&format!("{}\n", line(9)), "")),
-        ("an inclusion more", 11, with(&line(9), &format!("{0}\n{0}", line(9)))),
+        ("an inclusion more", 10, with(&line(9), &format!("{0}\n{0}", line(9)))),
+        ("an inclusion beside an empty map", 6, {
+            let without = with("present 2", "empty").replace(&line(4), "path ");
+            without.replace(&format!("{}\n{}\n", line(6), line(7)), "")
+        }),
         ("half a hash", 8, with("inclusion ", "inclusion AAAA")),
         ("inclusions before leaves", 6, with("leaf ", "inclusion ")),
         ("no empty line", 10, with("\n\nc2sp", "\nc2sp")),
