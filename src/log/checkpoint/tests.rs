@@ -97,6 +97,8 @@ fn what_is_no_checkpoint_is_refused_with_its_line() {
         ("a short root", 3, format!("a\n6\n{}\n", &root[4..])),
         ("a long root", 3, format!("a\n6\nAAAA{root}\n")),
         ("a root with bits after its end", 3, format!("a\n6\n{}9=\n", &root[..42])),
+        // 32 bytes all the same, to a library that takes encodings one after the other.
+        ("padding within the root", 3, format!("a\n6\nAAA={}\n", "A".repeat(40))),
         ("hexadecimal", 3, format!("a\n6\n{}\n", "0".repeat(44))),
         ("no last newline", 3, format!("a\n6\n{root}")),
     ] {

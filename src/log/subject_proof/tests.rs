@@ -104,6 +104,7 @@ fn what_is_no_proof_is_refused_with_its_line() {
         ("a path that is not base 64", 4, with("path ", "path !")),
         ("a path longer than any", 4, with(&line(4), &format!("path {}", "A".repeat(11_612)))),
         ("no seal", 5, with(&format!("{}\n", line(5)), "")),
+        ("a path with padding within", 4, with(&line(4), &format!("path {}", line(4)[5..].replacen('A', "=", 1)))),
         ("a seal that is no leaf", 5, with("seal ", "seal AAAA")),
         ("a leaf less", 7, with(&format!("{}\n", line(7)), "")),
         ("a leaf more", 8, with(&line(7), &format!("{0}\n{0}", line(7)))),
@@ -124,6 +125,19 @@ fn what_is_no_proof_is_refused_with_its_line() {
     ] {
         let fault = SubjectProof::parse(text.as_bytes()).expect_err(name);
         assert_eq!(fault.line, at, "{name}: {fault}");
+    }
+}
+
+/// Found by the property below: the library decodes `AAA=AAAA`, two encodings one after the other, to five bytes, whose
+/// own spelling is another.
+#[test]
+fn padding_stands_at_the_end_alone() {
+    let good = proof(Answer::Present, 2, true).to_string();
+    for at in (0..good.len()).filter(|at| good.is_char_boundary(*at) && good.is_char_boundary(at + 1)) {
+        let text = format!("{}={}", &good[..at], &good[at + 1..]);
+        if let Ok(read) = SubjectProof::parse(text.as_bytes()) {
+            assert_eq!(read.to_string(), text, "byte {at}");
+        }
     }
 }
 
