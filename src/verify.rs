@@ -7,6 +7,7 @@
 mod entry;
 mod fault;
 mod order;
+mod proof;
 mod run;
 
 use std::fmt;
@@ -20,6 +21,16 @@ use crate::log::LeafHash;
 
 pub use fault::Fault;
 pub use fault::What;
+pub use proof::GoodCheckpoint;
+pub use proof::GoodEntry;
+pub use proof::GoodHistory;
+pub use proof::HandedFault;
+pub use proof::Trust;
+pub use proof::kind_in_words;
+pub use proof::verify_checkpoint;
+pub use proof::verify_continues;
+pub use proof::verify_entry;
+pub use proof::verify_history;
 pub use run::verify;
 pub use run::verify_range;
 
