@@ -66,7 +66,9 @@ impl Patience {
     /// Of a call that begins now, with this time to its deadline.
     pub(super) fn of(timeout: Option<Duration>) -> Self {
         // The deadline of a sleep is the clock's own; it is never slept.
-        Self(timeout.map(|timeout| tokio::time::sleep(timeout - EARLIER_MAX.min(timeout / 10)).deadline()))
+        Self(
+            timeout.map(|timeout| tokio::time::sleep(timeout.saturating_sub(EARLIER_MAX.min(timeout / 10))).deadline()),
+        )
     }
 
     /// Returns when it is over.
@@ -99,9 +101,8 @@ pub(super) async fn wait(
     stop: &CancellationToken,
 ) -> Result<Arc<Published>, CutShort> {
     let mut health = service.health();
-    let reached = async {
-        if witnessed { proofs.wait_until_witnessed(size).await } else { proofs.wait_for(size).await }
-    };
+    let reached =
+        async { if witnessed { proofs.wait_until_witnessed(size).await } else { proofs.wait_for(size).await } };
     let stopped = async {
         // When nobody says any more how it is, it has ended.
         drop(health.wait_for(|health| *health != Health::Writing).await);

@@ -80,12 +80,7 @@ impl Ledger {
     }
 
     /// Waits for the writer, and then for as much as was asked. Whoever stops waiting cancels nothing.
-    async fn answered(
-        &self,
-        answer: Answer,
-        level: Level,
-        patience: Patience,
-    ) -> Result<v1::AppendResponse, Status> {
+    async fn answered(&self, answer: Answer, level: Level, patience: Patience) -> Result<v1::AppendResponse, Status> {
         let recorded = self.service.queue().answered(answer).await.map_err(|error| of_append(&error))?;
         Ok(acknowledged::complete(&self.service, convert::receipt(recorded), level, patience, &self.stop).await)
     }
@@ -110,7 +105,8 @@ impl LedgerService for Ledger {
         // One deadline for all of its messages.
         let patience = Patience::of(timeout);
         let mut requests = request.into_inner();
-        let (sender, receiver) = mpsc::channel::<Result<(Begun, Result<(Answer, Level), Status>), Status>>(IN_FLIGHT_MAX);
+        let (sender, receiver) =
+            mpsc::channel::<Result<(Begun, Result<(Answer, Level), Status>), Status>>(IN_FLIGHT_MAX);
         let ledger = self.clone();
         let reading = async move {
             loop {

@@ -198,7 +198,8 @@ pub fn verify_checkpoint(note: &Note, trust: &Trust) -> Result<GoodCheckpoint, H
     }
     let witnesses = policy.into_iter().flat_map(Policy::witnesses).map(|(_, witness)| &witness.key);
     let verified = note.verify(believed.iter().copied().chain(witnesses)).map_err(HandedFault::Note)?;
-    let (logs, witnesses): (Vec<Verified<'_>>, Vec<_>) = verified.into_iter().partition(|one| believed.contains(&one.key));
+    let (logs, witnesses): (Vec<Verified<'_>>, Vec<_>) =
+        verified.into_iter().partition(|one| believed.contains(&one.key));
     if logs.is_empty() {
         return Err(HandedFault::Note(NoteFault::Unsigned));
     }
@@ -219,11 +220,7 @@ pub fn verify_checkpoint(note: &Note, trust: &Trust) -> Result<GoodCheckpoint, H
 /// # Errors
 ///
 /// The first rule that is broken.
-pub fn verify_entry(
-    file: &ProofFile,
-    leaf: Option<LeafHash>,
-    trust: &Trust,
-) -> Result<Option<GoodEntry>, HandedFault> {
+pub fn verify_entry(file: &ProofFile, leaf: Option<LeafHash>, trust: &Trust) -> Result<Option<GoodEntry>, HandedFault> {
     let checkpoint = verify_checkpoint(&file.note, trust)?;
     let leaf = match (leaf, file.leaf_hash()) {
         (Some(expected), Some(found)) if expected != found => return Err(HandedFault::OtherLeaf { expected, found }),
@@ -241,11 +238,7 @@ pub fn verify_entry(
 /// # Errors
 ///
 /// It does not, or the proof is none.
-pub fn verify_continues(
-    old: &GoodCheckpoint,
-    new: &GoodCheckpoint,
-    proof: &[NodeHash],
-) -> Result<(), HandedFault> {
+pub fn verify_continues(old: &GoodCheckpoint, new: &GoodCheckpoint, proof: &[NodeHash]) -> Result<(), HandedFault> {
     let (old, new) = (&old.checkpoint, &new.checkpoint);
     if old.origin != new.origin {
         return Err(HandedFault::Origin { expected: old.origin.clone(), found: new.origin.clone() });
