@@ -6,7 +6,11 @@ Usage: verify_proof.py FILE VKEY [LEAF_HASH]
 It shares no code with Probity: it is written from sections 2, 4 and 5 of the log format, and needs the standard library
 and, for Ed25519, `cryptography`. Exit status: 0 the file proves what it says, 1 it does not, 2 it could not be checked.
 """
-import base64, hashlib, re, struct, sys
+import base64
+import hashlib
+import re
+import struct
+import sys
 
 KINDS = ["GENESIS", "EVENT", "SEAL", "ERASURE", "KEY", "CLOSE"]
 
@@ -71,7 +75,8 @@ def checkpoint(note, vkey):
     at = note.rindex("\n\n")
     text, signatures = note[:at + 1], note[at + 2:]
     signed = False
-    for line in signatures.splitlines():
+    need(not re.search("[\x00-\x09\x0b-\x1f]", note), "a control character")
+    for line in signatures[:-1].split("\n"):
         match = re.fullmatch(r"\u2014 ([^ +]+) ([^ ]+)", line)
         need(match, "no line of signature: " + line[:40])
         raw = b64(match.group(2))
@@ -182,7 +187,8 @@ def split_tlog_proof(text):
     head, found, note = text.partition("\n\n")
     lines = head.split("\n")
     need(found and lines.pop(0) == "c2sp.org/tlog-proof@v1", "no tlog-proof")
-    extra = b64(after(lines.pop(0), "extra")) if lines and lines[0].startswith("extra ") else b""
+    extra = b64(after(lines.pop(0), "extra")) if lines and lines[0].startswith("extra ") else None
+    need(extra != b"", "an empty extra")
     need(lines, "no index")
     index = number(after(lines.pop(0), "index"))
     need(len(lines) <= 63, "too many hashes")
@@ -193,7 +199,7 @@ def check_tlog_proof(text, vkey, wanted):
     extra, index, siblings, note = split_tlog_proof(text)
     size, root = checkpoint(note, vkey)
     need(not wanted or not extra or wanted == extra, "the file is about another leaf hash")
-    leaf = wanted or extra
+    leaf = wanted or extra or b""
     if len(leaf) != 32:
         raise ValueError("the file carries no leaf hash: name it")
     included(leaf, index, size, root, siblings)
