@@ -1,5 +1,8 @@
-//! What somebody was handed: checkpoints and proof files, checked with keys that he has from elsewhere and nothing else
-//! (section 5 of the format, "What is proved").
+//! Proof files, checked with nothing but keys and a policy (section 5 of the format).
+//!
+//! What a proof of a history rests on, beside the signatures: that the SEAL's map is the one that follows from the
+//! leaves. Whoever has the leaves can say so; until a replaying witness or an auditor has, only the inclusion proofs of
+//! the single leaves are independent of it.
 
 use thiserror::Error;
 
@@ -10,7 +13,6 @@ use crate::log::Extensions;
 use crate::log::HistoryName;
 use crate::log::Key;
 use crate::log::KeyHistory;
-use crate::log::Kind;
 use crate::log::Leaf;
 use crate::log::LeafHash;
 use crate::log::Malformed;
@@ -18,316 +20,284 @@ use crate::log::MalformedLine;
 use crate::log::MapFault;
 use crate::log::NodeHash;
 use crate::log::Note;
-use crate::log::NoteFault;
+use crate::log::Place;
 use crate::log::Policy;
 use crate::log::PolicyFault;
 use crate::log::ProofFault;
 use crate::log::ProofFile;
 use crate::log::Seal;
 use crate::log::SubjectProof;
-use crate::log::TreeHead;
 use crate::log::Verified;
 use crate::log::VerifierKey;
 use crate::log::verify_consistency;
 use crate::log::verify_inclusion;
 
-/// Whose signatures are believed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trust {
-    /// Keys of logs, under the origin of each.
-    pub keys: Vec<VerifierKey>,
-    /// Whose cosignatures there must be; its logs are believed, too.
-    pub policy: Option<Policy>,
+/// Whose word is believed.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust<'a> {
+    /// Keys of logs, under their origins. Of a log whose keys have changed: those in force at the proof's size.
+    pub keys: &'a [VerifierKey],
+    /// Witnesses, and logs beside those above; without it no cosignature is asked for.
+    pub policy: Option<&'a Policy>,
 }
 
-/// A checkpoint that a believed key signed.
+/// A checkpoint that is signed as was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GoodCheckpoint {
-    /// What it says.
+pub struct Signed<'a> {
+    /// Which log, and how large.
     pub checkpoint: Checkpoint,
-    /// The keys of the log that signed it.
-    pub keys: Vec<VerifierKey>,
-    /// Witnesses of the policy that cosigned it, with their time, Unix time in seconds.
-    pub witnesses: Vec<(VerifierKey, Option<u64>)>,
+    /// Signatures of the log.
+    pub logs: Vec<Verified<'a>>,
+    /// Cosignatures of the policy's witnesses, each with its time.
+    pub witnesses: Vec<Verified<'a>>,
 }
 
-/// An entry that is in the log.
+/// All that is filed under a name, as a proof has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GoodEntry {
-    /// As of this checkpoint.
-    pub checkpoint: GoodCheckpoint,
-    /// Its place.
-    pub index: u64,
-    /// Its leaf hash.
-    pub leaf: LeafHash,
-}
-
-/// All that is filed under a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GoodHistory {
-    /// As of this checkpoint.
-    pub checkpoint: GoodCheckpoint,
-    /// What its SEAL says.
-    pub seal: Seal,
-    /// When the SEAL was recorded, Unix time in milliseconds, as the log says.
+pub struct ProvedHistory<'a> {
+    /// As of which checkpoint.
+    pub signed: Signed<'a>,
+    /// When the SEAL under it was recorded, Unix time in milliseconds.
     pub sealed_at_ms: u64,
-    /// The leaves, by sequence; none where nothing is filed.
+    /// The entries' leaves, by sequence; none where nothing is filed.
     pub leaves: Vec<Leaf>,
-    /// Whether each of them was shown to be in the log by itself, too.
-    pub each_included: bool,
+    /// Whether each of them was shown to be in the log by itself, and not by the SEAL's word alone.
+    pub in_log: bool,
 }
 
-impl GoodHistory {
-    /// The leaves that were filed as of an older checkpoint (section 5): those before its SEAL.
-    pub fn as_of(&self, size: u64) -> &[Leaf] {
-        let end = self.leaves.partition_point(|leaf| leaf.index.saturating_add(1) < size);
-        &self.leaves[..end]
-    }
-}
-
-/// Why a checkpoint or proof proves nothing.
+/// Why a proof proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum HandedFault {
-    /// The signed text is no checkpoint of ours.
-    #[error("the checkpoint: {0}")]
-    Text(MalformedLine),
-    /// A signature is not good, or no believed key signed.
-    #[error("the checkpoint: {0}")]
-    Note(NoteFault),
-    /// A log signed in the name of another.
-    #[error("the checkpoint is of {found}, and the key that signed it is of {expected}")]
-    Origin {
-        /// Name of the key.
-        expected: String,
-        /// First line of the checkpoint.
-        found: String,
-    },
-    /// The policy is not satisfied.
-    #[error("the checkpoint: {0}")]
-    Policy(PolicyFault),
-    /// The entry is not where the proof says.
-    #[error("entry {index} is not shown to be in the log: {fault}")]
+pub enum ProofError {
+    /// The note is no checkpoint.
+    #[error("checkpoint: {0}")]
+    Checkpoint(MalformedLine),
+    /// The checkpoint is not signed as was asked.
+    #[error(transparent)]
+    Signatures(PolicyFault),
+    /// The entry is not in the tree of the checkpoint.
+    #[error("entry {index} is not in the tree: {fault}")]
     Inclusion {
-        /// Which.
+        /// Which entry.
         index: u64,
         /// Why.
         fault: ProofFault,
     },
-    /// The proof is about another leaf hash.
-    #[error("the proof is about the leaf hash {found}, not {expected}")]
-    OtherLeaf {
-        /// Asked about.
-        expected: LeafHash,
-        /// In the file.
-        found: LeafHash,
+    /// The last entry under the checkpoint is not the SEAL shown.
+    #[error("the SEAL is entry {found}, the last one under the checkpoint is {expected}")]
+    SealElsewhere {
+        /// One less than the checkpoint's size.
+        expected: u64,
+        /// As the proof or the SEAL itself says.
+        found: u64,
     },
-    /// The log as it was is not the beginning of the log as it is.
-    #[error("the log was changed between {old} and {new} entries: {fault}")]
+    /// What is shown as the SEAL is none.
+    #[error("the leaf shown as the SEAL is none")]
+    NoSeal,
+    /// A leaf is none.
+    #[error("leaf {sequence}: {fault}")]
+    Leaf {
+        /// Its place among those shown, from 0.
+        sequence: u64,
+        /// Why.
+        fault: Malformed,
+    },
+    /// A leaf is not filed under the name.
+    #[error("leaf {sequence} is filed under other names")]
+    OtherName {
+        /// Its place among those shown, from 0.
+        sequence: u64,
+    },
+    /// A leaf stands elsewhere in the history: one is missing, twice, or exchanged.
+    #[error("leaf {sequence} says that it is number {found} of its history")]
+    Sequence {
+        /// Its place among those shown, from 0.
+        sequence: u64,
+        /// As it says, from 0.
+        found: u64,
+    },
+    /// The indices do not ascend, or one is not below the SEAL's.
+    #[error("leaf {sequence} is entry {found}, which is not between the one before it and the SEAL")]
+    Order {
+        /// Its place among those shown, from 0.
+        sequence: u64,
+        /// Its index.
+        found: u64,
+    },
+    /// The map of the SEAL says something else.
+    #[error("the SEAL's map: {0}")]
+    Map(MapFault),
+    /// Something stands beside the proof of the SEAL that nothing signs.
+    #[error("the proof of the SEAL carries something that is not signed")]
+    Beside,
+    /// Two checkpoints are of two logs.
+    #[error("the older checkpoint is of {old}, the newer of {new}")]
+    OtherLog {
+        /// Origin of the older one.
+        old: String,
+        /// Origin of the newer one.
+        new: String,
+    },
+    /// The log as it was is not the beginning of the log as it is, or the proof does not show it.
+    #[error("the log of {new} entries is not shown to begin with that of {old}: {fault}")]
     Consistency {
         /// Entries of the older checkpoint.
         old: u64,
-        /// Entries of the newer.
+        /// Entries of the newer one.
         new: u64,
         /// Why.
         fault: ProofFault,
     },
-    /// The SEAL is not the last entry under the checkpoint.
-    #[error("the SEAL is said to be entry {found}, the last entry under the checkpoint is {expected}")]
-    SealPlace {
-        /// Size of the checkpoint, less one.
-        expected: u64,
-        /// In the proof or in its leaf.
-        found: u64,
-    },
-    /// The leaf of the SEAL is none.
-    #[error("the SEAL: {0}")]
-    SealLeaf(Malformed),
-    /// Something stands beside the proof of the SEAL that nothing signs.
-    #[error("the proof of the SEAL carries something that is not signed")]
-    SealExtra,
-    /// A leaf of the history is none.
-    #[error("leaf {sequence}: {fault}")]
-    Leaf {
-        /// Its line, from 0.
-        sequence: u64,
-        /// What is wrong.
-        fault: Malformed,
-    },
-    /// A leaf of the history does not name it at its place.
-    #[error("entry {index} stands as number {sequence} of the history, and its leaf does not say so")]
-    NotFiled {
-        /// Its place in the log.
-        index: u64,
-        /// In the history, from 0.
-        sequence: u64,
-    },
-    /// A leaf of the history stands before the one before it, or not below the SEAL.
-    #[error("entry {index} stands as number {sequence} of the history, out of order")]
-    Order {
-        /// Its place in the log.
-        index: u64,
-        /// In the history, from 0.
-        sequence: u64,
-    },
-    /// The map says something else.
-    #[error("the SEAL does not say so: {0}")]
-    Map(MapFault),
-    /// The map is said to be empty and to have keys, or the other way round.
-    #[error("the SEAL counts {keys} keys, which does not go with the proof")]
-    Keys {
-        /// As counted.
-        keys: u64,
+    /// Leaves where nothing is said to be, none where something is, or another number of inclusion proofs.
+    #[error("the proof has {leaves} leaves and {inclusions} inclusion proofs, which is not what it says")]
+    Count {
+        /// Leaves.
+        leaves: usize,
+        /// Inclusion proofs.
+        inclusions: usize,
     },
 }
 
-/// Checks that a believed key signed a checkpoint in its own name, and that it is witnessed as the policy asks.
+/// Verifies that a checkpoint is signed by a log that is believed, in its own name, and witnessed as the policy asks.
 ///
 /// # Errors
 ///
-/// The first rule that is broken.
-pub fn verify_checkpoint(note: &Note, trust: &Trust) -> Result<GoodCheckpoint, HandedFault> {
-    let checkpoint = Checkpoint::parse(note.text(), Extensions::Refused).map_err(HandedFault::Text)?;
-    let policy = trust.policy.as_ref();
-    let of_policy = policy.into_iter().flat_map(Policy::logs).map(|log| &log.key);
-    let mut believed: Vec<&VerifierKey> = Vec::new();
-    for key in trust.keys.iter().chain(of_policy) {
-        // The same key may be given twice; two of one name and id would be ambiguous.
-        if !believed.contains(&key) {
-            believed.push(key);
-        }
-    }
-    let witnesses = policy.into_iter().flat_map(Policy::witnesses).map(|(_, witness)| &witness.key);
-    let verified = note.verify(believed.iter().copied().chain(witnesses)).map_err(HandedFault::Note)?;
-    let (logs, witnesses): (Vec<Verified<'_>>, Vec<_>) =
-        verified.into_iter().partition(|one| believed.contains(&one.key));
-    if logs.is_empty() {
-        return Err(HandedFault::Note(NoteFault::Unsigned));
-    }
-    let keys: Vec<VerifierKey> =
-        logs.iter().map(|one| one.key).filter(|key| key.name() == checkpoint.origin).cloned().collect();
-    if keys.is_empty() {
-        let expected = logs.first().map(|one| one.key.name().to_owned()).unwrap_or_default();
-        return Err(HandedFault::Origin { expected, found: checkpoint.origin });
-    }
-    policy.map_or(Ok(()), |policy| policy.quorum(&witnesses)).map_err(HandedFault::Policy)?;
-    let witnesses = witnesses.iter().map(|one| (one.key.clone(), one.time_s)).collect();
-    Ok(GoodCheckpoint { checkpoint, keys, witnesses })
-}
-
-/// Checks that an entry of this leaf hash is in the log: the one named, or the one that the file carries. `None` where
-/// neither is there.
-///
-/// # Errors
-///
-/// The first rule that is broken.
-pub fn verify_entry(file: &ProofFile, leaf: Option<LeafHash>, trust: &Trust) -> Result<Option<GoodEntry>, HandedFault> {
-    let checkpoint = verify_checkpoint(&file.note, trust)?;
-    let leaf = match (leaf, file.leaf_hash()) {
-        (Some(expected), Some(found)) if expected != found => return Err(HandedFault::OtherLeaf { expected, found }),
-        (Some(leaf), _) | (None, Some(leaf)) => leaf,
-        (None, None) => return Ok(None),
+/// It is not, or a signature of a known key is not good.
+pub fn verify_checkpoint<'a>(note: &Note, trust: Trust<'a>) -> Result<Signed<'a>, ProofError> {
+    let checkpoint = Checkpoint::parse(note.text(), Extensions::Kept).map_err(ProofError::Checkpoint)?;
+    let (logs, witnesses) = if let Some(policy) = trust.policy {
+        let logs = policy.logs().iter().map(|log| &log.key).filter(|key| !trust.keys.contains(key));
+        let found = policy.check_with(note, trust.keys.iter().chain(logs)).map_err(ProofError::Signatures)?;
+        (found.logs, found.witnesses)
+    } else {
+        let found = note.verify(trust.keys).map_err(|fault| ProofError::Signatures(PolicyFault::Note(fault)))?;
+        let own = found.into_iter().filter(|one| one.key.name() == checkpoint.origin && one.time_s.is_none());
+        (own.collect::<Vec<_>>(), Vec::new())
     };
-    let index = file.index;
-    verify_inclusion(leaf, index, checkpoint.checkpoint.head(), &file.inclusion)
-        .map_err(|fault| HandedFault::Inclusion { index, fault })?;
-    Ok(Some(GoodEntry { checkpoint, index, leaf }))
+    if logs.is_empty() {
+        return Err(ProofError::Signatures(PolicyFault::Origin));
+    }
+    Ok(Signed { checkpoint, logs, witnesses })
 }
 
-/// Checks that the log of a newer checkpoint begins with the log of an older one.
+/// Verifies that a leaf is in a log, as a `.tlog-proof` says.
 ///
 /// # Errors
 ///
-/// It does not, or the proof is none.
-pub fn verify_continues(old: &GoodCheckpoint, new: &GoodCheckpoint, proof: &[NodeHash]) -> Result<(), HandedFault> {
+/// The checkpoint is not signed as was asked, or the leaf is not where the file says.
+pub fn verify_proof_file<'a>(file: &ProofFile, leaf: LeafHash, trust: Trust<'a>) -> Result<Signed<'a>, ProofError> {
+    let signed = verify_checkpoint(&file.note, trust)?;
+    let index = file.index;
+    let proved = verify_inclusion(leaf, index, signed.checkpoint.head(), &file.inclusion);
+    proved.map_err(|fault| ProofError::Inclusion { index, fault })?;
+    Ok(signed)
+}
+
+/// Verifies that the log of a newer checkpoint begins with the whole log of an older one.
+///
+/// # Errors
+///
+/// They are of two logs, the newer is smaller, or the hashes do not show it.
+pub fn verify_consistent(old: &Signed<'_>, new: &Signed<'_>, proof: &[NodeHash]) -> Result<(), ProofError> {
     let (old, new) = (&old.checkpoint, &new.checkpoint);
     if old.origin != new.origin {
-        return Err(HandedFault::Origin { expected: old.origin.clone(), found: new.origin.clone() });
+        return Err(ProofError::OtherLog { old: old.origin.clone(), new: new.origin.clone() });
     }
-    let fault = |fault| HandedFault::Consistency { old: old.size, new: new.size, fault };
+    let fault = |fault| ProofError::Consistency { old: old.size, new: new.size, fault };
     verify_consistency(old.head(), new.head(), proof).map_err(fault)
 }
 
-/// Checks that these are all entries that are filed under a name, or that there are none.
+/// Verifies that all that is filed under a name is what a `.subject-proof` shows, as of its checkpoint.
 ///
 /// # Errors
 ///
-/// The first rule that is broken.
-pub fn verify_history(proof: &SubjectProof, trust: &Trust) -> Result<GoodHistory, HandedFault> {
-    let checkpoint = verify_checkpoint(&proof.seal_proof.note, trust)?;
-    let tree = checkpoint.checkpoint.head();
-    let (seal, sealed_at_ms) = verify_seal(proof, tree)?;
-    let key = proof.history.key();
-    let mut leaves = Vec::with_capacity(proof.leaves.len());
-    match &proof.answer {
-        Answer::Present => {
-            let mut own = KeyHistory::new();
-            for bytes in &proof.leaves {
-                let leaf = filed(bytes, &proof.history, &key, own.count())?;
-                let after = leaves.last().map_or(0, |last: &Leaf| last.index + 1);
-                if leaf.index < after || leaf.index >= tree.size - 1 {
-                    return Err(HandedFault::Order { index: leaf.index, sequence: own.count() });
-                }
-                own.push(leaf.index, LeafHash::of(bytes));
-                leaves.push(leaf);
-            }
-            proof.path.verify_presence(seal.map_root, &key, &own.value()).map_err(HandedFault::Map)?;
-        }
-        Answer::Absent(neighbour) => {
-            proof.path.verify_absence(seal.map_root, &key, neighbour).map_err(HandedFault::Map)?;
-        }
-        Answer::Empty => seal.map_root.verify_empty().map_err(HandedFault::Map)?,
+/// The first rule of section 5 that is broken.
+pub fn verify_subject_proof<'a>(proof: &SubjectProof, trust: Trust<'a>) -> Result<ProvedHistory<'a>, ProofError> {
+    if !proof.seal_proof.extra.is_empty() {
+        return Err(ProofError::Beside);
     }
-    if (proof.answer == Answer::Empty) != (seal.map_keys == 0) {
-        return Err(HandedFault::Keys { keys: seal.map_keys });
+    let signed = verify_proof_file(&proof.seal_proof, LeafHash::of(&proof.seal), trust)?;
+    let (sealed_at_ms, seal) = seal_under(&signed.checkpoint, proof)?;
+    let key = proof.history.key();
+    let count = || ProofError::Count { leaves: proof.leaves.len(), inclusions: proof.inclusion.len() };
+    let leaves = match &proof.answer {
+        Answer::Present if proof.leaves.is_empty() => return Err(count()),
+        Answer::Present => {
+            let (leaves, history) = history(proof, &key, signed.checkpoint.size - 1)?;
+            let value = history.value();
+            proof.path.verify_presence(seal.map_root, &key, &value).map_err(ProofError::Map)?;
+            leaves
+        }
+        Answer::Absent(_) | Answer::Empty if !proof.leaves.is_empty() => return Err(count()),
+        Answer::Absent(neighbour) => {
+            proof.path.verify_absence(seal.map_root, &key, neighbour).map_err(ProofError::Map)?;
+            Vec::new()
+        }
+        Answer::Empty => {
+            seal.map_root.verify_empty().map_err(ProofError::Map)?;
+            Vec::new()
+        }
+    };
+    if !proof.inclusion.is_empty() && proof.inclusion.len() != leaves.len() {
+        return Err(count());
     }
     for ((leaf, bytes), siblings) in leaves.iter().zip(&proof.leaves).zip(&proof.inclusion) {
-        verify_inclusion(LeafHash::of(bytes), leaf.index, tree, siblings)
-            .map_err(|fault| HandedFault::Inclusion { index: leaf.index, fault })?;
+        let head = signed.checkpoint.head();
+        verify_inclusion(LeafHash::of(bytes), leaf.index, head, siblings)
+            .map_err(|fault| ProofError::Inclusion { index: leaf.index, fault })?;
     }
-    let each_included = !leaves.is_empty() && proof.inclusion.len() == leaves.len();
-    Ok(GoodHistory { checkpoint, seal, sealed_at_ms, leaves, each_included })
+    let in_log = !leaves.is_empty() && proof.inclusion.len() == leaves.len();
+    Ok(ProvedHistory { signed, sealed_at_ms, leaves, in_log })
 }
 
-/// The SEAL, which is the last entry under the checkpoint.
-fn verify_seal(proof: &SubjectProof, tree: TreeHead) -> Result<(Seal, u64), HandedFault> {
-    let file = &proof.seal_proof;
-    let expected = tree.size.saturating_sub(1);
-    if !file.extra.is_empty() {
-        return Err(HandedFault::SealExtra);
+/// The SEAL is the last entry under the checkpoint, and of our kind of log: without lines after the root.
+fn seal_under(checkpoint: &Checkpoint, proof: &SubjectProof) -> Result<(u64, Seal), ProofError> {
+    if !checkpoint.extensions.is_empty() {
+        return Err(ProofError::Checkpoint(MalformedLine { line: 4, expected: "no line after the root" }));
     }
-    if file.index != expected {
-        return Err(HandedFault::SealPlace { expected, found: file.index });
-    }
-    verify_inclusion(LeafHash::of(&proof.seal), file.index, tree, &file.inclusion)
-        .map_err(|fault| HandedFault::Inclusion { index: file.index, fault })?;
-    let leaf = Leaf::decode(&proof.seal).map_err(HandedFault::SealLeaf)?;
-    match leaf.body {
-        Body::Seal(seal) if leaf.index == expected => Ok((seal, leaf.recorded_at_ms)),
-        _ => Err(HandedFault::SealPlace { expected, found: leaf.index }),
+    let leaf = Leaf::decode(&proof.seal).map_err(|_| ProofError::NoSeal)?;
+    let Body::Seal(seal) = leaf.body else { return Err(ProofError::NoSeal) };
+    let expected = checkpoint.size - 1;
+    match [proof.seal_proof.index, leaf.index].into_iter().find(|index| *index != expected) {
+        Some(found) => Err(ProofError::SealElsewhere { expected, found }),
+        None => Ok((leaf.recorded_at_ms, seal)),
     }
 }
 
-/// A leaf that names the history at its place in it.
-fn filed(bytes: &[u8], history: &HistoryName, key: &Key, sequence: u64) -> Result<Leaf, HandedFault> {
-    let leaf = Leaf::decode(bytes).map_err(|fault| HandedFault::Leaf { sequence, fault })?;
-    let named = leaf.event().is_some_and(|event| {
-        let mut places = match history {
-            HistoryName::Stream(_) => std::slice::from_ref(&event.stream).iter(),
-            HistoryName::Subject(_) => event.subjects.iter(),
-        };
-        places.any(|place| place.key == *key && place.sequence == sequence)
-    });
-    if named { Ok(leaf) } else { Err(HandedFault::NotFiled { index: leaf.index, sequence }) }
+/// The leaves decoded, and the history that follows from them.
+fn history(proof: &SubjectProof, key: &Key, seal: u64) -> Result<(Vec<Leaf>, KeyHistory), ProofError> {
+    let mut leaves: Vec<Leaf> = Vec::with_capacity(proof.leaves.len());
+    let mut history = KeyHistory::new();
+    for (sequence, bytes) in (0..).zip(&proof.leaves) {
+        let leaf = Leaf::decode(bytes).map_err(|fault| ProofError::Leaf { sequence, fault })?;
+        let place = place(&leaf, &proof.history, key).ok_or(ProofError::OtherName { sequence })?;
+        if place.sequence != sequence {
+            return Err(ProofError::Sequence { sequence, found: place.sequence });
+        }
+        if leaf.index >= seal || leaves.last().is_some_and(|last| last.index >= leaf.index) {
+            return Err(ProofError::Order { sequence, found: leaf.index });
+        }
+        history.push(leaf.index, LeafHash::of(bytes));
+        leaves.push(leaf);
+    }
+    Ok((leaves, history))
 }
 
-/// What a kind of entry is called where people read.
-pub const fn kind_in_words(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Genesis => "the beginning of the log",
-        Kind::Event => "an event",
-        Kind::Seal => "a seal",
-        Kind::Erasure => "an erasure",
-        Kind::Key => "a change of keys",
-        Kind::Close => "the end of the log",
+/// The place of a leaf in a history: of a stream where it is recorded in it, of a subject where it is about it.
+fn place<'a>(leaf: &'a Leaf, history: &HistoryName, key: &Key) -> Option<&'a Place> {
+    let event = leaf.event()?;
+    match history {
+        HistoryName::Stream(_) => Some(&event.stream).filter(|place| place.key == *key),
+        HistoryName::Subject(_) => event.subjects.iter().find(|place| place.key == *key),
     }
 }
+
+impl ProvedHistory<'_> {
+    /// What was filed as of an older size, at which a SEAL was the last entry: one proof serves all times.
+    pub fn as_of(&self, size: u64) -> &[Leaf] {
+        let older = self.leaves.partition_point(|leaf| leaf.index + 1 < size);
+        &self.leaves[..older]
+    }
+}
+
+#[cfg(test)]
+mod tests;

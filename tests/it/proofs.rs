@@ -148,8 +148,8 @@ impl Stand {
         stand
     }
 
-    fn trust(&self) -> Trust {
-        Trust { keys: vec![self.key.clone()], policy: None }
+    fn trust(&self) -> Trust<'_> {
+        Trust { keys: std::slice::from_ref(&self.key), policy: None }
     }
 
     async fn append(&mut self, request: v1::AppendRequest) -> Result<v1::AppendResponse, Status> {

@@ -13,11 +13,10 @@ use crate::cli::verify::proof::Found;
 use crate::cli::verify::proof::TrustArgs;
 use crate::log::NodeHash;
 use crate::log::Note;
-use crate::verify::GoodCheckpoint;
-use crate::verify::HandedFault;
+use crate::verify::Signed;
 use crate::verify::Trust;
 use crate::verify::verify_checkpoint;
-use crate::verify::verify_continues;
+use crate::verify::verify_consistent;
 
 /// Checks that the log of a newer checkpoint begins with the whole log of an older one that was kept: that nothing was
 /// changed, dropped or put in between. The proof is that of `probity prove consistency`.
@@ -54,21 +53,21 @@ pub(super) fn run(arguments: ConsistencyArgs) -> Result<ExitCode, Failed> {
     let trust = arguments.trust.read()?;
     let (old, new) = (proof::read(&arguments.old)?, proof::read(&arguments.new)?);
     let hashes = proof::read(&arguments.proof)?;
-    let found = match compare(&old, &new, &hashes, &trust) {
+    let found = match compare(&old, &new, &hashes, trust.trust()) {
         Ok(found) => found,
         Err(why) => Found::bad(&why),
     };
     Ok(found.tell(arguments.json))
 }
 
-fn compare(old: &[u8], new: &[u8], hashes: &[u8], trust: &Trust) -> Result<Found, String> {
-    let checkpoint = |which: &str, bytes: &[u8]| -> Result<GoodCheckpoint, String> {
+fn compare(old: &[u8], new: &[u8], hashes: &[u8], trust: Trust<'_>) -> Result<Found, String> {
+    let checkpoint = |which: &str, bytes: &[u8]| -> Result<Signed<'_>, String> {
         let note = Note::parse(bytes).map_err(|fault| format!("the {which} checkpoint: {fault}"))?;
-        verify_checkpoint(&note, trust).map_err(|fault: HandedFault| format!("the {which} one: {fault}"))
+        verify_checkpoint(&note, trust).map_err(|fault| format!("the {which} one: {fault}"))
     };
     let (old, new) = (checkpoint("older", old)?, checkpoint("newer", new)?);
     let hashes = parse(hashes).ok_or("the proof: expected lines of 32 bytes in base 64")?;
-    verify_continues(&old, &new, &hashes).map_err(|fault| fault.to_string())?;
+    verify_consistent(&old, &new, &hashes).map_err(|fault| fault.to_string())?;
     let (from, to) = (old.checkpoint.size, new.checkpoint.size);
     let origin = &new.checkpoint.origin;
     let mut lines =

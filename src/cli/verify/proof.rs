@@ -13,19 +13,20 @@ use serde_json::json;
 
 use crate::cli::verify::Failed;
 use crate::log::Answer;
+use crate::log::Kind;
 use crate::log::LeafHash;
 use crate::log::Policy;
 use crate::log::ProofFile;
 use crate::log::SUBJECT_PROOF_BYTES_MAX;
 use crate::log::SubjectProof;
+use crate::log::Verified;
 use crate::log::VerifierKey;
-use crate::verify::GoodCheckpoint;
-use crate::verify::GoodHistory;
+use crate::verify::ProvedHistory;
+use crate::verify::Signed;
 use crate::verify::Trust;
 use crate::verify::Unreadable;
-use crate::verify::kind_in_words;
-use crate::verify::verify_entry;
-use crate::verify::verify_history;
+use crate::verify::verify_proof_file;
+use crate::verify::verify_subject_proof;
 
 /// Checks a `.tlog-proof` or `.subject-proof` with the log's public key, without asking anybody, and says in words what
 /// it proves and what it does not.
@@ -68,7 +69,7 @@ pub struct TrustArgs {
 
 impl TrustArgs {
     /// Reads the policy.
-    pub(super) fn read(self) -> Result<Trust, Failed> {
+    pub(super) fn read(mut self) -> Result<Believed, Failed> {
         let policy = match &self.policy {
             None => None,
             Some(file) => {
@@ -79,7 +80,27 @@ impl TrustArgs {
         if self.key.is_empty() && policy.as_ref().is_none_or(|policy| policy.logs().is_empty()) {
             return Err(could_not("name the log's public key with --key, or a policy that has it"));
         }
-        Ok(Trust { keys: self.key, policy })
+        // The same key given twice is one.
+        let mut keys: Vec<VerifierKey> = Vec::new();
+        self.key.retain(|key| {
+            !keys.contains(key) && {
+                keys.push(key.clone());
+                true
+            }
+        });
+        Ok(Believed { keys, policy })
+    }
+}
+
+/// Whose signatures are believed, as they were given.
+pub(super) struct Believed {
+    keys: Vec<VerifierKey>,
+    policy: Option<Policy>,
+}
+
+impl Believed {
+    pub(super) fn trust(&self) -> Trust<'_> {
+        Trust { keys: &self.keys, policy: self.policy.as_ref() }
     }
 }
 
@@ -147,48 +168,54 @@ pub(super) fn run(arguments: ProofArgs) -> Result<ExitCode, Failed> {
     let trust = trust.read()?;
     let bytes = read(&file)?;
     let found = match bytes.split(|byte| *byte == b'\n').next().unwrap_or_default() {
-        b"c2sp.org/tlog-proof@v1" => of_entry(&bytes, leaf, &trust)?,
-        b"probity/subject-proof@v1" => of_history(&bytes, at, &trust),
+        b"c2sp.org/tlog-proof@v1" => of_entry(&bytes, leaf, trust.trust())?,
+        b"probity/subject-proof@v1" => of_history(&bytes, at, trust.trust()),
         _ => return Err(unreadable(&file, "neither a .tlog-proof nor a .subject-proof")),
     };
     Ok(found.tell(json))
 }
 
-fn of_entry(bytes: &[u8], leaf: Option<LeafHash>, trust: &Trust) -> Result<Found, Failed> {
+fn of_entry(bytes: &[u8], leaf: Option<LeafHash>, trust: Trust<'_>) -> Result<Found, Failed> {
     let file = match ProofFile::parse(bytes) {
         Ok(file) => file,
         Err(fault) => return Ok(Found::bad(&fault)),
     };
-    let good = match verify_entry(&file, leaf, trust) {
-        Ok(Some(good)) => good,
-        Ok(None) => return Err(could_not("the file carries no leaf hash: name the entry's with --leaf")),
+    let leaf = match (leaf, file.leaf_hash()) {
+        (Some(asked), Some(carried)) if asked != carried => {
+            return Ok(Found::bad(&format!("the proof is about the leaf hash {carried}, not {asked}")));
+        }
+        (Some(leaf), _) | (None, Some(leaf)) => leaf,
+        (None, None) => return Err(could_not("the file carries no leaf hash: name the entry's with --leaf")),
+    };
+    let good = match verify_proof_file(&file, leaf, trust) {
+        Ok(good) => good,
         Err(fault) => return Ok(Found::bad(&fault)),
     };
-    let (origin, size) = (&good.checkpoint.checkpoint.origin, good.checkpoint.checkpoint.size);
+    let (origin, size, index) = (&good.checkpoint.origin, good.checkpoint.size, file.index);
     let mut lines =
-        vec![("good", format!("entry {} is in the log {origin} as of its checkpoint of {size} entries", good.index))];
-    lines.push(("leaf hash", good.leaf.to_string()));
-    signed(&good.checkpoint, &mut lines);
+        vec![("good", format!("entry {index} is in the log {origin} as of its checkpoint of {size} entries"))];
+    lines.push(("leaf hash", leaf.to_string()));
+    signed(&good, &mut lines);
     lines.push(("not shown", "what the entry says: compare the leaf hash with that of the entry you hold".to_owned()));
     let json = json!({
         "good": true,
-        "index": good.index,
-        "leaf_hash": good.leaf.to_string(),
-        "checkpoint": checkpoint_json(&good.checkpoint),
+        "index": index,
+        "leaf_hash": leaf.to_string(),
+        "checkpoint": checkpoint_json(&good),
     });
     Ok(Found { good: true, lines, json })
 }
 
-fn of_history(bytes: &[u8], at: Option<u64>, trust: &Trust) -> Found {
+fn of_history(bytes: &[u8], at: Option<u64>, trust: Trust<'_>) -> Found {
     let proof = match SubjectProof::parse(bytes) {
         Ok(proof) => proof,
         Err(fault) => return Found::bad(&fault),
     };
-    let good = match verify_history(&proof, trust) {
+    let good = match verify_subject_proof(&proof, trust) {
         Ok(good) => good,
         Err(fault) => return Found::bad(&fault),
     };
-    let size = good.checkpoint.checkpoint.size;
+    let size = good.signed.checkpoint.size;
     if at.is_some_and(|at| at > size) {
         return Found::bad(&format!("it says nothing of {} entries: its checkpoint has {size}", at.unwrap_or(size)));
     }
@@ -198,10 +225,9 @@ fn of_history(bytes: &[u8], at: Option<u64>, trust: &Trust) -> Found {
         let (index, kind) = (leaf.index, kind_in_words(leaf.kind()));
         lines.push(("", format!("{sequence:>6}  entry {index}, {kind}, recorded {}", time(leaf.recorded_at_ms))));
     }
-    let (seal, keys) = (size - 1, good.seal.map_keys);
-    lines.push(("sealed", format!("by entry {seal}, recorded {}, over {keys} histories", time(good.sealed_at_ms))));
-    signed(&good.checkpoint, &mut lines);
-    if good.each_included {
+    lines.push(("sealed", format!("by entry {}, recorded {}", size - 1, time(good.sealed_at_ms))));
+    signed(&good.signed, &mut lines);
+    if good.in_log {
         lines.push(("each", "entry was shown to be in the log by a proof of its own, too".to_owned()));
     }
     not_shown(&good, &mut lines);
@@ -214,16 +240,16 @@ fn of_history(bytes: &[u8], at: Option<u64>, trust: &Trust) -> Found {
         "history": proof.history.to_string(),
         "as_of": at.unwrap_or(size),
         "entries": entries,
-        "each_included": good.each_included,
-        "checkpoint": checkpoint_json(&good.checkpoint),
+        "each_included": good.in_log,
+        "checkpoint": checkpoint_json(&good.signed),
         "sealed_at_ms": good.sealed_at_ms,
     });
     Found { good: true, lines, json }
 }
 
 /// What is proved, in a sentence.
-fn filed(proof: &SubjectProof, good: &GoodHistory, at: Option<u64>) -> String {
-    let (origin, size) = (&good.checkpoint.checkpoint.origin, good.checkpoint.checkpoint.size);
+fn filed(proof: &SubjectProof, good: &ProvedHistory<'_>, at: Option<u64>) -> String {
+    let (origin, size) = (&good.signed.checkpoint.origin, good.signed.checkpoint.size);
     let as_of = at.unwrap_or(size);
     let all = match (good.as_of(as_of).len(), &proof.answer) {
         (0, Answer::Empty) => "nothing is filed under any name, so nothing under".to_owned(),
@@ -239,11 +265,11 @@ fn filed(proof: &SubjectProof, good: &GoodHistory, at: Option<u64>) -> String {
     format!("{all} {} in the log {origin} {when}", proof.history)
 }
 
-fn not_shown(good: &GoodHistory, lines: &mut Vec<(&'static str, String)>) {
+fn not_shown(good: &ProvedHistory<'_>, lines: &mut Vec<(&'static str, String)>) {
     lines.push(("not shown", "what was recorded after that checkpoint".to_owned()));
     lines.push(("", "what the entries say: compare the leaf hash of each that you hold".to_owned()));
     lines.push(("", "that nobody has two ids, and that every event of the world was recorded, truly".to_owned()));
-    let rests = if good.each_included || good.leaves.is_empty() {
+    let rests = if good.in_log || good.leaves.is_empty() {
         "that the log sealed its map rightly, until an auditor or a replaying witness has replayed it"
     } else {
         "that the log sealed its map rightly, and for each entry, too, unless you ask with --each"
@@ -252,11 +278,11 @@ fn not_shown(good: &GoodHistory, lines: &mut Vec<(&'static str, String)>) {
 }
 
 /// Who signed a checkpoint.
-pub(super) fn signed(good: &GoodCheckpoint, lines: &mut Vec<(&'static str, String)>) {
-    for key in &good.keys {
+pub(super) fn signed(good: &Signed<'_>, lines: &mut Vec<(&'static str, String)>) {
+    for Verified { key, .. } in &good.logs {
         lines.push(("signed", format!("by the log's key {}+{}", key.name(), key.id())));
     }
-    for (key, time_s) in &good.witnesses {
+    for Verified { key, time_s } in &good.witnesses {
         let when = time_s.map_or_else(String::new, |time_s| format!(" at {}", time(time_s.saturating_mul(1000))));
         lines.push(("witnessed", format!("by {}+{}{when}", key.name(), key.id())));
     }
@@ -268,15 +294,27 @@ pub(super) fn signed(good: &GoodCheckpoint, lines: &mut Vec<(&'static str, Strin
     }
 }
 
-pub(super) fn checkpoint_json(good: &GoodCheckpoint) -> Value {
-    let witnesses = good.witnesses.iter().map(|(key, time_s)| json!({ "key": key.to_string(), "time_s": time_s }));
+pub(super) fn checkpoint_json(good: &Signed<'_>) -> Value {
+    let witnesses = good.witnesses.iter().map(|one| json!({ "key": one.key.to_string(), "time_s": one.time_s }));
     json!({
         "origin": good.checkpoint.origin,
         "size": good.checkpoint.size,
         "root": good.checkpoint.root.to_string(),
-        "keys": good.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "keys": good.logs.iter().map(|one| one.key.to_string()).collect::<Vec<_>>(),
         "witnesses": witnesses.collect::<Vec<_>>(),
     })
+}
+
+/// What a kind of entry is called where people read.
+const fn kind_in_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Genesis => "the beginning of the log",
+        Kind::Event => "an event",
+        Kind::Seal => "a seal",
+        Kind::Erasure => "an erasure",
+        Kind::Key => "a change of keys",
+        Kind::Close => "the end of the log",
+    }
 }
 
 /// A time as people read it, or the number where it lies beyond the calendar.

@@ -24,6 +24,9 @@ use crate::service::story::mix;
 async fn status(folder: &Path) -> u8 {
     let arguments = VerifyArgs {
         handed: None,
+        checkpoint: Vec::new(),
+        key: None,
+        policy: None,
         data: None,
         from: None,
         from_environment: None,

@@ -186,7 +186,7 @@ async fn what_cannot_be_checked_is_no_verdict() {
     let (_, strangers, _) = run(probity(["keygen", "--origin", ORIGIN, "--keys"]).arg(office.file("strangers")));
     check(["verify", "proof", path, "--key", strangers.trim()], 1, &["BAD", "no known key signed it"]);
     fs::write(&file, text.replace("index 3", "index 4")).unwrap();
-    office.judge(&file, &[], 1, &["entry 4 is not shown to be in the log"]);
+    office.judge(&file, &[], 1, &["entry 4 is not in the tree"]);
     office.judge(&file, &["--json"], 1, &["\"good\":false"]);
     office.ask("prove", &["subject", "entity/x"], 2, &["an id has 26 characters", "FIELD_INVALID"]);
     office.ask("prove", &["entry", "99"], 2, &["CHECKPOINT_BEYOND"]);

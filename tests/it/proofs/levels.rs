@@ -25,7 +25,7 @@ fn sealed(number: u64) -> v1::AppendRequest {
 }
 
 /// The answer proves its last event, without the service.
-fn proves(what: &str, answer: &v1::AppendResponse, trust: &Trust) {
+fn proves(what: &str, answer: &v1::AppendResponse, trust: Trust<'_>) {
     assert_eq!(answer.acknowledgement(), Acknowledgement::Sealed, "{what}");
     let proof = answer.proof.as_ref().unwrap_or_else(|| panic!("{what}: no proof"));
     let last = answer.first_position + u64::from(answer.count) - 1;
@@ -48,17 +48,18 @@ async fn within(stand: &mut Stand, request: v1::AppendRequest, timeout: Duration
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sealed_answer_is_checked_without_the_service() {
     let mut stand = Stand::open().await;
-    let trust = stand.trust();
+    let keys = [stand.key.clone()];
+    let trust = Trust { keys: &keys, policy: None };
     only_recorded("not asked for", &stand.append(story::request(1)).await.unwrap());
     let first = stand.append(sealed(2)).await.unwrap();
-    proves("asked for", &first, &trust);
+    proves("asked for", &first, trust);
     // What was recorded without a proof gets one when it is sent again, and what had one gets it again.
     let again = stand.append(sealed(1)).await.unwrap();
     assert!(again.replayed);
-    proves("sent again", &again, &trust);
+    proves("sent again", &again, trust);
     let again = stand.append(sealed(2)).await.unwrap();
     assert!(again.replayed);
-    proves("sent again with a proof", &again, &trust);
+    proves("sent again with a proof", &again, trust);
     assert_eq!((again.first_position, &again.leaf_hash), (first.first_position, &first.leaf_hash));
     only_recorded("sent again without", &stand.append(story::request(2)).await.unwrap());
     stand.stop().await;
@@ -67,7 +68,8 @@ async fn a_sealed_answer_is_checked_without_the_service() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_keeps_its_order_whoever_waits() {
     let mut stand = Stand::open().await;
-    let trust = stand.trust();
+    let keys = [stand.key.clone()];
+    let trust = Trust { keys: &keys, policy: None };
     let bad = v1::AppendRequest { events: Vec::new(), ..sealed(90) };
     let requests = vec![story::request(1), sealed(2), bad, story::request(3), sealed(4), sealed(2), sealed(5)];
     let answers = append_all(&mut stand.ledger, requests).await.unwrap();
@@ -77,7 +79,7 @@ async fn a_stream_keeps_its_order_whoever_waits() {
         only_recorded("not asked for", told(at));
     }
     for at in [1, 4, 5, 6] {
-        proves("asked for", told(at), &trust);
+        proves("asked for", told(at), trust);
     }
     refusal::check("no event", answers[2].as_ref().unwrap_err(), Reason::EventCount, "", "");
     assert!(told(5).replayed && told(5).first_position == told(1).first_position);
@@ -89,7 +91,8 @@ async fn a_stream_keeps_its_order_whoever_waits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_that_passes_before_the_seal_is_no_failure() {
     let mut stand = Stand::told().await;
-    let trust = stand.trust();
+    let keys = [stand.key.clone()];
+    let trust = Trust { keys: &keys, policy: None };
     stand.gate.set(Seals::Held);
     let answer = within(&mut stand, sealed(4), Duration::from_millis(500)).await;
     only_recorded("a deadline before the seal", &answer);
@@ -98,7 +101,7 @@ async fn a_deadline_that_passes_before_the_seal_is_no_failure() {
     let again = stand.append(sealed(4)).await.unwrap();
     assert!(again.replayed);
     assert_eq!((again.first_position, &again.leaf_hash), (answer.first_position, &answer.leaf_hash));
-    proves("after the seal", &again, &trust);
+    proves("after the seal", &again, trust);
     stand.stop().await;
 }
 

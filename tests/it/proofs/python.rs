@@ -53,7 +53,7 @@ async fn another_verifier_says_the_same_of_every_file() {
         for (at, (what, bytes)) in files.enumerate() {
             let name = format!("{number}-{at:03}");
             fs::write(folder.path().join(&name), &bytes).unwrap();
-            expected.push((name, what, judged(&bytes, &stand.trust()).is_ok()));
+            expected.push((name, what, judged(&bytes, stand.trust()).is_ok()));
         }
     }
     let mut command = Command::new("python3");
