@@ -11,6 +11,7 @@
 mod copy;
 mod data;
 mod files;
+mod generate;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ use crate::log::SignerKey;
 pub use copy::copy;
 pub use data::DataKey;
 pub use data::DataKeys;
+pub use generate::generate;
 
 const SIGNING: &str = "log.ed25519";
 const ADDED: &str = "log-";
@@ -189,6 +191,12 @@ pub enum KeysError {
     /// Keys of another log are there.
     #[error("{file} is there already, and is the key of another log; name another folder, nothing was touched")]
     OfAnother {
+        /// Which file.
+        file: String,
+    },
+    /// A key that was to be made is there.
+    #[error("{file} is there already and is not overwritten: it may be the key of a log")]
+    Exists {
         /// Which file.
         file: String,
     },

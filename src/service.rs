@@ -45,6 +45,7 @@ use crate::store::StoreError;
 use crate::store::background_panics;
 
 pub use open::Progress;
+pub use open::check_origin;
 pub use open::open;
 pub use open::open_over;
 pub use reader::EntryRead;
