@@ -7,6 +7,8 @@
 mod entry;
 mod fault;
 mod order;
+mod proof;
+mod replay;
 mod run;
 
 use std::fmt;
@@ -17,9 +19,18 @@ use thiserror::Error;
 use crate::log::Checked;
 use crate::log::KeysOfLog;
 use crate::log::LeafHash;
+use crate::log::TreeHead;
 
 pub use fault::Fault;
 pub use fault::What;
+pub use proof::ProofError;
+pub use proof::ProvedHistory;
+pub use proof::Signed;
+pub use proof::Trust;
+pub use proof::verify_checkpoint;
+pub use proof::verify_proof_file;
+pub use proof::verify_subject_proof;
+pub use replay::LeafReplay;
 pub use run::verify;
 pub use run::verify_range;
 
@@ -52,6 +63,15 @@ pub trait Opener: Sync {
     fn opens(&self, entry: &Checked, part: usize) -> Option<Result<(), String>>;
 }
 
+/// A checkpoint that is held, its signatures verified or to be verified by whoever holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldHead {
+    /// Over which entries.
+    pub head: TreeHead,
+    /// When witnesses that are believed cosigned it, Unix time in seconds.
+    pub cosigned_s: Vec<u64>,
+}
+
 /// What is to be verified beside the entries themselves.
 #[derive(Clone, Copy, Default)]
 pub struct Wanted<'a> {
@@ -61,6 +81,8 @@ pub struct Wanted<'a> {
     pub from: u64,
     /// A head that was kept elsewhere: the entry of this index has this leaf hash.
     pub head: Option<(u64, LeafHash)>,
+    /// Checkpoints that are held: the log has each of them (steps 1 and 3).
+    pub held: &'a [HeldHead],
     /// With the keys: step 7.
     pub opener: Option<&'a dyn Opener>,
     /// Threads that look at entries; 0 means as many as there are cores.
@@ -72,6 +94,7 @@ impl fmt::Debug for Wanted<'_> {
         f.debug_struct("Wanted")
             .field("from", &self.from)
             .field("head", &self.head)
+            .field("held", &self.held)
             .field("threads", &self.threads)
             .finish_non_exhaustive()
     }
@@ -98,8 +121,12 @@ pub struct Report {
     pub parts_opened: u64,
     /// Erasures.
     pub erasures: u64,
-    /// Seals.
+    /// Seals; each has the map that follows from the entries before it, where [`Report::tree`] is set.
     pub seals: u64,
+    /// The tree over all entries (step 3), where tree and map were made again: of a log that was verified from entry 0.
+    pub tree: Option<TreeHead>,
+    /// Held checkpoints that the log has.
+    pub checkpoints: u64,
     /// The keys of the log, with when they came and went; none where entry 0 was not wanted.
     pub keys: KeysOfLog,
     /// Entries of which an ERASURE names something that is still kept: an erasure that is not yet carried out.

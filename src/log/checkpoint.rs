@@ -14,6 +14,9 @@ use crate::log::note::NoteSignature;
 use crate::log::note::SignerKey;
 use crate::log::tree::TreeHead;
 
+/// The most lines after the root. They are other people's, and each is kept by itself.
+const EXTENSIONS_MAX: usize = 64;
+
 /// How large a log is, and which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
@@ -23,7 +26,7 @@ pub struct Checkpoint {
     pub size: u64,
     /// Root of the tree over them.
     pub root: Root,
-    /// Lines after these, none empty. Ours have none: what else is committed stands in the SEAL.
+    /// Lines after these, none empty, at most 64. Ours have none: what else is committed stands in the SEAL.
     pub extensions: Vec<String>,
 }
 
@@ -56,6 +59,9 @@ impl Checkpoint {
             let line = lines.next("a newline at the end")?;
             if extensions == Extensions::Refused {
                 return Err(lines.bad("no line after the root"));
+            }
+            if kept.len() == EXTENSIONS_MAX {
+                return Err(lines.bad("at most 64 lines after the root"));
             }
             if line.is_empty() {
                 return Err(lines.bad("a line that is not empty"));

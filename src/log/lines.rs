@@ -91,11 +91,13 @@ pub(super) fn decimal(text: &str) -> Option<u64> {
 
 pub(super) fn hash(text: &str) -> Option<[u8; 32]> {
     // 32 bytes are 43 digits and one sign of padding: nothing longer is decoded.
-    if text.len() == 44 { BASE64.decode(text.as_bytes()).ok()?.try_into().ok() } else { None }
+    if text.len() == 44 { base64(text)?.try_into().ok() } else { None }
 }
 
+/// Base 64 in its only spelling. The library takes encodings that stand one after the other, each with its own padding;
+/// here padding stands at the end.
 pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
-    BASE64.decode(text.as_bytes()).ok()
+    if text.trim_end_matches('=').contains('=') { None } else { BASE64.decode(text.as_bytes()).ok() }
 }
 
 /// Bytes as they are written on a line.

@@ -2,6 +2,9 @@
 //!
 //! Signing is deterministic (RFC 8032 section 5.1.6), so it needs no randomness here.
 
+use std::fmt;
+
+use data_encoding::HEXLOWER;
 use ed25519_dalek::Signer;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::VerifyingKey;
@@ -13,8 +16,14 @@ pub type Signature = [u8; 64];
 ///
 /// A point of small order would be a key under which one signature is good for many messages. That a point has only
 /// one spelling keeps two key ids from standing for one key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", HEXLOWER.encode(self.as_bytes()))
+    }
+}
 
 impl PublicKey {
     /// Reads 32 bytes; `None` where they are no such point.

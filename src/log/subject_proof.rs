@@ -95,6 +95,9 @@ impl SubjectProof {
         }
         let mut inclusion = Vec::new();
         while let Some(siblings) = lines.next_if("inclusion") {
+            if inclusion.len() == leaves.len() {
+                return Err(lines.bad("no more lines of inclusion than of leaves"));
+            }
             inclusion.push(hashes(siblings).ok_or_else(|| lines.bad("inclusion and at most 63 hashes in base 64"))?);
         }
         if !lines.next("an empty line")?.is_empty() {

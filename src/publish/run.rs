@@ -260,6 +260,7 @@ impl Run {
         self.fold_to(rest.head().size)?;
         let map = self.fold.map.seal();
         let seal = Seal { map_root: map.root(), map_keys: map.keys(), previous: self.fold.last_seal };
+        failpoint::hit("before-seal");
         // A crash before it is durable leaves nothing; after that, a SEAL that the next start publishes.
         let receipt = rest.record(Body::Seal(seal)).map_err(SealError::Writer)?;
         self.fold_to(receipt.first_index + 1)?;

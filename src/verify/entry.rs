@@ -8,9 +8,12 @@ use crate::ledger::request_token;
 use crate::log::Body;
 use crate::log::Checked;
 use crate::log::Entry;
+use crate::log::EntryFault;
+use crate::log::EventBody;
 use crate::log::Genesis;
 use crate::log::Key;
 use crate::log::KeyChange;
+use crate::log::Leaf;
 use crate::log::LeafHash;
 use crate::log::Manifest;
 use crate::log::Place;
@@ -113,14 +116,7 @@ pub(super) fn look_at(
         count: manifest.count,
     });
     let parts = checked.entry.parts.iter().flatten().count() as u64;
-    let (event, says) = match checked.leaf.body {
-        Body::Genesis(genesis) => (None, Says::Genesis(Box::new(genesis))),
-        Body::Event(event) => (Some(event), Says::Event),
-        Body::Erasure(event, target) => (Some(event), Says::Erasure(target)),
-        Body::Seal(seal) => (None, Says::Seal(seal)),
-        Body::Key(change) => (None, Says::Key(change)),
-        Body::Close(_) => (None, Says::Close),
-    };
+    let (event, says) = says(checked.leaf.body);
     Ok(Looked {
         index,
         bytes: bytes.len() as u64,
@@ -135,6 +131,41 @@ pub(super) fn look_at(
         absent,
         parts,
         parts_opened,
+    })
+}
+
+fn says(body: Body) -> (Option<EventBody>, Says) {
+    match body {
+        Body::Genesis(genesis) => (None, Says::Genesis(Box::new(genesis))),
+        Body::Event(event) => (Some(event), Says::Event),
+        Body::Erasure(event, target) => (Some(event), Says::Erasure(target)),
+        Body::Seal(seal) => (None, Says::Seal(seal)),
+        Body::Key(change) => (None, Says::Key(change)),
+        Body::Close(_) => (None, Says::Close),
+    }
+}
+
+/// What steps 2 to 5 ask of an entry: its leaf alone. What its manifest names is not known.
+pub(super) fn look_at_leaf(index: u64, bytes: &[u8]) -> Result<Looked, What> {
+    let leaf = Leaf::decode(bytes).map_err(|malformed| What::Entry(EntryFault::Leaf(malformed)))?;
+    if leaf.index != index {
+        return Err(What::Index { found: leaf.index });
+    }
+    let (event, says) = says(leaf.body);
+    Ok(Looked {
+        index,
+        bytes: bytes.len() as u64,
+        recorded_at_ms: leaf.recorded_at_ms,
+        previous: leaf.previous,
+        leaf_hash: LeafHash::of(bytes),
+        stream: event.as_ref().map(|event| event.stream),
+        subjects: event.map(|event| event.subjects).unwrap_or_default(),
+        request: None,
+        says,
+        named: u32::MAX,
+        absent: 0,
+        parts: 0,
+        parts_opened: 0,
     })
 }
 

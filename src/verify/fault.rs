@@ -6,6 +6,8 @@ use crate::events::shape::FieldFault;
 use crate::log::EntryFault;
 use crate::log::KeyFault;
 use crate::log::LeafHash;
+use crate::log::MapRoot;
+use crate::log::Root;
 
 /// Something is wrong with an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -128,6 +130,56 @@ pub enum What {
         expected: Option<u64>,
         /// As it says.
         found: Option<u64>,
+    },
+    /// A SEAL commits to another map than the one that follows from the entries before it: something is withheld from a
+    /// history, or put into one.
+    #[error(
+        "SEAL over a map of {found_keys} keys with root {found}, the entries before it make {expected_keys} keys and {expected}"
+    )]
+    Map {
+        /// Replayed.
+        expected: MapRoot,
+        /// Replayed.
+        expected_keys: u64,
+        /// As it says.
+        found: MapRoot,
+        /// As it says.
+        found_keys: u64,
+    },
+    /// The tree up to this entry has another root than a checkpoint over it.
+    #[error(
+        "the tree over {size} entries has root {found}, but a checkpoint over them says {expected}: the log was rewritten"
+    )]
+    Root {
+        /// Of the checkpoint.
+        size: u64,
+        /// Of the checkpoint.
+        expected: Root,
+        /// Recomputed.
+        found: Root,
+    },
+    /// A checkpoint ends with an entry that is no SEAL.
+    #[error("the last entry under a checkpoint, and no SEAL")]
+    NoSeal,
+    /// It stands under a checkpoint that a witness cosigned before it was recorded, as it says.
+    #[error("recorded at {found} ms, but a witness cosigned a checkpoint over it at {cosigned_s} s")]
+    AfterCosignature {
+        /// When, Unix time in seconds.
+        cosigned_s: u64,
+        /// As it says.
+        found: u64,
+    },
+    /// It stands behind a checkpoint, and says that it was recorded longer before it than the log may wait: back-dated.
+    #[error(
+        "recorded at {found} ms, but a checkpoint that it is not under was cosigned at {cosigned_s} s, and the log seals within {longest_delay_s} s: back-dated"
+    )]
+    BackDated {
+        /// When, Unix time in seconds.
+        cosigned_s: u64,
+        /// As GENESIS says.
+        longest_delay_s: u32,
+        /// As it says.
+        found: u64,
     },
     /// A KEY that the keys in force do not bear out.
     #[error("KEY {0}")]

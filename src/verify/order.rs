@@ -23,10 +23,19 @@ use crate::verify::entry::Looked;
 use crate::verify::entry::Says;
 use crate::verify::entry::Tokens;
 use crate::verify::entry::look;
+use crate::verify::entry::look_at_leaf;
+
+/// What is read: whole entries, or their leaves alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    Entries,
+    Leaves,
+}
 
 /// What is known of the entries so far.
-pub(super) struct Order<'a> {
-    entries: &'a dyn Entries,
+#[derive(Debug)]
+pub(super) struct Order {
+    of: Of,
     pub(super) report: Report,
     recorded_at_ms: u64,
     leaf_hash: LeafHash,
@@ -44,6 +53,7 @@ pub(super) struct Order<'a> {
 }
 
 /// The seal that the next one must name.
+#[derive(Debug)]
 enum LastSeal {
     Known(Option<u64>),
     /// It stands before where the verification began.
@@ -52,17 +62,17 @@ enum LastSeal {
 
 /// Whether the log was closed. That the SEAL after CLOSE is missing is no fault: a crash leaves it so, and no checkpoint
 /// is over the CLOSE before it is there.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Open,
     Closed,
     Sealed,
 }
 
-impl<'a> Order<'a> {
-    pub(super) fn new(entries: &'a dyn Entries) -> Self {
+impl Order {
+    pub(super) fn new(of: Of) -> Self {
         Self {
-            entries,
+            of,
             report: Report::default(),
             recorded_at_ms: 0,
             leaf_hash: LeafHash::NONE,
@@ -77,8 +87,8 @@ impl<'a> Order<'a> {
     }
 
     /// Begins after an entry that is taken as it is. `closed` tells whether the one before that is a CLOSE.
-    pub(super) fn after(entries: &'a dyn Entries, last: &Looked, closed: bool) -> Self {
-        let mut order = Self::new(entries);
+    pub(super) fn after(last: &Looked, closed: bool) -> Self {
+        let mut order = Self::new(Of::Entries);
         order.seal = match last.says {
             Says::Genesis(_) => LastSeal::Known(None),
             Says::Seal(_) => LastSeal::Known(Some(last.index)),
@@ -100,13 +110,13 @@ impl<'a> Order<'a> {
         order
     }
 
-    /// Takes the next entry.
-    pub(super) fn take(&mut self, looked: &Looked) -> Result<(), Fault> {
+    /// Takes the next entry; targets of erasures are read from `entries`.
+    pub(super) fn take(&mut self, looked: &Looked, entries: &dyn Entries) -> Result<(), Fault> {
         let index = looked.index;
-        self.check(looked).map_err(|what| Fault { index, what })
+        self.check(looked, entries).map_err(|what| Fault { index, what })
     }
 
-    fn check(&mut self, looked: &Looked) -> Result<(), What> {
+    fn check(&mut self, looked: &Looked, entries: &dyn Entries) -> Result<(), What> {
         if matches!(looked.says, Says::Genesis(_)) != (looked.index == 0) {
             return Err(What::Genesis);
         }
@@ -130,7 +140,7 @@ impl<'a> Order<'a> {
                 self.report.keys = KeysOfLog::begin(genesis.public_key);
             }
             Says::Event | Says::Close => {}
-            Says::Erasure(target) => self.erasure(looked, *target)?,
+            Says::Erasure(target) => self.erasure(looked, *target, entries)?,
             Says::Seal(seal) => self.seal(looked.index, seal)?,
             Says::Key(change) => self.key(looked.index, change)?,
         }
@@ -215,16 +225,18 @@ impl<'a> Order<'a> {
         Ok(())
     }
 
-    fn erasure(&mut self, looked: &Looked, target: Target) -> Result<(), What> {
+    fn erasure(&mut self, looked: &Looked, target: Target, entries: &dyn Entries) -> Result<(), What> {
         let wrong = |what| What::Erasure { target: target.index, what };
-        let (_, bytes) = self
-            .entries
+        let (_, bytes) = entries
             .read(target.index, 1)
             .ok()
             .and_then(|read| read.into_iter().next())
             .ok_or_else(|| wrong("the target cannot be read"))?;
-        let erased =
-            look(target.index, &bytes, None, &mut Tokens::default()).map_err(|_| wrong("the target is damaged"))?;
+        let erased = match self.of {
+            Of::Entries => look(target.index, &bytes, None, &mut Tokens::default()),
+            Of::Leaves => look_at_leaf(target.index, &bytes),
+        };
+        let erased = erased.map_err(|_| wrong("the target is damaged"))?;
         if !matches!(erased.says, Says::Event) {
             return Err(wrong("the target is not an EVENT"));
         }

@@ -28,7 +28,9 @@ use crate::verify::entry::Tokens;
 use crate::verify::entry::Unknown;
 use crate::verify::entry::look;
 use crate::verify::entry::look_at;
+use crate::verify::order::Of;
 use crate::verify::order::Order;
+use crate::verify::replay::Replay;
 
 /// Bytes that one thread looks at at once.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -47,9 +49,10 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
         Ok(order) => order,
         Err(fault) => return Report { fault: Some(fault), ..Report::default() },
     };
+    let replay = (from == 0).then(|| Replay::new(wanted.held));
     let mut head = HeadSought { wanted: wanted.head, met: false };
     let stopped = AtomicBool::new(false);
-    let unreadable = thread::scope(|scope| {
+    let (unreadable, replayed) = thread::scope(|scope| {
         let (chunks, to_look) = mpsc::sync_channel::<Chunk>(threads * 2);
         let (looked_sender, looked) = mpsc::sync_channel::<ChunkLooked>(threads * 4);
         // Theirs alone: when the last of them ends, the reader is told by a closed channel.
@@ -61,15 +64,27 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
         drop((to_look, looked_sender));
         let stopped = &stopped;
         let reader = scope.spawn(move || read_chunks(entries, from, size, stopped, &chunks));
+        let (mut replaying, replayer) = match replay {
+            Some(replay) => {
+                let (to_replay, in_order) = mpsc::sync_channel(8);
+                let replayer = scope.spawn(move || replay_all(replay, &in_order, stopped));
+                (Some(Replaying { to_replay, next: Vec::new() }), Some(replayer))
+            }
+            None => (None, None),
+        };
         in_order(&looked, |looked| {
             let step = looked.and_then(|looked| {
                 head.compare(looked.index, &looked.leaf_hash)?;
-                order.take(&looked)
+                order.take(&looked, entries)?;
+                Ok(looked)
             });
             match step {
-                Ok(()) => {
+                Ok(looked) => {
+                    if let Some(replaying) = &mut replaying {
+                        replaying.push(looked);
+                    }
                     progress(order.report.entries, size.saturating_sub(from));
-                    ControlFlow::Continue(())
+                    if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 }
                 Err(fault) => {
                     order.report.fault = Some(fault);
@@ -79,8 +94,31 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
             }
         });
         drop(looked);
-        reader.join().unwrap_or_else(|_| Err((from + order.report.entries, out_of_reach("the reader stopped"))))
+        if let Some(replaying) = replaying {
+            replaying.end();
+        }
+        let replayed = replayer.map(|replayer| {
+            let stopped = || Fault { index: 0, what: What::Unreadable("the replay stopped".to_owned()) };
+            replayer.join().unwrap_or_else(|_| Err(stopped()))
+        });
+        let read =
+            reader.join().unwrap_or_else(|_| Err((from + order.report.entries, out_of_reach("the reader stopped"))));
+        (read, replayed)
     });
+    // Whatever is wrong first, by index, is what is wrong.
+    let mut beyond = None;
+    match replayed {
+        Some(Ok(replay)) => {
+            order.report.tree = Some(replay.head());
+            order.report.checkpoints = replay.roots_met;
+            beyond = replay.beyond();
+        }
+        Some(Err(fault)) if order.report.fault.as_ref().is_none_or(|first| fault.index < first.index) => {
+            order.report.entries = fault.index;
+            order.report.fault = Some(fault);
+        }
+        Some(Err(_)) | None => {}
+    }
     if order.report.fault.is_none() {
         match unreadable {
             Ok(()) => {}
@@ -92,11 +130,54 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
     }
     let mut report = order.end();
     if report.is_good()
+        && let Some(published) = beyond
+    {
+        let size = from + report.entries;
+        report.fault = Some(Fault { index: published - 1, what: What::Missing { size } });
+    }
+    if report.is_good()
         && let Some((index, _)) = wanted.head.filter(|_| !head.met)
     {
         report.fault = Some(Fault { index, what: What::Missing { size: from + report.entries } });
     }
     report
+}
+
+/// Entries on their way to the replay, some at once.
+struct Replaying {
+    to_replay: mpsc::SyncSender<Vec<Looked>>,
+    next: Vec<Looked>,
+}
+
+/// Entries that are handed on at once.
+const REPLAYED_AT_ONCE: usize = 512;
+
+impl Replaying {
+    fn push(&mut self, looked: Looked) {
+        self.next.push(looked);
+        if self.next.len() == REPLAYED_AT_ONCE {
+            // The replay found a fault, and ends everything.
+            drop(self.to_replay.send(std::mem::take(&mut self.next)));
+        }
+    }
+
+    fn end(self) {
+        drop(self.to_replay.send(self.next));
+    }
+}
+
+fn replay_all(
+    mut replay: Replay,
+    in_order: &mpsc::Receiver<Vec<Looked>>,
+    stopped: &AtomicBool,
+) -> Result<Replay, Fault> {
+    for looked in in_order.iter().flatten() {
+        if let Err(what) = replay.take(&looked) {
+            stopped.store(true, Ordering::Relaxed);
+            return Err(Fault { index: looked.index, what });
+        }
+    }
+    Ok(replay)
 }
 
 fn out_of_reach(what: &str) -> Unreadable {
@@ -203,7 +284,7 @@ pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
         }
         for (index, bytes) in read {
             let looked = look_at(index, &bytes, None, &mut tokens, Unknown::IsTaken);
-            order.take(&looked.map_err(|what| Fault { index, what })?)?;
+            order.take(&looked.map_err(|what| Fault { index, what })?, entries)?;
             next = index + 1;
         }
     }
@@ -211,8 +292,8 @@ pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
 }
 
 /// Begins the order before entry `from`, after the one before it.
-fn begin(entries: &dyn Entries, from: u64) -> Result<Order<'_>, Fault> {
-    let Some(before) = from.checked_sub(1) else { return Ok(Order::new(entries)) };
+fn begin(entries: &dyn Entries, from: u64) -> Result<Order, Fault> {
+    let Some(before) = from.checked_sub(1) else { return Ok(Order::new(Of::Entries)) };
     let read = read_or_fault(entries, before, 1)?;
     let missing = || Fault { index: before, what: What::Missing { size: entries.size() } };
     let (index, bytes) = read.first().ok_or_else(missing)?;
@@ -228,7 +309,7 @@ fn begin(entries: &dyn Entries, from: u64) -> Result<Order<'_>, Fault> {
         }
         _ => false,
     };
-    Ok(Order::after(entries, &last, closed))
+    Ok(Order::after(&last, closed))
 }
 
 fn read_or_fault(entries: &dyn Entries, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Fault> {

@@ -16,17 +16,21 @@ use crate::log::Checked;
 use crate::log::Close;
 use crate::log::Entry;
 use crate::log::EventBody;
+use crate::log::Key;
 use crate::log::KeyChange;
 use crate::log::KeyFault;
+use crate::log::KeyHistory;
 use crate::log::Leaf;
 use crate::log::LeafHash;
 use crate::log::Manifest;
+use crate::log::MapItem;
 use crate::log::MapRoot;
 use crate::log::OPEN_PAYLOAD_BIT;
 use crate::log::Open;
 use crate::log::Place;
 use crate::log::Seal;
 use crate::log::Target;
+use crate::log::map_root;
 use crate::log::open_commitment;
 use crate::log::payload_commitment;
 use crate::verify::Entries;
@@ -38,7 +42,7 @@ use crate::verify::verify;
 use crate::verify::verify_range;
 
 /// Entries in memory; some of them may be out of reach.
-struct Kept(Vec<Bytes>, BTreeMap<u64, bool>);
+pub(super) struct Kept(pub(super) Vec<Bytes>, pub(super) BTreeMap<u64, bool>);
 
 impl Entries for Kept {
     fn size(&self) -> u64 {
@@ -59,7 +63,7 @@ fn report(entries: Vec<Bytes>) -> Report {
     verify(&Kept(entries, BTreeMap::new()), &Wanted { threads: 2, ..Wanted::default() }, |_, _| {})
 }
 
-fn checked(bytes: &Bytes) -> Checked {
+pub(super) fn checked(bytes: &Bytes) -> Checked {
     Entry::check(bytes).unwrap()
 }
 
@@ -100,7 +104,7 @@ fn event_of(leaf: &mut Leaf) -> &mut EventBody {
 fn erasure(entries: &[Bytes], target: usize, parts: u32) -> Bytes {
     let erased = checked(&entries[target]);
     let event = erased.leaf.event().unwrap();
-    let sequence = |key: &crate::log::Key, stream: bool| {
+    let sequence = |key: &Key, stream: bool| {
         let of = |bytes: &&Bytes| {
             let leaf = checked(bytes).leaf;
             leaf.event().is_some_and(|event| {
@@ -226,7 +230,7 @@ fn a_forgery_is_found_at_its_entry() {
         "a subject put in",
         4,
         &|e| {
-            let extra = Place { key: crate::log::Key([255; 32]), sequence: 0 };
+            let extra = Place { key: Key([255; 32]), sequence: 0 };
             e[4] = rewrite(&e[4], |leaf, _, _| event_of(leaf).subjects.push(extra));
             relink(e, 5);
         },
@@ -236,9 +240,7 @@ fn a_forgery_is_found_at_its_entry() {
         "filed in another stream",
         4,
         &|e| {
-            e[4] = rewrite(&e[4], |leaf, _, _| {
-                event_of(leaf).stream = Place { key: crate::log::Key([1; 32]), sequence: 0 }
-            });
+            e[4] = rewrite(&e[4], |leaf, _, _| event_of(leaf).stream = Place { key: Key([1; 32]), sequence: 0 });
             relink(e, 5);
         },
         &|w| matches!(w, What::Names("streams")),
@@ -452,16 +454,29 @@ fn a_log_that_grows_is_verified_up_to_the_end_that_was_asked_for() {
 }
 
 /// Entries that are no events, at the end of a log with a key that we hold.
-struct Written(Vec<Bytes>);
+pub(super) struct Written(pub(super) Vec<Bytes>);
 
 const ORIGIN: &str = "log.example/tests";
+
+/// The map over entries, as the format says it and no faster: its root and the number of its keys.
+pub(super) fn map_over(entries: &[Bytes]) -> (MapRoot, u64) {
+    let mut histories: BTreeMap<Key, KeyHistory> = BTreeMap::new();
+    for entry in entries.iter().map(checked) {
+        let event = entry.leaf.event();
+        for place in event.iter().flat_map(|event| std::iter::once(&event.stream).chain(&event.subjects)) {
+            histories.entry(place.key).or_default().push(entry.leaf.index, entry.leaf_hash);
+        }
+    }
+    let items: Vec<MapItem> = histories.iter().map(|(key, history)| MapItem::new(*key, &history.value())).collect();
+    (map_root(&items), items.len() as u64)
+}
 
 fn signing(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
 
 impl Written {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         let mut entries = TinyLedger::with_a_case().entries;
         let mut genesis = checked(&entries[0]);
         if let Body::Genesis(genesis) = &mut genesis.leaf.body {
@@ -472,7 +487,7 @@ impl Written {
         Self(entries)
     }
 
-    fn then(mut self, body: Body) -> Self {
+    pub(super) fn then(mut self, body: Body) -> Self {
         let last = checked(self.0.last().unwrap());
         let (recorded_at_ms, previous) = (last.leaf.recorded_at_ms, last.leaf_hash);
         let leaf = Leaf { index: self.0.len() as u64, recorded_at_ms, previous, body };
@@ -480,8 +495,9 @@ impl Written {
         self
     }
 
-    fn sealed(self, previous: Option<u64>) -> Self {
-        self.then(Body::Seal(Seal { map_root: MapRoot([0; 32]), map_keys: 5, previous }))
+    pub(super) fn sealed(self, previous: Option<u64>) -> Self {
+        let (map_root, map_keys) = map_over(&self.0);
+        self.then(Body::Seal(Seal { map_root, map_keys, previous }))
     }
 
     fn key(self, change: impl FnOnce(u64) -> KeyChange) -> Self {

@@ -17,6 +17,7 @@ mod power;
 mod proto_breaking;
 mod proto_lint;
 mod protos;
+mod publish;
 mod queries;
 mod service;
 mod slice;

@@ -97,6 +97,8 @@ fn what_is_no_checkpoint_is_refused_with_its_line() {
         ("a short root", 3, format!("a\n6\n{}\n", &root[4..])),
         ("a long root", 3, format!("a\n6\nAAAA{root}\n")),
         ("a root with bits after its end", 3, format!("a\n6\n{}9=\n", &root[..42])),
+        // 32 bytes all the same, to a library that takes encodings one after the other.
+        ("padding within the root", 3, format!("a\n6\nAAA={}\n", "A".repeat(40))),
         ("hexadecimal", 3, format!("a\n6\n{}\n", "0".repeat(44))),
         ("no last newline", 3, format!("a\n6\n{root}")),
     ] {
@@ -111,6 +113,9 @@ fn what_is_no_checkpoint_is_refused_with_its_line() {
     assert_eq!((kept.extensions.len(), kept.to_string()), (2, extended));
     assert_eq!(Checkpoint::parse(&format!("{SIX}\nb\n"), Extensions::Kept).unwrap_err().line, 4);
     assert_eq!(Checkpoint::parse(&format!("{SIX}b"), Extensions::Kept).unwrap_err().line, 4);
+    let many = |lines: usize| format!("{SIX}{}", "e\n".repeat(lines));
+    assert_eq!(Checkpoint::parse(&many(64), Extensions::Kept).unwrap().extensions.len(), 64);
+    assert_eq!(Checkpoint::parse(&many(65), Extensions::Kept).unwrap_err().line, 68);
     let largest = format!("a\n9223372036854775807\n{root}\n");
     assert_eq!(Checkpoint::parse(&largest, Extensions::Refused).unwrap().size, i64::MAX.unsigned_abs());
 }

@@ -164,6 +164,11 @@ impl KeysOfLog {
         self.keys.get(key).is_some_and(|term| term.is_in_force(size))
     }
 
+    /// Whether a key was ever in force.
+    pub fn is_known(&self, key: &[u8; 32]) -> bool {
+        self.keys.get(key).is_some_and(|term| term.added.is_some())
+    }
+
     /// The keys in force at a size, ascending.
     pub fn in_force(&self, size: u64) -> impl Iterator<Item = &[u8; 32]> {
         self.keys.iter().filter(move |(_, term)| term.is_in_force(size)).map(|(key, _)| key)

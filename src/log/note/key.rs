@@ -10,6 +10,7 @@ use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::log::lines::base64;
 use crate::log::signature::PublicKey;
 
 /// What tells keys of one name apart: the first four bytes of `H(name ‖ 0x0A ‖ type ‖ key)`.
@@ -257,6 +258,6 @@ fn parts(text: &str) -> Result<(&str, KeyId, Vec<u8>), KeyTextError> {
     if bytes.len() > 44 {
         return Err(KeyTextError::Length);
     }
-    let bytes = BASE64.decode(bytes.as_bytes()).map_err(|_| KeyTextError::Encoding)?;
+    let bytes = base64(bytes).ok_or(KeyTextError::Encoding)?;
     Ok((name, KeyId(id), bytes))
 }

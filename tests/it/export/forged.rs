@@ -23,6 +23,9 @@ use crate::service::story::mix;
 /// The exit status of verification, in this process: a hundred times faster than one of its own.
 async fn status(folder: &Path) -> u8 {
     let arguments = VerifyArgs {
+        checkpoint: Vec::new(),
+        key: None,
+        policy: None,
         data: None,
         from: None,
         from_environment: None,
