@@ -9,9 +9,11 @@ pub mod checkpoint;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
+pub mod end;
 pub mod export;
 mod folder;
 pub mod import;
+pub mod key;
 pub mod keygen;
 mod progress;
 pub mod prove;
@@ -64,6 +66,9 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Views(views::ViewsArgs),
+    Key(key::KeyArgs),
+    Close(end::CloseArgs),
+    Successor(end::SuccessorArgs),
     Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -95,6 +100,9 @@ pub fn main() -> ExitCode {
             Command::Backup(arguments) => backup::run(arguments).await.map_err(Failure::from),
             Command::Restore(arguments) => restore::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
+            Command::Key(arguments) => key::run(arguments).await.map_err(Failure::from),
+            Command::Close(arguments) => end::close(arguments).await.map_err(Failure::from),
+            Command::Successor(arguments) => end::successor(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
             Command::Completions(arguments) => {
                 completions::run(&arguments, Arguments::command()).map_err(Failure::from)

@@ -21,6 +21,7 @@ use crate::delivery::ExportSetting;
 use crate::delivery::Planned;
 use crate::delivery::Profiles;
 use crate::delivery::SettingError;
+use crate::http::Access;
 use crate::publish::PublishOptions;
 use crate::sequencer::Limits;
 use crate::service::Options;
@@ -37,6 +38,13 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the metrics are served over HTTP, as `HOST:PORT`; port 0 picks one. Absent, they are not.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where checkpoint and tiles are served over HTTP, as `HOST:PORT`; port 0 picks one. Absent, they are not. With the
+    /// address of the metrics, both are served there.
+    pub http_listen: Option<SocketAddr>,
+    /// SHA-256, in hexadecimal digits, of the tokens of those who may read bundles of entries over HTTP.
+    pub http_auditor_tokens: Vec<String>,
+    /// Whether everybody may read bundles of entries over HTTP.
+    pub http_entries_open: bool,
     /// Origin of a log that is made now, for example `audit.example.org/discipline`.
     pub origin: Option<String>,
     /// From how many bytes on the newest volume is followed by another.
@@ -76,6 +84,9 @@ impl Default for Config {
             data: PathBuf::from("probity-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 7411)),
             metrics_listen: None,
+            http_listen: None,
+            http_auditor_tokens: Vec::new(),
+            http_entries_open: false,
             origin: None,
             volume_bytes: store.volume_bytes,
             cache_bytes: store.cache_bytes,
@@ -117,10 +128,13 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 18] = [
     "data",
     "listen",
     "metrics_listen",
+    "http_listen",
+    "http_auditor_tokens",
+    "http_entries_open",
     "origin",
     "volume_bytes",
     "cache_bytes",
@@ -137,6 +151,9 @@ const KEYS: [&str; 15] = [
 
 /// And those of its section, as `PROBITY_TELEMETRY_` and the key in upper case.
 const TELEMETRY_KEYS: [&str; 3] = ["endpoint", "sampling_ratio", "service_name"];
+
+/// What a token must look like in the configuration. What was given is not told: it may be the token itself.
+const TOKENS: &str = "each the SHA-256 of a token in 64 hexadecimal digits, lower case, and never the token itself";
 
 impl Config {
     /// Reads the layers. `flags` holds what was given on the command line, and nothing else.
@@ -169,6 +186,9 @@ impl Config {
         range(self.queue_bytes >= 8 << 20, "queue_bytes", "at least 8388608, so that one request fits")?;
         range(self.seal_every_ms <= 600_000, "seal_every_ms", "at most 600000")?;
         range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")?;
+        let sealed = self.http_listen.is_none() || self.seal_every_ms > 0;
+        range(sealed, "http_listen", "not without seal_every_ms: what is not sealed is not published")?;
+        range(self.http_access().is_some(), "http_auditor_tokens", TOKENS)?;
         self.telemetry.check().map_err(|(key, rule)| ConfigError::Range { key, rule })
     }
 
@@ -186,6 +206,7 @@ impl Config {
         Options {
             data: self.data.clone(),
             origin: self.origin.clone(),
+            continues: String::new(),
             store: OpenOptions {
                 volume_bytes: self.volume_bytes,
                 cache_bytes: self.cache_bytes,
@@ -199,6 +220,11 @@ impl Config {
             publish: (self.seal_every_ms > 0)
                 .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
         }
+    }
+
+    /// Who may read bundles of entries over HTTP; none where a hash of a token is none.
+    pub fn http_access(&self) -> Option<Access> {
+        Access::parse(&self.http_auditor_tokens, self.http_entries_open)
     }
 
     /// Of the queue.

@@ -170,7 +170,7 @@ fn genesis(options: &Options, keys: &Keyring, clock: &Clock) -> Result<Bytes, Op
             origin,
             public_key: keys.public_key(),
             longest_delay_s: LONGEST_DELAY_S,
-            continues: String::new(),
+            continues: options.continues.clone(),
         }),
     };
     let entry = Entry { leaf: leaf.encode().into(), manifest: Bytes::new(), open: None, parts: Vec::new() };
@@ -202,7 +202,8 @@ fn known_origin(store: &dyn LogStore, options: &Options, keys: &Keyring) -> Resu
     let Body::Genesis(genesis) = first.leaf.body else {
         return Err(OpenError::Chain { what: "entry 0 is not GENESIS".to_owned() });
     };
-    if genesis.public_key != keys.public_key() {
+    // Of a log that is published, some key that is held must be in force, which its KEY entries say.
+    if options.publish.is_none() && keys.public_keys().all(|key| key != genesis.public_key) {
         return Err(OpenError::SigningKey);
     }
     match &options.origin {

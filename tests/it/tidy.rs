@@ -13,7 +13,6 @@ const MODULES: [(&str, &[&str], bool); 24] = [
     ("log", &[], true),
     ("clock", &[], false),
     ("telemetry", &[], false),
-    ("http", &[], false),
     ("proto", &["events"], false),
     ("domain", &["events"], true),
     ("ledger", &["events", "log", "domain"], true),
@@ -30,6 +29,7 @@ const MODULES: [(&str, &[&str], bool); 24] = [
         false,
     ),
     ("publish", &["log", "ledger", "store", "keys", "index", "sequencer"], false),
+    ("http", &["log", "publish"], false),
     (
         "service",
         &[
@@ -50,7 +50,7 @@ const MODULES: [(&str, &[&str], bool); 24] = [
         false,
     ),
     ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
-    ("config", &["log", "telemetry", "store", "sequencer", "publish", "service", "delivery"], false),
+    ("config", &["log", "telemetry", "store", "sequencer", "publish", "http", "service", "delivery"], false),
     ("import", &["events", "proto", "config"], false),
     (
         "server",
