@@ -1,5 +1,6 @@
 //! Proofs that others check: what a service hands out proves what it says, and nothing that was changed proves anything.
 
+mod beside;
 mod commands;
 mod files;
 mod levels;
