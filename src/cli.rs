@@ -51,7 +51,7 @@ enum Command {
     Show(show::ShowArgs),
     Worklist(show::WorklistArgs),
     Verify(verify::VerifyArgs),
-    Export(export::ExportArgs),
+    Export(export::ExportCommand),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Views(views::ViewsArgs),

@@ -1,6 +1,7 @@
 //! The published log over HTTP, as auditors and other people's tools read it.
 
 pub(crate) mod ask;
+mod export;
 
 use std::fs;
 use std::path::Path;
