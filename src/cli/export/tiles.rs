@@ -9,6 +9,7 @@ mod folder;
 mod stored;
 mod write;
 
+use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -195,7 +196,7 @@ impl Failed {
         move |error| Self::Io { path, doing, error }
     }
 
-    fn damaged(what: impl ToString, fault: impl ToString) -> Self {
+    fn damaged(what: &dyn fmt::Display, fault: &dyn fmt::Display) -> Self {
         Self::Damaged { what: what.to_string(), fault: fault.to_string() }
     }
 }
@@ -221,12 +222,12 @@ pub(super) async fn run(arguments: TilesArgs) -> Result<ExitCode, Failed> {
     let (json, folder, signed) = (arguments.json, arguments.folder.clone(), arguments.key.is_some());
     let fetched =
         arguments.from.as_deref().map(|url| Fetched::new(url, arguments.token_file.as_deref())).transpose()?;
-    let written = tokio::task::spawn_blocking(move || match fetched {
-        Some(fetched) => write_all(&fetched, &arguments),
-        None => {
-            let data = arguments.data.clone().unwrap_or_default();
-            data_folder::read(&data, |store| write_all(&Stored::new(&data, store), &arguments))?
+    let written = tokio::task::spawn_blocking(move || {
+        if let Some(fetched) = fetched {
+            return write_all(&fetched, &arguments);
         }
+        let data = arguments.data.clone().unwrap_or_default();
+        data_folder::read(&data, |store| write_all(&Stored::new(&data, store), &arguments))?
     });
     match written.await? {
         Ok(written) => {

@@ -131,7 +131,7 @@ impl Fetched {
         }
         let full = if tile.is_full() { None } else { self.get(&tile.full().to_string(), bytes_max)? };
         full.map(|bytes| (true, bytes))
-            .ok_or_else(|| Failed::damaged(format_args!("{}{tile}", self.url), "it is not there"))
+            .ok_or_else(|| Failed::damaged(&format_args!("{}{tile}", self.url), &"it is not there"))
     }
 }
 
@@ -150,7 +150,7 @@ fn credential(file: &Path) -> Result<HeaderValue, Failed> {
 impl Source for Fetched {
     fn checkpoint(&self) -> Result<(Checkpoint, Note), Failed> {
         let bytes = self.get("checkpoint", NOTE_BYTES_MAX)?.ok_or(Failed::NotPublished("no checkpoint is there"))?;
-        let damaged = |error| Failed::damaged(format_args!("{}checkpoint", self.url), error);
+        let damaged = |error| Failed::damaged(&format_args!("{}checkpoint", self.url), &error);
         let note = Note::parse(&bytes).map_err(damaged)?;
         let checkpoint = Checkpoint::parse(note.text(), Extensions::Refused).map_err(damaged)?;
         Ok((checkpoint, note))
@@ -159,7 +159,7 @@ impl Source for Fetched {
     fn leaf_hashes(&self, tile: Tile) -> Result<Vec<LeafHash>, Failed> {
         let (full, bytes) = self.tile(tile, usize::from(TILE_WIDTH) * 32)?;
         let width = if full { TILE_WIDTH } else { tile.width };
-        let hashes = tile_hashes(&bytes, width).map_err(|error| Failed::damaged(tile, error))?;
+        let hashes = tile_hashes(&bytes, width).map_err(|error| Failed::damaged(&tile, &error))?;
         Ok(hashes.take(tile.width.into()).map(|hash| LeafHash(hash.0)).collect())
     }
 
@@ -170,8 +170,8 @@ impl Source for Fetched {
         }
         let mut part = Vec::new();
         for entry in BundleEntries::new(&bytes, TILE_WIDTH).take(tile.width.into()) {
-            let entry = entry.map_err(|error| Failed::damaged(tile, error))?;
-            append_to_bundle(&mut part, entry).map_err(|error| Failed::damaged(tile, error))?;
+            let entry = entry.map_err(|error| Failed::damaged(&tile, &error))?;
+            append_to_bundle(&mut part, entry).map_err(|error| Failed::damaged(&tile, &error))?;
         }
         Ok(part)
     }

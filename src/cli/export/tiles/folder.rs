@@ -53,7 +53,7 @@ impl Folder {
         let path = self.path.join(CHECKPOINT);
         let Some(bytes) = read(&path)? else { return Ok(None) };
         let parsed = Note::parse(&bytes).and_then(|note| Checkpoint::parse(note.text(), Extensions::Refused));
-        parsed.map(Some).map_err(|error| Failed::damaged(path.display(), error))
+        parsed.map(Some).map_err(|error| Failed::damaged(&path.display(), &error))
     }
 
     /// What is there of a tile.

@@ -47,9 +47,9 @@ impl<'a> Stored<'a> {
                 *ahead = self.store.read(wanted, READ_BYTES)?.into();
             }
             let entry = ahead.pop_front().filter(|(index, _)| *index == wanted);
-            let entry = entry.ok_or_else(|| Failed::damaged(format_args!("entry {wanted}"), "it is not there"))?;
+            let entry = entry.ok_or_else(|| Failed::damaged(&format_args!("entry {wanted}"), &"it is not there"))?;
             let leaf = leaf_bytes(&entry.1);
-            take(leaf.ok_or_else(|| Failed::damaged(format_args!("entry {wanted}"), "it has no leaf"))?)?;
+            take(leaf.ok_or_else(|| Failed::damaged(&format_args!("entry {wanted}"), &"it has no leaf"))?)?;
         }
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Source for Stored<'_> {
             }
             Err(error) => return Err(Failed::io(&self.newest, "read it")(error)),
         };
-        let damaged = |error| Failed::damaged(self.newest.display(), error);
+        let damaged = |error| Failed::damaged(&self.newest.display(), &error);
         let note = Note::parse(&bytes).map_err(damaged)?;
         let checkpoint = Checkpoint::parse(note.text(), Extensions::Refused).map_err(damaged)?;
         let size = self.store.size();
@@ -87,7 +87,7 @@ impl Source for Stored<'_> {
 
     fn bundle(&self, tile: Tile) -> Result<Vec<u8>, Failed> {
         let mut bundle = Vec::new();
-        self.leaves(tile, |leaf| append_to_bundle(&mut bundle, leaf).map_err(|error| Failed::damaged(tile, error)))?;
+        self.leaves(tile, |leaf| append_to_bundle(&mut bundle, leaf).map_err(|error| Failed::damaged(&tile, &error)))?;
         Ok(bundle)
     }
 }

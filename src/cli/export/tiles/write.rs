@@ -120,7 +120,7 @@ impl Pass<'_> {
         }
         let of_entries = Tile { kind: TileKind::Entries, ..tile };
         let bundle = self.source.bundle(of_entries)?;
-        let hashes = hashes_of(&bundle, tile.width).ok_or_else(|| Failed::damaged(of_entries, "it is no bundle"))?;
+        let hashes = hashes_of(&bundle, tile.width).ok_or_else(|| Failed::damaged(&of_entries, &"it is no bundle"))?;
         self.folder.put(of_entries, &bundle)?;
         Ok(hashes)
     }
@@ -177,8 +177,8 @@ impl Levels {
 
     /// Writes the partial tiles.
     fn finish(&self, folder: &mut Folder) -> Result<(), Failed> {
-        let partial = (0..).zip(&self.0).filter(|(_, edge)| !edge.hashes.is_empty());
-        partial.map(|(level, edge)| edge.put(level, folder)).collect()
+        let mut partial = (0..).zip(&self.0).filter(|(_, edge)| !edge.hashes.is_empty());
+        partial.try_for_each(|(level, edge)| edge.put(level, folder))
     }
 }
 
