@@ -206,6 +206,7 @@ impl Config {
         Options {
             data: self.data.clone(),
             origin: self.origin.clone(),
+            continues: String::new(),
             store: OpenOptions {
                 volume_bytes: self.volume_bytes,
                 cache_bytes: self.cache_bytes,

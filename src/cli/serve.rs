@@ -17,6 +17,8 @@ use crate::clock;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::http;
+use crate::ledger::Vault as _;
+use crate::log::SignatureType;
 use crate::server;
 use crate::server::ServeError;
 use crate::server::Settings;
@@ -149,6 +151,9 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let settings = Settings { listen: config.listen, limits: config.limits(), stop_within: config.stop_within() };
     let running = server::serve_with_exports(service, settings, planned, profiles).await?;
     eprintln!("probity: {NO_ACCESS_CONTROL}");
+    for key in running.service().keys().signers(running.service().vault().origin()) {
+        eprintln!("probity: public key of the log {}", key.verifier(SignatureType::Ed25519));
+    }
     let told = |address| eprintln!("probity: metrics on http://{address}{}", http::METRICS);
     if let Some(listener) = tiles {
         let address = listener.local_addr()?;

@@ -1,7 +1,9 @@
 //! `probity verify`: whether a log is what it was.
 
+pub mod consistency;
 mod export;
 mod held;
+pub mod proof;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -9,6 +11,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::Args;
+use clap::Subcommand;
 use serde_json::json;
 use thiserror::Error;
 
@@ -48,8 +51,11 @@ use crate::verify::verify;
 ///
 /// Exit status: 0 everything that was asked is good, 1 the log is damaged, 2 it could not be verified.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct VerifyArgs {
+    /// Something handed over, instead of a log.
+    #[command(subcommand)]
+    pub handed: Option<Handed>,
     /// A data folder that no service uses now.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "from_environment", "export", "backup"], conflicts_with_all = ["from", "export", "backup"])]
     pub data: Option<PathBuf>,
@@ -89,6 +95,15 @@ pub struct VerifyArgs {
     /// Print the report as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What somebody was handed.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Handed {
+    /// A proof file.
+    Proof(proof::ProofArgs),
+    /// Two checkpoints.
+    Consistency(consistency::ConsistencyArgs),
 }
 
 const EXAMPLES: &str = r"Examples:
@@ -138,6 +153,13 @@ struct Verdict {
 ///
 /// It could not be verified.
 pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
+    match arguments.handed {
+        Some(Handed::Proof(arguments)) => return tokio::task::spawn_blocking(move || proof::run(arguments)).await?,
+        Some(Handed::Consistency(arguments)) => {
+            return tokio::task::spawn_blocking(move || consistency::run(arguments)).await?;
+        }
+        None => {}
+    }
     let json = arguments.json;
     let head = arguments.head;
     if let Some(folder) = arguments.export {

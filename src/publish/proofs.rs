@@ -41,6 +41,7 @@ pub struct Proofs {
     seen: watch::Receiver<Option<Arc<Published>>>,
     wanted: Arc<AtomicU64>,
     kick: Sender<()>,
+    asks_witnesses: bool,
 }
 
 /// All that is filed under a name as of a checkpoint, proved.
@@ -106,7 +107,18 @@ impl Proofs {
         wanted: Arc<AtomicU64>,
         kick: Sender<()>,
     ) -> Self {
-        Self { store, index, tree, seen, wanted, kick }
+        Self { store, index, tree, seen, wanted, kick, asks_witnesses: false }
+    }
+
+    /// The same of a log whose checkpoints witnesses are asked to cosign.
+    #[must_use]
+    pub fn with_witnesses(self) -> Self {
+        Self { asks_witnesses: true, ..self }
+    }
+
+    /// Whether witnesses are asked: without, no checkpoint is ever witnessed.
+    pub const fn asks_witnesses(&self) -> bool {
+        self.asks_witnesses
     }
 
     /// The newest checkpoint.
@@ -221,10 +233,7 @@ impl Proofs {
         let published = self.published()?;
         let map = published.map.as_ref().ok_or(ProveError::NotPublished)?;
         let seal_proof = self.of_entry(&published, published.checkpoint.size - 1)?;
-        let key = match &history {
-            HistoryName::Subject(name) => Key::of_subject(name),
-            HistoryName::Stream(name) => Key::of_stream(name),
-        };
+        let key = history.key();
         let (answer, path, places) = match map.prove(&key) {
             MapProof::Present { count, path } => {
                 (Answer::Present, path, self.places(&key, published.checkpoint.size - 1, count)?)

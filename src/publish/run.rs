@@ -163,7 +163,8 @@ impl Run {
             let seal = self.seal_at(checkpoint.size - 1)?;
             let (seal, sealed_at_ms) = seal;
             let witnessed = witnessed == Some(checkpoint.size);
-            let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, map: None };
+            let keys = self.fold.keys.clone();
+            let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, keys, map: None };
             self.published.send_replace(Some(Arc::new(published)));
         }
         Ok(())
@@ -300,7 +301,8 @@ impl Run {
         };
         // A crash here leaves a checkpoint that nobody saw; it is published at the next start.
         failpoint::hit("kept-checkpoint");
-        let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, map: Some(map) };
+        let keys = self.fold.keys.clone();
+        let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, keys, map: Some(map) };
         self.published_size = size;
         self.published.send_replace(Some(Arc::new(published)));
         Ok(())

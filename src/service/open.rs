@@ -161,11 +161,7 @@ fn end_of(store: &dyn LogStore) -> Result<End, OpenError> {
 /// The first entry of a new log.
 fn genesis(options: &Options, keys: &Keyring, clock: &Clock) -> Result<Bytes, OpenError> {
     let origin = options.origin.clone().unwrap_or_else(random_origin);
-    let good = |byte: u8| matches!(byte, 0x21..=0x7e) && byte != b'+';
-    if !(1..=255).contains(&origin.len()) || !origin.bytes().all(good) || origin.contains("://") {
-        let what = "1 to 255 printable ASCII characters without spaces, + and a scheme".to_owned();
-        return Err(OpenError::Origin { what });
-    }
+    check_origin(&origin).map_err(|what| OpenError::Origin { what })?;
     let leaf = Leaf {
         index: 0,
         recorded_at_ms: clock.unix_ms(),
@@ -174,11 +170,24 @@ fn genesis(options: &Options, keys: &Keyring, clock: &Clock) -> Result<Bytes, Op
             origin,
             public_key: keys.public_key(),
             longest_delay_s: LONGEST_DELAY_S,
-            continues: String::new(),
+            continues: options.continues.clone(),
         }),
     };
     let entry = Entry { leaf: leaf.encode().into(), manifest: Bytes::new(), open: None, parts: Vec::new() };
     Ok(entry.encode().into())
+}
+
+/// Whether a log can have this origin.
+///
+/// # Errors
+///
+/// What an origin is.
+pub fn check_origin(origin: &str) -> Result<(), String> {
+    let good = |byte: u8| matches!(byte, 0x21..=0x7e) && byte != b'+';
+    if (1..=255).contains(&origin.len()) && origin.bytes().all(good) && !origin.contains("://") {
+        return Ok(());
+    }
+    Err("1 to 255 printable ASCII characters without spaces, + and a scheme".to_owned())
 }
 
 /// An origin for a log that nobody named.
@@ -193,7 +202,8 @@ fn known_origin(store: &dyn LogStore, options: &Options, keys: &Keyring) -> Resu
     let Body::Genesis(genesis) = first.leaf.body else {
         return Err(OpenError::Chain { what: "entry 0 is not GENESIS".to_owned() });
     };
-    if genesis.public_key != keys.public_key() {
+    // Of a log that is published, some key that is held must be in force, which its KEY entries say.
+    if options.publish.is_none() && keys.public_keys().all(|key| key != genesis.public_key) {
         return Err(OpenError::SigningKey);
     }
     match &options.origin {

@@ -14,6 +14,7 @@ mod import;
 mod manual;
 mod metrics;
 mod power;
+mod proofs;
 mod proto_breaking;
 mod proto_lint;
 mod protos;

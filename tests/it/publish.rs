@@ -1,5 +1,7 @@
 //! The log is sealed and published, and a start refuses a log that is not what was published.
 
+mod ends;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
