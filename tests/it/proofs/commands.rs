@@ -91,7 +91,7 @@ async fn an_auditor_gets_from_the_public_key_to_a_complete_history() {
     let json = office.judge(&file, &["--json"], 0, &[]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((json["good"].as_bool(), json["entries"].as_array().unwrap().len()), (Some(true), 4));
-    office.judge(&file, &["--at", "2"], 0, &["nothing is filed", "as of 2 entries"]);
+    office.judge(&file, &["--at", "2"], 0, &["nothing is filed", "as of the older checkpoint of 2 entries"]);
     office.judge(&file, &["--at", "99"], 1, &["says nothing of 99 entries"]);
     // Through a pipe, with each entry; an id alone; somebody who is not there.
     for (name, arguments, words) in [
