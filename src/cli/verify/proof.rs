@@ -54,7 +54,7 @@ pub struct ProofArgs {
 
 const PROOF: &str = r"Examples:
   probity verify proof person.subject-proof \
-    --key example.org/log+c7c9c8b0+AYKBGk9mmx9DbBmEjNmr0MyBsFsVXRF0fHrXa6kPvY43
+    --key example.org/log+0b7ceb09+AYKBGk9mmx9DbBmEjNmr0MyBsFsVXRF0fHrXa6kPvY43
   probity verify proof 41.tlog-proof --policy policy.txt";
 
 /// Whose signatures are believed.
