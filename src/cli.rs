@@ -20,6 +20,7 @@ mod staging;
 mod text;
 pub mod verify;
 pub mod views;
+pub mod witness;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ enum Command {
     Restore(restore::RestoreArgs),
     Views(views::ViewsArgs),
     Doctor(doctor::DoctorArgs),
+    Witness(witness::WitnessArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
             Command::Restore(arguments) => restore::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
+            Command::Witness(arguments) => witness::run(arguments).await.map_err(Failure::from),
             Command::Completions(arguments) => {
                 completions::run(&arguments, Arguments::command()).map_err(Failure::from)
             }

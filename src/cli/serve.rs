@@ -122,7 +122,7 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
         Some(address) => Some(http::bind(address).await.map_err(|error| Failed::Metrics { address, error })?),
         None => None,
     };
-    let options = config.options();
+    let options = config.options()?;
     let opened = tokio::task::spawn_blocking(move || {
         let bar = progress::bar(0, "folding the log", "entries");
         let opened = service::open(&options, clock::machine(), |Progress::Folding { done, goal }| {

@@ -240,9 +240,7 @@ fn a_forgery_is_found_at_its_entry() {
         "filed in another stream",
         4,
         &|e| {
-            e[4] = rewrite(&e[4], |leaf, _, _| {
-                event_of(leaf).stream = Place { key: Key([1; 32]), sequence: 0 }
-            });
+            e[4] = rewrite(&e[4], |leaf, _, _| event_of(leaf).stream = Place { key: Key([1; 32]), sequence: 0 });
             relink(e, 5);
         },
         &|w| matches!(w, What::Names("streams")),

@@ -25,3 +25,4 @@ mod tidy;
 mod vectors;
 mod vectors_notes;
 mod views;
+mod witness;

@@ -7,13 +7,14 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 24] = [
+const MODULES: [(&str, &[&str], bool); 26] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
     ("clock", &[], false),
     ("telemetry", &[], false),
     ("http", &[], false),
+    ("fetch", &["log"], false),
     ("proto", &["events"], false),
     ("domain", &["events"], true),
     ("ledger", &["events", "log", "domain"], true),
@@ -30,6 +31,7 @@ const MODULES: [(&str, &[&str], bool); 24] = [
         false,
     ),
     ("publish", &["log", "ledger", "store", "keys", "index", "sequencer"], false),
+    ("witness", &["log", "clock", "fetch", "store", "sequencer", "publish"], false),
     (
         "service",
         &[
@@ -46,11 +48,12 @@ const MODULES: [(&str, &[&str], bool); 24] = [
             "index",
             "sequencer",
             "publish",
+            "witness",
         ],
         false,
     ),
     ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
-    ("config", &["log", "telemetry", "store", "sequencer", "publish", "service", "delivery"], false),
+    ("config", &["log", "telemetry", "store", "sequencer", "publish", "witness", "service", "delivery"], false),
     ("import", &["events", "proto", "config"], false),
     (
         "server",
@@ -71,6 +74,7 @@ const MODULES: [(&str, &[&str], bool); 24] = [
             "index",
             "sequencer",
             "publish",
+            "witness",
             "service",
             "delivery",
             "config",
@@ -85,6 +89,7 @@ const MODULES: [(&str, &[&str], bool); 24] = [
             "clock",
             "telemetry",
             "http",
+            "fetch",
             "proto",
             "domain",
             "ledger",
@@ -97,6 +102,7 @@ const MODULES: [(&str, &[&str], bool); 24] = [
             "index",
             "sequencer",
             "publish",
+            "witness",
             "service",
             "delivery",
             "config",

@@ -164,6 +164,11 @@ impl KeysOfLog {
         self.keys.get(key).is_some_and(|term| term.is_in_force(size))
     }
 
+    /// All keys that were ever in force, ascending.
+    pub fn ever_in_force(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.keys.iter().filter(|(_, term)| term.added.is_some()).map(|(key, _)| key)
+    }
+
     /// The keys in force at a size, ascending.
     pub fn in_force(&self, size: u64) -> impl Iterator<Item = &[u8; 32]> {
         self.keys.iter().filter(move |(_, term)| term.is_in_force(size)).map(|(key, _)| key)
