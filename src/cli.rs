@@ -3,14 +3,21 @@
 //! Answers go to standard output, everything else to standard error. Exit status 0 is good; what 1 and 2 mean is said
 //! by each subcommand.
 
+pub mod asked;
 pub mod backup;
+pub mod checkpoint;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
+pub mod end;
 pub mod export;
 mod folder;
 pub mod import;
+pub mod key;
+pub mod keygen;
 mod progress;
+pub mod prove;
+pub mod receipt;
 mod remote;
 pub mod restore;
 mod said;
@@ -47,15 +54,22 @@ const EXAMPLES: &str = "Examples:
 #[derive(Subcommand, Debug)]
 enum Command {
     Demo(demo::DemoArgs),
+    Keygen(keygen::KeygenArgs),
     Serve(serve::ServeArgs),
     Import(import::ImportArgs),
     Show(show::ShowArgs),
     Worklist(show::WorklistArgs),
-    Verify(verify::VerifyArgs),
+    Verify(Box<verify::VerifyArgs>),
+    Checkpoint(checkpoint::CheckpointArgs),
+    Prove(prove::ProveArgs),
+    Receipt(receipt::ReceiptArgs),
     Export(export::ExportArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Views(views::ViewsArgs),
+    Key(key::KeyArgs),
+    Close(end::CloseArgs),
+    Successor(end::SuccessorArgs),
     Doctor(doctor::DoctorArgs),
     Witness(witness::WitnessArgs),
     Completions(completions::CompletionsArgs),
@@ -75,15 +89,22 @@ pub fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match arguments.command {
             Command::Demo(arguments) => demo::run(arguments).await.map_err(Failure::from),
+            Command::Keygen(arguments) => keygen::run(&arguments).map_err(Failure::from),
             Command::Serve(arguments) => serve::run(arguments).await.map_err(Failure::from),
             Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
             Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Worklist(arguments) => Ok(show::run(arguments.into()).await),
-            Command::Verify(arguments) => verify::run(arguments).await.map_err(Failure::from),
+            Command::Verify(arguments) => verify::run(*arguments).await.map_err(Failure::from),
+            Command::Checkpoint(arguments) => checkpoint::run(arguments).await.map_err(Failure::from),
+            Command::Prove(arguments) => prove::run(arguments).await.map_err(Failure::from),
+            Command::Receipt(arguments) => receipt::run(arguments).await.map_err(Failure::from),
             Command::Export(arguments) => export::run(arguments).await.map_err(Failure::from),
             Command::Backup(arguments) => backup::run(arguments).await.map_err(Failure::from),
             Command::Restore(arguments) => restore::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
+            Command::Key(arguments) => key::run(arguments).await.map_err(Failure::from),
+            Command::Close(arguments) => end::close(arguments).await.map_err(Failure::from),
+            Command::Successor(arguments) => end::successor(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
             Command::Witness(arguments) => witness::run(arguments).await.map_err(Failure::from),
             Command::Completions(arguments) => {

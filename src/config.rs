@@ -250,6 +250,7 @@ impl Config {
         Ok(Options {
             data: self.data.clone(),
             origin: self.origin.clone(),
+            continues: String::new(),
             store: OpenOptions {
                 volume_bytes: self.volume_bytes,
                 cache_bytes: self.cache_bytes,

@@ -2,17 +2,21 @@
 //! readable by the service alone, backed up apart.
 //!
 //! ```text
-//! keys/log.ed25519   seed of the signing key that GENESIS names, 32 bytes
-//! keys/lookup.key    key of the lookup index and of page tokens, 32 bytes
-//! keys/data.keys     data keys, records of 96 bytes, only ever appended or overwritten whole
+//! keys/log.ed25519     seed of the signing key that GENESIS names, 32 bytes
+//! keys/log-*.ed25519   seeds of signing keys that a KEY entry added, by the first digits of the public key
+//! keys/lookup.key      key of the lookup index and of page tokens, 32 bytes
+//! keys/data.keys       data keys, records of 96 bytes, only ever appended or overwritten whole
 //! ```
 
 mod copy;
 mod data;
 mod files;
+mod generate;
 
 use std::path::Path;
+use std::path::PathBuf;
 
+use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use hmac::Hmac;
 use hmac::KeyInit;
@@ -26,8 +30,11 @@ use crate::log::SignerKey;
 pub use copy::copy;
 pub use data::DataKey;
 pub use data::DataKeys;
+pub use generate::generate;
 
 const SIGNING: &str = "log.ed25519";
+const ADDED: &str = "log-";
+const SUFFIX: &str = ".ed25519";
 const LOOKUP: &str = "lookup.key";
 const DATA: &str = "data.keys";
 
@@ -39,7 +46,8 @@ pub const FILES: [&str; 3] = [SIGNING, LOOKUP, DATA];
 pub struct Keyring {
     /// Of sealed parts.
     pub data: DataKeys,
-    signing: SigningKey,
+    /// The first one is that of `log.ed25519`, where that is there.
+    signing: Vec<SigningKey>,
     lookup: Secret,
 }
 
@@ -60,20 +68,38 @@ impl Keyring {
     /// A key is missing and may not be made, a file cannot be read, has another length, or others may read it.
     pub fn open(folder: &Path, create: bool) -> Result<Self, KeysError> {
         files::make_folder(folder, create)?;
-        let seed = files::secret(&folder.join(SIGNING), create)?;
+        let added = added_keys(folder)?;
+        // The first key may have been retired, and taken away.
+        let first = folder.join(SIGNING);
+        let first = if first.exists() || added.is_empty() { Some(first) } else { None };
+        let signing = first
+            .into_iter()
+            .chain(added)
+            .map(|file| files::secret(&file, create).map(|seed| SigningKey::from_bytes(&seed)))
+            .collect::<Result<Vec<_>, KeysError>>()?;
         let lookup = files::secret(&folder.join(LOOKUP), create)?;
         let data = DataKeys::open(&folder.join(DATA), create)?;
-        Ok(Self { data, signing: SigningKey::from_bytes(&seed), lookup: Secret(lookup) })
+        Ok(Self { data, signing, lookup: Secret(lookup) })
     }
 
-    /// The public key that GENESIS names.
+    /// The signing key that a new log names in its GENESIS.
     pub fn public_key(&self) -> [u8; 32] {
-        self.signing.verifying_key().to_bytes()
+        self.signing[0].verifying_key().to_bytes()
+    }
+
+    /// The public keys of all signing keys that are held.
+    pub fn public_keys(&self) -> impl Iterator<Item = [u8; 32]> {
+        self.signing.iter().map(|key| key.verifying_key().to_bytes())
+    }
+
+    /// The signing keys.
+    pub fn signing_keys(&self) -> &[SigningKey] {
+        &self.signing
     }
 
     /// The signing keys, under the name of the log.
     pub fn signers(&self, origin: &str) -> impl Iterator<Item = SignerKey> {
-        std::iter::once(&self.signing).filter_map(move |key| SignerKey::new(origin, key.clone()).ok())
+        self.signing.iter().filter_map(move |key| SignerKey::new(origin, key.clone()).ok())
     }
 
     /// Under what a native id stands in the lookup index: `HMAC-SHA-256(lookup key, scheme ‖ 0x00 ‖ value)`, the
@@ -97,6 +123,34 @@ impl Keyring {
         }
         mac.finalize().into_bytes().into()
     }
+}
+
+/// Makes one more signing key in the folder of a log's keys, durable when this returns. It signs nothing before a KEY
+/// entry adds it.
+///
+/// # Errors
+///
+/// It cannot be written.
+pub fn make_signing_key(folder: &Path) -> Result<SigningKey, KeysError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    files::random(&mut *seed);
+    let key = SigningKey::from_bytes(&seed);
+    let digits = HEXLOWER.encode(&key.verifying_key().to_bytes()[..8]);
+    files::write_secret(&folder.join(format!("{ADDED}{digits}{SUFFIX}")), &seed)?;
+    Ok(key)
+}
+
+/// Files of signing keys that were added, in the order of their names.
+fn added_keys(folder: &Path) -> Result<Vec<PathBuf>, KeysError> {
+    let mut added = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(files::io(folder))? {
+        let name = entry.map_err(files::io(folder))?.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(ADDED) && name.ends_with(SUFFIX)) {
+            added.push(folder.join(name));
+        }
+    }
+    added.sort_unstable();
+    Ok(added)
 }
 
 /// Why keys could not be used.
@@ -137,6 +191,12 @@ pub enum KeysError {
     /// Keys of another log are there.
     #[error("{file} is there already, and is the key of another log; name another folder, nothing was touched")]
     OfAnother {
+        /// Which file.
+        file: String,
+    },
+    /// A key that was to be made is there.
+    #[error("{file} is there already and is not overwritten: it may be the key of a log")]
+    Exists {
         /// Which file.
         file: String,
     },

@@ -6,6 +6,11 @@ pub mod operations {}
 #[doc = include_str!("manual/import.md")]
 pub mod import {}
 
+#[doc = "A verifier of proofs that shares no code with this one:\n\n```python"]
+#[doc = include_str!("manual/verify_proof.py")]
+#[doc = "```"]
+pub mod verify_proof {}
+
 #[doc = include_str!("manual/errors.md")]
 pub mod errors {}
 

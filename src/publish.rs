@@ -19,6 +19,7 @@ use thiserror::Error;
 
 use crate::index::IndexError;
 use crate::log::Checkpoint;
+use crate::log::KeysOfLog;
 use crate::log::MalformedLine;
 use crate::log::MapSnapshot;
 use crate::log::Note;
@@ -62,6 +63,8 @@ pub struct Published {
     pub sealed_at_ms: u64,
     /// Whether the policy's quorum has cosigned it.
     pub witnessed: bool,
+    /// The keys of the log, with when they came and went.
+    pub keys: KeysOfLog,
     /// The map that the SEAL commits to; none for a checkpoint of before the last start, until the next seal.
     pub map: Option<MapSnapshot>,
 }

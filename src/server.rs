@@ -1,5 +1,6 @@
 //! gRPC: one file per service; the only place that sees requests and domain together.
 
+mod acknowledged;
 pub mod admin_service;
 mod appends;
 mod calls;
@@ -9,6 +10,7 @@ pub mod errors;
 pub mod export_service;
 mod figures;
 pub mod ledger_service;
+pub mod proof_service;
 pub mod read;
 pub mod record_service;
 mod run;

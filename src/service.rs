@@ -25,11 +25,14 @@ use crate::index::fold_log;
 use crate::keys::Keyring;
 use crate::keys::KeysError;
 use crate::ledger::Head;
+use crate::ledger::Receipt;
+use crate::log::Body;
 use crate::log::EntryFault;
 use crate::publish::Proofs;
 use crate::publish::PublishError;
 use crate::publish::PublishOptions;
 use crate::publish::Publisher;
+use crate::sequencer::AppendError;
 use crate::sequencer::Commits;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
@@ -46,6 +49,7 @@ use crate::witness::WitnessOptions;
 use crate::witness::Witnessing;
 
 pub use open::Progress;
+pub use open::check_origin;
 pub use open::open;
 pub use open::open_over;
 pub use reader::EntryRead;
@@ -63,6 +67,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Of a log that is made now; a log that exists has its own.
     pub origin: Option<String>,
+    /// Of a log that is made now: text of the last known checkpoint of the log that it continues, or empty.
+    pub continues: String,
     /// Of the store.
     pub store: OpenOptions,
     /// Of the queue.
@@ -83,6 +89,7 @@ impl Options {
         Self {
             data,
             origin: None,
+            continues: String::new(),
             store: OpenOptions::default(),
             limits: Limits::default(),
             accept_gap: false,
@@ -200,6 +207,18 @@ impl Service {
     /// How it is with the witnesses, where the log is published and has any.
     pub fn witnesses(&self) -> Option<&watch::Receiver<witness::State>> {
         self.witnessing.as_ref().map(Witnessing::state)
+    }
+
+    /// Records a KEY or CLOSE entry, made for the place that it gets; the SEAL over it follows by itself. Not from a task
+    /// of an asynchronous runtime.
+    ///
+    /// # Errors
+    ///
+    /// As of every append.
+    pub fn record_own(&self, make: impl FnOnce(Head) -> Body) -> Result<Receipt, AppendError> {
+        let rest = self.sequencer.turns.rest()?;
+        let body = make(rest.head());
+        rest.record(body)
     }
 
     /// The clock.

@@ -28,6 +28,7 @@ pub use proof::ProvedHistory;
 pub use proof::Signed;
 pub use proof::Trust;
 pub use proof::verify_checkpoint;
+pub use proof::verify_consistent;
 pub use proof::verify_proof_file;
 pub use proof::verify_subject_proof;
 pub use replay::LeafReplay;

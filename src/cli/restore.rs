@@ -250,7 +250,8 @@ fn vault(segments: &Segments, from: &Path, data: &Path) -> Result<KeyVault, Fail
     failpoint::hit("restore-keys-copied");
     let keys = Keyring::open(&to, false)?;
     let Genesis { origin, public_key, .. } = genesis(segments)?;
-    if keys.public_key() == public_key {
+    // Others than the first are asked about when the log is opened: its KEY entries name them.
+    if keys.public_keys().any(|key| key == public_key) || keys.signing_keys().len() > 1 {
         Ok(KeyVault::new(keys.into(), origin.into()))
     } else {
         Err(Failed::OtherKeys { path: from.to_owned(), origin })

@@ -16,6 +16,8 @@ use crate::clock;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::http;
+use crate::ledger::Vault as _;
+use crate::log::SignatureType;
 use crate::server;
 use crate::server::ServeError;
 use crate::server::Settings;
@@ -136,6 +138,9 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let settings = Settings { listen: config.listen, limits: config.limits(), stop_within: config.stop_within() };
     let running = server::serve_with_exports(service, settings, planned, profiles).await?;
     eprintln!("probity: {NO_ACCESS_CONTROL}");
+    for key in running.service().keys().signers(running.service().vault().origin()) {
+        eprintln!("probity: public key of the log {}", key.verifier(SignatureType::Ed25519));
+    }
     if let Some(listener) = metrics {
         eprintln!("probity: metrics on http://{}{}", listener.local_addr()?, http::METRICS);
         running.serve_metrics(listener);

@@ -1,6 +1,9 @@
 //! `probity verify`: whether a log is what it was.
 
+pub mod consistency;
 mod export;
+mod held;
+pub mod proof;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -8,6 +11,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::Args;
+use clap::Subcommand;
 use serde_json::json;
 use thiserror::Error;
 
@@ -16,12 +20,14 @@ use crate::backup::Segments;
 use crate::cli::folder;
 use crate::cli::progress;
 use crate::cli::remote::RemoteEntries;
+use crate::cli::verify::held::Held;
 use crate::index;
 use crate::keys::Keyring;
 use crate::log::Body;
 use crate::log::Checked;
 use crate::log::Entry;
 use crate::log::LeafHash;
+use crate::log::VerifierKey;
 use crate::service::KeyVault;
 use crate::service::LogEntries;
 use crate::store::LogStore;
@@ -45,8 +51,11 @@ use crate::verify::verify;
 ///
 /// Exit status: 0 everything that was asked is good, 1 the log is damaged, 2 it could not be verified.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct VerifyArgs {
+    /// Something handed over, instead of a log.
+    #[command(subcommand)]
+    pub handed: Option<Handed>,
     /// A data folder that no service uses now.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "from_environment", "export", "backup"], conflicts_with_all = ["from", "export", "backup"])]
     pub data: Option<PathBuf>,
@@ -68,6 +77,15 @@ pub struct VerifyArgs {
     /// A head that was kept elsewhere: index and leaf hash.
     #[arg(long, value_name = "INDEX:HASH")]
     pub head: Option<Head>,
+    /// A signed checkpoint that was kept elsewhere: the log must have it.
+    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    pub checkpoint: Vec<PathBuf>,
+    /// The public key of the log, as a vkey: whose log it must be.
+    #[arg(long, value_name = "VKEY", conflicts_with = "export")]
+    pub key: Option<String>,
+    /// Witnesses whose cosignatures count, and how many are wanted: a policy of C2SP tlog-policy.
+    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    pub policy: Option<PathBuf>,
     /// Open every sealed part with the keys of the data folder and compare it with its commitment.
     #[arg(long, requires = "data")]
     pub open_parts: bool,
@@ -77,6 +95,15 @@ pub struct VerifyArgs {
     /// Print the report as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What somebody was handed.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Handed {
+    /// A proof file.
+    Proof(proof::ProofArgs),
+    /// Two checkpoints.
+    Consistency(consistency::ConsistencyArgs),
 }
 
 const EXAMPLES: &str = r"Examples:
@@ -116,6 +143,8 @@ struct Verdict {
     report: Report,
     /// What was compared beside the entries: in words, and whether it is good.
     beside: Vec<(String, bool)>,
+    /// Whether a witness that is believed cosigned a checkpoint that the log has.
+    witnessed: bool,
 }
 
 /// Runs `probity verify`.
@@ -124,20 +153,30 @@ struct Verdict {
 ///
 /// It could not be verified.
 pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
+    match arguments.handed {
+        Some(Handed::Proof(arguments)) => return tokio::task::spawn_blocking(move || proof::run(arguments)).await?,
+        Some(Handed::Consistency(arguments)) => {
+            return tokio::task::spawn_blocking(move || consistency::run(arguments)).await?;
+        }
+        None => {}
+    }
     let json = arguments.json;
     let head = arguments.head;
     if let Some(folder) = arguments.export {
         return Ok(tokio::task::spawn_blocking(move || export::run(&folder, &arguments.since, head, json)).await??);
     }
+    let key = arguments.key.as_deref().map(VerifierKey::parse).transpose();
+    let key = key.map_err(|error| Unreadable { damaged: false, what: format!("--key: {error}") })?;
+    let held = Held::read(&arguments.checkpoint, arguments.data.as_deref(), key, arguments.policy.as_deref())?;
     let elsewhere = arguments.data.is_some() || arguments.backup.is_some();
     let named = arguments.from.as_ref().or(arguments.from_environment.as_ref());
     let verdict = if let Some(url) = named.filter(|_| !elsewhere) {
         let remote = RemoteEntries::connect(url).await?;
-        tokio::task::spawn_blocking(move || of_entries(&remote, head, None)).await?
+        tokio::task::spawn_blocking(move || of_entries(&remote, head, &held, None)).await?
     } else if let Some(folder) = arguments.backup.clone() {
-        tokio::task::spawn_blocking(move || of_backup(&folder, head)).await??
+        tokio::task::spawn_blocking(move || of_backup(&folder, head, &held)).await??
     } else if let Some(data) = arguments.data.clone() {
-        tokio::task::spawn_blocking(move || of_folder(&data, &arguments)).await??
+        tokio::task::spawn_blocking(move || of_folder(&data, &held, &arguments)).await??
     } else {
         return Err(Unreadable { damaged: false, what: "name what to verify".to_owned() }.into());
     };
@@ -150,36 +189,38 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
     })
 }
 
-fn of_entries(entries: &dyn Entries, head: Option<Head>, opener: Option<&dyn Opener>) -> Verdict {
+fn of_entries(entries: &dyn Entries, head: Option<Head>, held: &Held, opener: Option<&dyn Opener>) -> Verdict {
     let bar = progress::bar(entries.size(), "verifying", "entries");
-    let wanted = Wanted { head: head.map(|Head(index, hash)| (index, hash)), opener, ..Wanted::default() };
+    let head = head.map(|Head(index, hash)| (index, hash));
+    let wanted = Wanted { head, held: held.heads(), opener, ..Wanted::default() };
     let report = verify(entries, &wanted, |done, _| {
         if done % 4096 == 0 {
             bar.set_position(done);
         }
     });
     bar.finish_and_clear();
-    Verdict { report, beside: Vec::new() }
+    let beside = if report.is_good() { held.judge(&report) } else { Vec::new() };
+    Verdict { report, beside, witnessed: held.has_witnesses() }
 }
 
-fn of_backup(folder: &Path, head: Option<Head>) -> Result<Verdict, Unreadable> {
+fn of_backup(folder: &Path, head: Option<Head>, held: &Held) -> Result<Verdict, Unreadable> {
     let manifest = match backup::read_manifest(folder) {
         Ok(manifest) => manifest,
         Err(error) if error.is_damage() => return Ok(damaged_at(0, error.to_string())),
         Err(error) => return Err(Unreadable { damaged: false, what: error.to_string() }),
     };
-    Ok(of_entries(&Segments::new(folder, &manifest), head, None))
+    Ok(of_entries(&Segments::new(folder, &manifest), head, held, None))
 }
 
-fn of_folder(data: &Path, arguments: &VerifyArgs) -> Result<Verdict, Unreadable> {
-    folder::read(data, |store| of_store(data, store, arguments)).unwrap_or_else(|error| refused(&error))
+fn of_folder(data: &Path, held: &Held, arguments: &VerifyArgs) -> Result<Verdict, Unreadable> {
+    folder::read(data, |store| of_store(data, store, held, arguments)).unwrap_or_else(|error| refused(&error))
 }
 
-fn of_store(data: &Path, store: &SledStore, arguments: &VerifyArgs) -> Result<Verdict, Unreadable> {
+fn of_store(data: &Path, store: &SledStore, held: &Held, arguments: &VerifyArgs) -> Result<Verdict, Unreadable> {
     let vault = if arguments.open_parts || arguments.views { Some(vault(data, store)?) } else { None };
     let keys = vault.clone().map(Keys);
     let opener = keys.as_ref().filter(|_| arguments.open_parts).map(|keys| keys as &dyn Opener);
-    let mut verdict = of_entries(&LogEntries(store), arguments.head, opener);
+    let mut verdict = of_entries(&LogEntries(store), arguments.head, held, opener);
     if let Some(vault) = vault.filter(|_| arguments.views && verdict.report.is_good()) {
         let bar = progress::bar(store.size(), "folding", "entries");
         let compared = index::compare_with_log(&data.join("views"), store, &vault, |done, goal| {
@@ -213,7 +254,7 @@ fn refused(error: &StoreError) -> Result<Verdict, Unreadable> {
 
 fn damaged_at(index: u64, what: String) -> Verdict {
     let fault = Some(Fault { index, what: crate::verify::What::Unreadable(what) });
-    Verdict { report: Report { fault, ..Report::default() }, beside: Vec::new() }
+    Verdict { report: Report { fault, ..Report::default() }, beside: Vec::new(), witnessed: false }
 }
 
 fn vault(data: &Path, store: &SledStore) -> Result<KeyVault, Unreadable> {
@@ -254,7 +295,16 @@ fn print(verdict: &Verdict, head: Option<Head>, as_json: bool) {
         "verified  {} entries, {} requests, {} histories, {} sealed parts, {} erasures",
         report.entries, report.requests, report.histories, report.parts, report.erasures
     );
-    println!("steps     leaves, chain, times, sequences, manifests, requests, payloads, subjects, ciphertexts");
+    println!(
+        "sealed    {} seals, each over the map of all histories before it; {} checkpoints held, each met",
+        report.seals, report.checkpoints
+    );
+    println!(
+        "steps     leaves, chain, times, sequences, tree, maps, manifests, requests, payloads, subjects, ciphertexts"
+    );
+    if !verdict.witnessed {
+        println!("not done  without a cosignature of a witness that you believe, nothing shows back-dating");
+    }
     if report.parts_opened > 0 {
         println!("opened    {} of {} sealed parts, each what was committed", report.parts_opened, report.parts);
     }
@@ -284,6 +334,9 @@ fn good(report: &Report, head: Option<Head>) {
     if let Some((index, hash)) = report.head {
         println!("head      {index}:{hash}");
     }
+    if let Some(tree) = report.tree {
+        println!("tree      {} entries, root {}", tree.size, tree.root);
+    }
 }
 
 fn to_json(verdict: &Verdict) -> serde_json::Value {
@@ -299,6 +352,10 @@ fn to_json(verdict: &Verdict) -> serde_json::Value {
         "parts_opened": report.parts_opened,
         "erasures": report.erasures,
         "erasures_pending": report.erasures_pending,
+        "seals": report.seals,
+        "checkpoints": report.checkpoints,
+        "witnessed": verdict.witnessed,
+        "tree": report.tree.map(|tree| json!({"size": tree.size, "root": tree.root.to_string()})),
         "head": report.head.map(|(index, hash)| format!("{index}:{hash}")),
         "fault": report.fault.as_ref().map(|fault| json!({"entry": fault.index, "what": fault.what.to_string()})),
         "unreadable": report.unreadable,

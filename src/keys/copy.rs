@@ -17,6 +17,7 @@ use crate::keys::DataKeys;
 use crate::keys::KeysError;
 use crate::keys::LOOKUP;
 use crate::keys::SIGNING;
+use crate::keys::added_keys;
 use crate::keys::files;
 
 /// Name of what is being written, after the name that it will have.
@@ -31,7 +32,11 @@ const PARTIAL: &str = ".partial";
 /// was there is as it was; where the disk refused at the very end, each of its files is the old or the new one, whole.
 pub fn copy(from: &Path, to: &Path) -> Result<(), KeysError> {
     let mut keys = Vec::new();
-    for name in [SIGNING, LOOKUP, DATA] {
+    let added = added_keys(from)?;
+    let added: Vec<&str> = added.iter().filter_map(|file| file.file_name()?.to_str()).collect();
+    // The first signing key may have been retired, and taken away.
+    let first = Some(SIGNING).filter(|name| added.is_empty() || from.join(name).exists());
+    for name in first.into_iter().chain(added).chain([LOOKUP, DATA]) {
         let bytes = read(&from.join(name))?;
         if name != DATA {
             check_secret(&from.join(name), &to.join(name), &bytes)?;

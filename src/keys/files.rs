@@ -34,6 +34,13 @@ pub(super) fn make_folder(folder: &Path, create: bool) -> Result<(), KeysError> 
     sync_folder(parent.unwrap_or_else(|| Path::new(".")))
 }
 
+/// Writes a secret of 32 bytes, for the owner alone, durable when this returns.
+pub(super) fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), KeysError> {
+    let mut file = open(path, true)?;
+    file.write_all(secret).and_then(|()| file.sync_all()).map_err(io(path))?;
+    sync_folder(path.parent().unwrap_or(path))
+}
+
 /// Reads a secret of 32 bytes, or makes one.
 pub(super) fn secret(path: &Path, create: bool) -> Result<Zeroizing<[u8; 32]>, KeysError> {
     if !path.exists() {
@@ -42,9 +49,7 @@ pub(super) fn secret(path: &Path, create: bool) -> Result<Zeroizing<[u8; 32]>, K
         }
         let mut fresh = Zeroizing::new([0; 32]);
         random(&mut *fresh);
-        let mut file = open(path, true)?;
-        file.write_all(&*fresh).and_then(|()| file.sync_all()).map_err(io(path))?;
-        sync_folder(path.parent().unwrap_or(path))?;
+        write_secret(path, &fresh)?;
         return Ok(fresh);
     }
     let mut file = open(path, false)?;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::log::checkpoint::Checkpoint;
 use crate::log::checkpoint::Extensions;
+use crate::log::hash::LeafHash;
 use crate::log::hash::NodeHash;
 use crate::log::lines::Base64;
 use crate::log::lines::Lines;
@@ -24,7 +25,8 @@ const MAGIC: &str = "c2sp.org/tlog-proof@v1";
 /// What is in a `.tlog-proof`, read and not yet verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProofFile {
-    /// What an application put beside it; nothing proves it. Ours put nothing.
+    /// What an application put beside it, which is not signed. Ours put the leaf hash of the entry, which the proof then
+    /// proves; or nothing where the leaf stands beside it.
     pub extra: Vec<u8>,
     /// Which entry.
     pub index: u64,
@@ -47,6 +49,17 @@ impl ProofFile {
         let file = Self { extra: Vec::new(), index, inclusion, note, checkpoint };
         file.check(2)?;
         Ok(file)
+    }
+
+    /// The same with the leaf hash of the entry, so that it can be checked by itself.
+    #[must_use]
+    pub fn carrying(self, leaf: LeafHash) -> Self {
+        Self { extra: leaf.as_bytes().to_vec(), ..self }
+    }
+
+    /// The leaf hash that it carries; not proved by that.
+    pub fn leaf_hash(&self) -> Option<LeafHash> {
+        self.extra.as_slice().try_into().ok().map(LeafHash)
     }
 
     /// Reads a file. What it returns is printed as the same bytes.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::log::hash::Key;
 use crate::log::hash::NodeHash;
 use crate::log::leaf::Kind;
 use crate::log::leaf::LEAF_BYTES_MAX;
@@ -52,6 +53,25 @@ pub enum HistoryName {
     Subject(Name),
     /// What was recorded in it.
     Stream(Name),
+}
+
+impl HistoryName {
+    /// The key under which the map has it; anybody can compute it from the name.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Subject(name) => Key::of_subject(name),
+            Self::Stream(name) => Key::of_stream(name),
+        }
+    }
+}
+
+impl fmt::Display for HistoryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subject(name) => write!(f, "subject {name}"),
+            Self::Stream(name) => write!(f, "stream {name}"),
+        }
+    }
 }
 
 /// What a proof says.
@@ -158,10 +178,7 @@ fn hashes(text: &str) -> Option<Vec<NodeHash>> {
 impl fmt::Display for SubjectProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{MAGIC}")?;
-        match &self.history {
-            HistoryName::Subject(name) => writeln!(f, "subject {name}")?,
-            HistoryName::Stream(name) => writeln!(f, "stream {name}")?,
-        }
+        writeln!(f, "{}", self.history)?;
         match &self.answer {
             Answer::Present => writeln!(f, "present {}", self.leaves.len())?,
             Answer::Absent(other) => writeln!(f, "absent {}", Base64(&other.encode()))?,

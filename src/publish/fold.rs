@@ -15,9 +15,6 @@ use crate::log::Leaf;
 use crate::log::LeafHash;
 use crate::log::LiveMap;
 use crate::log::NodeHash;
-use crate::log::PublicKey;
-use crate::log::SignatureType;
-use crate::log::VerifierKey;
 use crate::log::leaf_bytes;
 use crate::publish::PublishError;
 use crate::publish::table::FoldTable;
@@ -130,12 +127,6 @@ impl Fold {
     /// Number of entries that are folded.
     pub(super) const fn size(&self) -> u64 {
         self.frontier.size()
-    }
-
-    /// Every key that was ever in force, under the name of the log.
-    pub(super) fn verifier_keys(&self) -> Vec<VerifierKey> {
-        let named = |key| VerifierKey::new(&self.origin, SignatureType::Ed25519, PublicKey::parse(key)?).ok();
-        self.keys.ever_in_force().filter_map(named).collect()
     }
 
     /// Folds what the log has and this has not, up to `end`.

@@ -96,7 +96,7 @@ impl Opened {
 
     /// With what its checkpoints are verified: every key that was ever in force.
     pub fn keys(&self) -> Vec<VerifierKey> {
-        self.fold.verifier_keys()
+        self.fold.keys.verifiers(&self.origin)
     }
 }
 

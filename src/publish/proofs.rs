@@ -46,6 +46,7 @@ pub struct Proofs {
     kick: Sender<()>,
     witnessed: watch::Receiver<Option<Arc<Published>>>,
     cosigned: Sender<Cosigned>,
+    asks_witnesses: bool,
 }
 
 /// All that is filed under a name as of a checkpoint, proved.
@@ -112,7 +113,18 @@ impl Proofs {
         kick: Sender<()>,
         cosigned: Sender<Cosigned>,
     ) -> Self {
-        Self { store, index, tree, seen, wanted, kick, witnessed, cosigned }
+        Self { store, index, tree, seen, wanted, kick, asks_witnesses: false, witnessed, cosigned }
+    }
+
+    /// The same of a log whose checkpoints witnesses are asked to cosign.
+    #[must_use]
+    pub fn with_witnesses(self) -> Self {
+        Self { asks_witnesses: true, ..self }
+    }
+
+    /// Whether witnesses are asked: without, no checkpoint is ever witnessed.
+    pub const fn asks_witnesses(&self) -> bool {
+        self.asks_witnesses
     }
 
     /// The newest checkpoint.
@@ -254,10 +266,7 @@ impl Proofs {
         let published = self.published()?;
         let map = published.map.as_ref().ok_or(ProveError::NotPublished)?;
         let seal_proof = self.of_entry(&published, published.checkpoint.size - 1)?;
-        let key = match &history {
-            HistoryName::Subject(name) => Key::of_subject(name),
-            HistoryName::Stream(name) => Key::of_stream(name),
-        };
+        let key = history.key();
         let (answer, path, places) = match map.prove(&key) {
             MapProof::Present { count, path } => {
                 (Answer::Present, path, self.places(&key, published.checkpoint.size - 1, count)?)

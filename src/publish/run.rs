@@ -57,6 +57,8 @@ pub struct Following {
     pub stopper: Stopper,
     /// Signs.
     pub keys: Arc<Keyring>,
+    /// Whether witnesses are asked to cosign.
+    pub asks_witnesses: bool,
 }
 
 /// A checkpoint that was published, with cosignatures that came since.
@@ -95,6 +97,7 @@ impl Publisher {
         let tree = Arc::clone(&fold.tree);
         let (told, asked) = ([seen, seen_witnessed], Arc::clone(&wanted));
         let proofs = Proofs::new(Arc::clone(&store), index, tree, told, asked, kick, cosigned_sender);
+        let proofs = if following.asks_witnesses { proofs.with_witnesses() } else { proofs };
         let mut run = Run {
             store,
             sled,
@@ -182,7 +185,15 @@ impl Run {
         let witnessed_size = witnessed.as_ref().map(|(checkpoint, _)| checkpoint.size);
         if let Some((checkpoint, note)) = witnessed {
             let (seal, sealed_at_ms) = self.seal_at(checkpoint.size - 1)?;
-            let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed: true, map: None };
+            let published = Published {
+                checkpoint,
+                note,
+                seal,
+                sealed_at_ms,
+                witnessed: true,
+                keys: self.fold.keys.clone(),
+                map: None,
+            };
             self.witnessed.send_replace(Some(Arc::new(published)));
         }
         if self.fold.last_seal.is_some_and(|seal| seal + 1 == self.fold.size()) {
@@ -194,7 +205,8 @@ impl Run {
             let seal = self.seal_at(checkpoint.size - 1)?;
             let (seal, sealed_at_ms) = seal;
             let witnessed = witnessed_size == Some(checkpoint.size);
-            let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, map: None };
+            let keys = self.fold.keys.clone();
+            let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, keys, map: None };
             self.published.send_replace(Some(Arc::new(published)));
         }
         Ok(())
@@ -296,6 +308,7 @@ impl Run {
         self.fold_to(rest.head().size)?;
         let map = self.fold.map.seal();
         let seal = Seal { map_root: map.root(), map_keys: map.keys(), previous: self.fold.last_seal };
+        failpoint::hit("before-seal");
         // A crash before it is durable leaves nothing; after that, a SEAL that the next start publishes.
         let receipt = rest.record(Body::Seal(seal)).map_err(SealError::Writer)?;
         self.fold_to(receipt.first_index + 1)?;
@@ -334,7 +347,8 @@ impl Run {
         };
         // A crash here leaves a checkpoint that nobody saw; it is published at the next start.
         failpoint::hit("kept-checkpoint");
-        let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, map: Some(map) };
+        let keys = self.fold.keys.clone();
+        let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, keys, map: Some(map) };
         self.published_size = size;
         self.published.send_replace(Some(Arc::new(published)));
         Ok(())

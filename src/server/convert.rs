@@ -40,10 +40,6 @@ const CONDITIONS_MAX: usize = 1000;
 /// INVALID_ARGUMENT, naming the field.
 pub fn request(append: v1::AppendRequest) -> Result<Request, Status> {
     let request_id = request_id(&append.request_id)?;
-    let known = [v1::Acknowledgement::Unspecified, v1::Acknowledgement::Recorded].map(i32::from);
-    if !known.contains(&append.acknowledgement) {
-        return Err(field_invalid("acknowledgement", "UNDEFINED_ENUM", "no value of this enum"));
-    }
     if append.preconditions.len() > CONDITIONS_MAX {
         let message = format!("{} conditions, at most {CONDITIONS_MAX}", append.preconditions.len());
         return Err(field_invalid("preconditions", "TOO_MANY", message));
@@ -139,7 +135,7 @@ pub fn history(history: Option<v1::History>, field: &str) -> Result<History, Sta
     Ok(History { name: text, key: key(&name) })
 }
 
-/// The receipt of an append.
+/// The receipt of an append, of which nothing more is known than that it is recorded.
 pub fn receipt(recorded: Recorded) -> v1::AppendResponse {
     let receipt = recorded.receipt;
     v1::AppendResponse {
@@ -155,6 +151,8 @@ pub fn receipt(recorded: Recorded) -> v1::AppendResponse {
             Some(ContentChecked::Partly) => v1::ContentChecked::Partly,
         }
         .into(),
+        acknowledgement: v1::Acknowledgement::Recorded.into(),
+        proof: None,
     }
 }
 

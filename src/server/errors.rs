@@ -127,6 +127,16 @@ reasons! {
     EntryDamaged, DataLoss, "ENTRY_DAMAGED", ["position"], "tell the operator: run probity verify";
     /// An entry cannot be had now: the system refused to read, or an earlier write failed. Nothing is known against it.
     EntryUnavailable, Unavailable, "ENTRY_UNAVAILABLE", ["position"], "tell the operator; ask again after the next start";
+    /// The server seals nothing, so that no proof can be had. Nothing was written.
+    PublishingOff, FailedPrecondition, "PUBLISHING_OFF", [], "tell the operator: see seal_every_ms; ask for RECORDED";
+    /// The server asks no witnesses, so that none will cosign. Nothing was written.
+    NoWitnessPolicy, FailedPrecondition, "NO_WITNESS_POLICY", [], "tell the operator; ask for SEALED";
+    /// Nothing is published yet, or not since the last start.
+    NotPublished, Unavailable, "NOT_PUBLISHED", [], "wait with GetCheckpoint, then retry";
+    /// No published checkpoint reaches so far.
+    CheckpointBeyond, FailedPrecondition, "CHECKPOINT_BEYOND", ["published", "wanted"], "wait with GetCheckpoint, or ask at or below the published size";
+    /// The log was not sealed so far in time.
+    CheckpointTimeout, DeadlineExceeded, "CHECKPOINT_TIMEOUT", ["published", "wanted"], "ask again; a checkpoint beyond the head of the log comes when something is recorded";
     /// Nobody asked for an export with this id.
     ExportNotFound, NotFound, "EXPORT_NOT_FOUND", [], "ask for one with CreateExport";
     /// The export has no such file.
@@ -306,7 +316,7 @@ pub fn of_index(error: &IndexError) -> Status {
 }
 
 /// The status of a failed read of the log.
-fn of_store(error: &StoreError) -> Status {
+pub(super) fn of_store(error: &StoreError) -> Status {
     match error {
         StoreError::Damaged { volume, at, .. } => {
             tracing::error!(%error, "the log is damaged");

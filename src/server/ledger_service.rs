@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::Stream;
 use tokio::sync::mpsc;
@@ -21,8 +20,12 @@ use crate::proto::v1;
 use crate::proto::v1::append_stream_response::Result as StreamResult;
 use crate::sequencer::Answer;
 use crate::sequencer::AppendError;
+use crate::server::acknowledged;
+use crate::server::acknowledged::Level;
+use crate::server::acknowledged::Patience;
 use crate::server::appends::Appends;
 use crate::server::appends::Begun;
+use crate::server::calls::timeout;
 use crate::server::codec::Streamed;
 use crate::server::convert;
 use crate::server::errors::Reason;
@@ -65,16 +68,21 @@ impl Ledger {
 
     async fn append_one(&self, request: Request<v1::AppendRequest>) -> Result<v1::AppendResponse, Status> {
         let clock = self.service.clock();
-        let deadline_ms = timeout(&request)
+        let timeout = timeout(&request);
+        let deadline_ms = timeout
             .map(|timeout| clock.monotonic_ms().saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
-        let prepared = self.prepare(request.into_inner())?;
+        let patience = Patience::of(timeout);
+        let append = request.into_inner();
+        let level = Level::of(append.acknowledgement, self.service.proofs())?;
+        let prepared = self.prepare(append)?;
         let answer = self.service.queue().try_submit(prepared, deadline_ms).map_err(|error| of_append(&error))?;
-        self.answered(answer).await
+        self.answered(answer, level, patience).await
     }
 
-    /// Waits for the writer. Whoever stops waiting cancels nothing.
-    async fn answered(&self, answer: Answer) -> Result<v1::AppendResponse, Status> {
-        self.service.queue().answered(answer).await.map(convert::receipt).map_err(|error| of_append(&error))
+    /// Waits for the writer, and then for as much as was asked. Whoever stops waiting cancels nothing.
+    async fn answered(&self, answer: Answer, level: Level, patience: Patience) -> Result<v1::AppendResponse, Status> {
+        let recorded = self.service.queue().answered(answer).await.map_err(|error| of_append(&error))?;
+        Ok(acknowledged::complete(&self.service, convert::receipt(recorded), level, patience, &self.stop).await)
     }
 }
 
@@ -93,8 +101,12 @@ impl LedgerService for Ledger {
         &self,
         request: Request<Streaming<Streamed>>,
     ) -> Result<Response<Self::AppendStreamStream>, Status> {
+        let timeout = timeout(&request);
+        // One deadline for all of its messages.
+        let patience = Patience::of(timeout);
         let mut requests = request.into_inner();
-        let (sender, receiver) = mpsc::channel::<Result<(Begun, Result<Answer, Status>), Status>>(IN_FLIGHT_MAX);
+        let (sender, receiver) =
+            mpsc::channel::<Result<(Begun, Result<(Answer, Level), Status>), Status>>(IN_FLIGHT_MAX);
         let ledger = self.clone();
         let reading = async move {
             loop {
@@ -124,7 +136,7 @@ impl LedgerService for Ledger {
             async move {
                 let (begun, queued) = step?;
                 let result = match queued {
-                    Ok(answer) => ledger.answered(answer).await,
+                    Ok((answer, level)) => ledger.answered(answer, level, patience).await,
                     Err(refusal) => Err(refusal),
                 };
                 begun.ended(&result);
@@ -208,10 +220,12 @@ impl LedgerService for Ledger {
 }
 
 impl Ledger {
-    async fn queue(&self, Streamed(message): Streamed) -> Result<Answer, Status> {
+    async fn queue(&self, Streamed(message): Streamed) -> Result<(Answer, Level), Status> {
         let append = message?.append.ok_or_else(|| field_invalid("append", "REQUIRED", "must be set"))?;
+        let level = Level::of(append.acknowledgement, self.service.proofs())?;
         let prepared = self.prepare(append)?;
-        self.service.queue().submit(prepared).await.map_err(|error| of_append(&error))
+        let answer = self.service.queue().submit(prepared).await.map_err(|error| of_append(&error))?;
+        Ok((answer, level))
     }
 }
 
@@ -222,21 +236,5 @@ fn refusal(status: &Status) -> tonic_types::pb::Status {
         code: status.code().into(),
         message: status.message().to_owned(),
         details: Vec::new(),
-    })
-}
-
-/// The caller's deadline: `grpc-timeout`, digits and a unit.
-fn timeout<T>(request: &Request<T>) -> Option<Duration> {
-    let text = request.metadata().get("grpc-timeout")?.to_str().ok()?;
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let amount: u64 = digits.parse().ok()?;
-    Some(match unit {
-        "H" => Duration::from_secs(amount.saturating_mul(3600)),
-        "M" => Duration::from_secs(amount.saturating_mul(60)),
-        "S" => Duration::from_secs(amount),
-        "m" => Duration::from_millis(amount),
-        "u" => Duration::from_micros(amount),
-        "n" => Duration::from_nanos(amount),
-        _ => return None,
     })
 }

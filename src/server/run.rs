@@ -35,11 +35,13 @@ use crate::server::calls::Counted;
 use crate::server::export_service::Exports;
 use crate::server::figures;
 use crate::server::ledger_service::Ledger;
+use crate::server::proof_service::Prover;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::Records;
 use crate::server::services::admin_service_server::AdminServiceServer;
 use crate::server::services::export_service_server::ExportServiceServer;
 use crate::server::services::ledger_service_server::LedgerServiceServer;
+use crate::server::services::proof_service_server::ProofServiceServer;
 use crate::server::services::record_service_server::RecordServiceServer;
 use crate::server::unread;
 use crate::server::unread::MESSAGE_READ_BYTES_MAX;
@@ -164,6 +166,8 @@ pub async fn serve_with_exports(
         PageKey(service.keys().page_token_key()),
     ))
     .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let prover = ProofServiceServer::new(Prover::new(Arc::clone(&service), stop.clone()))
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     jobs.resume();
     let page_key = PageKey(service.keys().page_token_key());
     let exports = ExportServiceServer::new(Exports::new(jobs, page_key, stop.clone()))
@@ -184,6 +188,7 @@ pub async fn serve_with_exports(
         .add_service(health)
         .add_service(reflection)
         .add_service(ledger)
+        .add_service(prover)
         .add_service(records)
         .add_service(admin)
         .add_service(exports);

@@ -129,7 +129,6 @@ fn open_parts(
         (Some(opened), Some(witness)) => Some(witness::compare(opened, &witness.policy, &options.data)?),
         _ => None,
     };
-    let published = opened.as_ref().map(|opened| (opened.keys(), longest_delay(&*store)));
     let parts = Parts {
         store: Arc::clone(&store),
         index: Arc::clone(&index),
@@ -152,18 +151,20 @@ fn open_parts(
         Some((opened, followed)) => {
             let turns = sequencer.turns.clone();
             let (health, stopper) = (sequencer.health.clone(), sequencer.stopper.clone());
-            Some(Publisher::start(opened, Following { turns, followed, health, stopper, keys })?)
+            Some(Publisher::start(
+                opened,
+                Following { turns, followed, health, stopper, keys, asks_witnesses: options.witness.is_some() },
+            )?)
         }
         None => None,
     };
-    let witnessing = match (&publisher, &options.witness, published, compared) {
-        (Some(publisher), Some(witness), Some((keys, longest_delay)), Some(compared)) => {
+    let witnessing = match (&publisher, &options.witness, compared) {
+        (Some(publisher), Some(witness), Some(compared)) => {
             let following = witness::Following {
                 proofs: publisher.proofs().clone(),
-                keys,
                 data: options.data.clone(),
                 origin: Arc::clone(&origin),
-                longest_delay: longest_delay?,
+                longest_delay: longest_delay(&*store)?,
                 stopper: sequencer.stopper.clone(),
                 turns: sequencer.turns.clone(),
                 clock: Arc::clone(&clock),
@@ -199,11 +200,7 @@ fn end_of(store: &dyn LogStore) -> Result<End, OpenError> {
 /// The first entry of a new log.
 fn genesis(options: &Options, keys: &Keyring, clock: &Clock) -> Result<Bytes, OpenError> {
     let origin = options.origin.clone().unwrap_or_else(random_origin);
-    let good = |byte: u8| matches!(byte, 0x21..=0x7e) && byte != b'+';
-    if !(1..=255).contains(&origin.len()) || !origin.bytes().all(good) || origin.contains("://") {
-        let what = "1 to 255 printable ASCII characters without spaces, + and a scheme".to_owned();
-        return Err(OpenError::Origin { what });
-    }
+    check_origin(&origin).map_err(|what| OpenError::Origin { what })?;
     let leaf = Leaf {
         index: 0,
         recorded_at_ms: clock.unix_ms(),
@@ -212,11 +209,24 @@ fn genesis(options: &Options, keys: &Keyring, clock: &Clock) -> Result<Bytes, Op
             origin,
             public_key: keys.public_key(),
             longest_delay_s: LONGEST_DELAY_S,
-            continues: String::new(),
+            continues: options.continues.clone(),
         }),
     };
     let entry = Entry { leaf: leaf.encode().into(), manifest: Bytes::new(), open: None, parts: Vec::new() };
     Ok(entry.encode().into())
+}
+
+/// Whether a log can have this origin.
+///
+/// # Errors
+///
+/// What an origin is.
+pub fn check_origin(origin: &str) -> Result<(), String> {
+    let good = |byte: u8| matches!(byte, 0x21..=0x7e) && byte != b'+';
+    if (1..=255).contains(&origin.len()) && origin.bytes().all(good) && !origin.contains("://") {
+        return Ok(());
+    }
+    Err("1 to 255 printable ASCII characters without spaces, + and a scheme".to_owned())
 }
 
 /// An origin for a log that nobody named.
@@ -231,7 +241,8 @@ fn known_origin(store: &dyn LogStore, options: &Options, keys: &Keyring) -> Resu
     let Body::Genesis(genesis) = first.leaf.body else {
         return Err(OpenError::Chain { what: "entry 0 is not GENESIS".to_owned() });
     };
-    if genesis.public_key != keys.public_key() {
+    // Of a log that is published, some key that is held must be in force, which its KEY entries say.
+    if options.publish.is_none() && keys.public_keys().all(|key| key != genesis.public_key) {
         return Err(OpenError::SigningKey);
     }
     match &options.origin {

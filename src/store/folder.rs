@@ -117,10 +117,18 @@ impl Folder {
         match self.names() {
             Ok(names) if names.is_empty() => StoreError::NoFolder { path: self.data.clone() },
             Ok(_) if self.format_unfinished().exists() => StoreError::NoFolder { path: self.data.clone() },
+            Ok(names) if names == ["keys"] && self.has_only_a_new_key() => {
+                StoreError::NoFolder { path: self.data.clone() }
+            }
             Ok(_) => self.not_ours("it has no file FORMAT"),
             Err(StoreError::Io { .. }) if !self.data.exists() => StoreError::NoFolder { path: self.data.clone() },
             Err(error) => error,
         }
+    }
+
+    /// Whether the key of a log was made before it, and nothing else: every log leaves more there than that.
+    fn has_only_a_new_key(&self) -> bool {
+        names(&self.data.join("keys")).is_ok_and(|names| names == ["log.ed25519"])
     }
 
     fn not_ours(&self, what: &str) -> StoreError {

@@ -53,7 +53,8 @@ impl Default for OpenOptions {
     }
 }
 
-/// Makes a data folder with an empty ledger and opens it. The folder may be there if it is empty. An attempt that was
+/// Makes a data folder with an empty ledger and opens it. The folder may be there if it is empty, or has a signing
+/// key that waits for its log. An attempt that was
 /// interrupted is begun again.
 ///
 /// # Errors

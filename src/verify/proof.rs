@@ -18,6 +18,7 @@ use crate::log::LeafHash;
 use crate::log::Malformed;
 use crate::log::MalformedLine;
 use crate::log::MapFault;
+use crate::log::NodeHash;
 use crate::log::Note;
 use crate::log::Place;
 use crate::log::Policy;
@@ -28,6 +29,7 @@ use crate::log::Seal;
 use crate::log::SubjectProof;
 use crate::log::Verified;
 use crate::log::VerifierKey;
+use crate::log::verify_consistency;
 use crate::log::verify_inclusion;
 
 /// Whose word is believed.
@@ -124,6 +126,27 @@ pub enum ProofError {
     /// The map of the SEAL says something else.
     #[error("the SEAL's map: {0}")]
     Map(MapFault),
+    /// Something stands beside the proof of the SEAL that nothing signs.
+    #[error("the proof of the SEAL carries something that is not signed")]
+    Beside,
+    /// Two checkpoints are of two logs.
+    #[error("the older checkpoint is of {old}, the newer of {new}")]
+    OtherLog {
+        /// Origin of the older one.
+        old: String,
+        /// Origin of the newer one.
+        new: String,
+    },
+    /// The log as it was is not the beginning of the log as it is, or the proof does not show it.
+    #[error("the log of {new} entries is not shown to begin with that of {old}: {fault}")]
+    Consistency {
+        /// Entries of the older checkpoint.
+        old: u64,
+        /// Entries of the newer one.
+        new: u64,
+        /// Why.
+        fault: ProofFault,
+    },
     /// Leaves where nothing is said to be, none where something is, or another number of inclusion proofs.
     #[error("the proof has {leaves} leaves and {inclusions} inclusion proofs, which is not what it says")]
     Count {
@@ -169,18 +192,32 @@ pub fn verify_proof_file<'a>(file: &ProofFile, leaf: LeafHash, trust: Trust<'a>)
     Ok(signed)
 }
 
+/// Verifies that the log of a newer checkpoint begins with the whole log of an older one.
+///
+/// # Errors
+///
+/// They are of two logs, the newer is smaller, or the hashes do not show it.
+pub fn verify_consistent(old: &Signed<'_>, new: &Signed<'_>, proof: &[NodeHash]) -> Result<(), ProofError> {
+    let (old, new) = (&old.checkpoint, &new.checkpoint);
+    if old.origin != new.origin {
+        return Err(ProofError::OtherLog { old: old.origin.clone(), new: new.origin.clone() });
+    }
+    let fault = |fault| ProofError::Consistency { old: old.size, new: new.size, fault };
+    verify_consistency(old.head(), new.head(), proof).map_err(fault)
+}
+
 /// Verifies that all that is filed under a name is what a `.subject-proof` shows, as of its checkpoint.
 ///
 /// # Errors
 ///
 /// The first rule of section 5 that is broken.
 pub fn verify_subject_proof<'a>(proof: &SubjectProof, trust: Trust<'a>) -> Result<ProvedHistory<'a>, ProofError> {
+    if !proof.seal_proof.extra.is_empty() {
+        return Err(ProofError::Beside);
+    }
     let signed = verify_proof_file(&proof.seal_proof, LeafHash::of(&proof.seal), trust)?;
     let (sealed_at_ms, seal) = seal_under(&signed.checkpoint, proof)?;
-    let key = match &proof.history {
-        HistoryName::Subject(name) => Key::of_subject(name),
-        HistoryName::Stream(name) => Key::of_stream(name),
-    };
+    let key = proof.history.key();
     let count = || ProofError::Count { leaves: proof.leaves.len(), inclusions: proof.inclusion.len() };
     let leaves = match &proof.answer {
         Answer::Present if proof.leaves.is_empty() => return Err(count()),

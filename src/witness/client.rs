@@ -94,8 +94,6 @@ pub struct PeerFigures {
 pub struct Following {
     /// What is published.
     pub proofs: Proofs,
-    /// Keys that may have signed it.
-    pub keys: Vec<VerifierKey>,
     /// The data folder, for evidence.
     pub data: PathBuf,
     /// Which log.
@@ -271,7 +269,7 @@ impl Run {
             peer.busy = true;
             let (client, at, known, target) = (self.client.clone(), peer.at.clone(), peer.known, Arc::clone(target));
             let (proofs, keys, origin) =
-                (self.with.proofs.clone(), self.with.keys.clone(), Arc::clone(&self.with.origin));
+                (self.with.proofs.clone(), target.keys.verifiers(&self.with.origin), Arc::clone(&self.with.origin));
             self.talks.spawn_blocking(move || {
                 let size = target.checkpoint.size;
                 let prove = |old| proofs.consistency(old, size).map_err(|error| error.to_string());
@@ -311,7 +309,7 @@ impl Run {
         for (number, peer) in self.peers.iter_mut().enumerate().filter(|(_, peer)| !peer.busy && peer.alarm.is_none()) {
             peer.busy = true;
             let (client, at, newest) = (self.client.clone(), peer.at.clone(), newest.clone());
-            let (keys, origin) = (self.with.keys.clone(), Arc::clone(&self.with.origin));
+            let (keys, origin) = (keys_of(newest.as_deref(), &self.with.origin), Arc::clone(&self.with.origin));
             self.talks.spawn_blocking(move || {
                 let note = newest.as_ref().map(|newest| &newest.note);
                 Talked::Looked { peer: number, known: submit::ask(&client, &at, &origin, &keys, note) }
@@ -363,7 +361,8 @@ impl Run {
             Ok(with) => *note = with,
             Err(fault) => return tracing::error!(%fault, "a cosignature has no room in the note"),
         }
-        self.met = self.options.policy.check_with(note, &self.with.keys).is_ok();
+        let keys = target.keys.verifiers(&self.with.origin);
+        self.met = self.options.policy.check_with(note, &keys).is_ok();
         if self.met {
             self.quorum_ms = now_ms;
             let (size, at_ms) = (target.checkpoint.size, self.with.clock.unix_ms());
@@ -476,6 +475,11 @@ impl Run {
             changed
         });
     }
+}
+
+/// The keys that may have signed checkpoints up to this one.
+pub(super) fn keys_of(newest: Option<&Published>, origin: &str) -> Vec<VerifierKey> {
+    newest.map_or_else(Vec::new, |newest| newest.keys.verifiers(origin))
 }
 
 fn figures(peer: &Peer) -> PeerFigures {

@@ -15,6 +15,7 @@ use crate::publish::Opened;
 use crate::publish::Published;
 use crate::witness::Contradiction;
 use crate::witness::Following;
+use crate::witness::client::keys_of;
 use crate::witness::keep_evidence;
 use crate::witness::submit;
 use crate::witness::submit::Known;
@@ -165,7 +166,7 @@ impl Ours for LogSeen<'_> {
     }
 
     fn keys(&self) -> Vec<VerifierKey> {
-        self.with.keys.clone()
+        keys_of(self.newest.as_deref(), &self.with.origin)
     }
 
     fn newest(&self) -> Option<&Note> {

@@ -25,7 +25,7 @@ const VOLUME_BYTES: &str = "1048576";
 
 /// Every point at which a crash can be told to happen; how often it is passed at most before it does; and after how
 /// many acknowledgements the process is told to stop, where it still runs.
-const POINTS: [(&str, u64, u64); 10] = [
+const POINTS: [(&str, u64, u64); 14] = [
     ("before-append", 40, MANY),
     ("before-write", 40, MANY),
     ("after-write-before-sync", 40, MANY),
@@ -37,7 +37,14 @@ const POINTS: [(&str, u64, u64); 10] = [
     ("volume-roll-guarded", 1, MANY),
     ("volume-close-rewritten", 1, MANY),
     ("volume-close-renamed", 1, MANY),
+    ("before-seal", 5, MANY),
+    ("sealed", 5, MANY),
+    ("guarded-checkpoint", 5, MANY),
+    ("kept-checkpoint", 5, MANY),
 ];
+
+/// Often, so that every end finds a seal under way.
+const SEAL_EVERY_MS: &str = "20";
 
 /// More than any volume takes.
 const MANY: u64 = 20_000;
@@ -72,7 +79,7 @@ fn random_end(random: u64) -> End {
         0 => End::KilledAtStart { micros: micros * 20 },
         1 => End::KilledAtStop { acknowledged, micros: micros * 5 },
         2 | 3 => {
-            let (point, times, acknowledged) = POINTS[usize::try_from(mix(random ^ 1) % 10).unwrap()];
+            let (point, times, acknowledged) = POINTS[usize::try_from(mix(random ^ 1) % 14).unwrap()];
             End::At { point, times: 1 + mix(random ^ 2) % times, acknowledged }
         }
         _ => End::Killed { acknowledged, micros },
@@ -112,7 +119,7 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_acknowledged() {
 async fn once(data: &Path, load: &mut Load, exports: &mut Exports, end: End) {
     let said = service::said(data);
     let mut command = serve(data);
-    command.env("PROBITY_VOLUME_BYTES", VOLUME_BYTES);
+    command.env("PROBITY_VOLUME_BYTES", VOLUME_BYTES).env("PROBITY_SEAL_EVERY_MS", SEAL_EVERY_MS);
     if let End::At { point, times, .. } = end {
         command.env("PROBITY_CRASH_AT", format!("{point}:{times}"));
     }

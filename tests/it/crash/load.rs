@@ -163,7 +163,8 @@ impl Load {
             for entry in message.entries {
                 assert_eq!(entry.position, hashes.len() as u64);
                 hashes.push(entry.leaf_hash);
-                if entry.position > 0 {
+                // GENESIS and SEALs are nobody's request.
+                if !entry.request_id.is_empty() {
                     found.entry(entry.request_id).or_default().push(entry.position);
                 }
             }

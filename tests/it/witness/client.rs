@@ -36,13 +36,7 @@ use crate::witness::policy;
 const ORIGIN: &str = "log.example.org/ours";
 
 fn options(policy: Policy) -> WitnessOptions {
-    WitnessOptions {
-        policy,
-        fail: WitnessFail::Open,
-        again: None,
-        wait: Duration::from_mins(5),
-        start_without: false,
-    }
+    WitnessOptions { policy, fail: WitnessFail::Open, again: None, wait: Duration::from_mins(5), start_without: false }
 }
 
 fn set(options: &mut Options, witness: Option<WitnessOptions>) {

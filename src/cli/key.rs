@@ -1,0 +1,192 @@
+//! `probity key`: the keys that sign a log's checkpoints come and go.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use clap::Subcommand;
+use ed25519_dalek::SigningKey;
+use serde_json::json;
+use thiserror::Error;
+
+use crate::clock;
+use crate::keys;
+use crate::keys::KeysError;
+use crate::log::Body;
+use crate::log::KeyChange;
+use crate::log::PublicKey;
+use crate::log::SignatureType;
+use crate::log::VerifierKey;
+use crate::publish::ProveError;
+use crate::publish::PublishOptions;
+use crate::publish::Published;
+use crate::sequencer::AppendError;
+use crate::service;
+use crate::service::OpenError;
+use crate::service::Options;
+use crate::service::Service;
+
+/// Signing keys of a log: which are in force, one more, one less.
+///
+/// A key comes and goes by an entry of the log itself, signed by a key that is in force; whoever verifies the log learns
+/// it there. The data folder is used by no service meanwhile. Add a key and wait until those who verify know it before
+/// the one before it is retired; keep the file of a retired key away from the service.
+///
+/// Exit status: 0 done, 2 it could not be done; nothing was recorded then.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  probity key list --data probity-data\n  probity key add --data probity-data\n  \
+                        probity key retire --data probity-data audit.example.org/discipline+530d903a+AekyeRrm56hA…")]
+pub struct KeyArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum What {
+    /// The keys in force.
+    List(Which),
+    /// Makes a key in the data folder's keys/ and adds it to the log.
+    Add(Which),
+    /// Retires a key, by the word of another.
+    Retire {
+        #[command(flatten)]
+        which: Which,
+        /// The key, as `probity key list` prints it.
+        vkey: String,
+    },
+}
+
+#[derive(Args, Clone, Debug)]
+struct Which {
+    /// A data folder that no service uses now.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why it could not be done.
+#[derive(Debug, Error)]
+pub enum Failed {
+    /// The log does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The key cannot be made.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// Nothing is published.
+    #[error(transparent)]
+    Prove(#[from] ProveError),
+    /// What was given is no key of the log.
+    #[error("{0}")]
+    Vkey(String),
+    /// No other key signs for the one that goes.
+    #[error("no other key in force is in keys/: add one first, since the log would be left without")]
+    Last,
+    /// A thread of ours stopped.
+    #[error("stopped: {0}")]
+    Stopped(#[from] tokio::task::JoinError),
+}
+
+/// Runs `probity key`.
+///
+/// # Errors
+///
+/// It could not be done.
+pub async fn run(arguments: KeyArgs) -> Result<ExitCode, Failed> {
+    tokio::task::spawn_blocking(move || match arguments.what {
+        What::List(which) => in_log(&which, |_, _| Ok(())),
+        What::Add(which) => in_log(&which, |service, published| add(&which.data, service, published)),
+        What::Retire { which, vkey } => in_log(&which, |service, published| retire(&vkey, service, published)),
+    })
+    .await??;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the log, does something, seals and publishes it, and prints the keys that are then in force.
+fn in_log(which: &Which, work: impl FnOnce(&Service, &Published) -> Result<(), Failed>) -> Result<(), Failed> {
+    let published = with_log(&which.data, Options::new(which.data.clone()), work)?;
+    print(&published, which.json);
+    Ok(())
+}
+
+/// Opens a log, does something in it, and waits for the checkpoint over it.
+pub(super) fn with_log<E: From<OpenError> + From<ProveError>>(
+    data: &Path,
+    mut options: Options,
+    work: impl FnOnce(&Service, &Published) -> Result<(), E>,
+) -> Result<Arc<Published>, E> {
+    options.data = data.to_owned();
+    options.publish = Some(PublishOptions::default());
+    let service = service::open(&options, clock::machine(), |_| {})?;
+    let done = published(&service).map_err(E::from).and_then(|before| work(&service, &before));
+    let after = done.and_then(|()| published(&service).map_err(E::from));
+    service.stop()?;
+    after
+}
+
+/// How long a seal may take: it cannot be had where the clock is wrong, which the log on standard error says.
+const SEALED_WITHIN: Duration = Duration::from_secs(30);
+
+/// The checkpoint over everything that is recorded.
+fn published(service: &Service) -> Result<Arc<Published>, ProveError> {
+    let proofs = service.proofs().ok_or(ProveError::NotPublished)?;
+    let size = service.head().borrow().size;
+    let sealed = tokio::time::timeout(SEALED_WITHIN, proofs.wait_for(size));
+    tokio::runtime::Handle::current().block_on(sealed).unwrap_or(Err(ProveError::NotPublished))
+}
+
+fn add(data: &Path, service: &Service, published: &Published) -> Result<(), Failed> {
+    let origin = published.checkpoint.origin.clone();
+    let by = in_force(service, published).next().ok_or(Failed::Last)?.clone();
+    // A crash after this leaves a key that signs nothing.
+    let added = keys::make_signing_key(&data.join("keys"))?;
+    service.record_own(|head| Body::Key(Box::new(KeyChange::add(&origin, head.size, &added, &by))))?;
+    Ok(())
+}
+
+fn retire(vkey: &str, service: &Service, published: &Published) -> Result<(), Failed> {
+    let origin = published.checkpoint.origin.clone();
+    let key = VerifierKey::parse(vkey).map_err(|error| Failed::Vkey(error.to_string()))?;
+    let goes = *key.public_key().as_bytes();
+    if key.name() != origin || !published.keys.is_in_force(&goes, published.checkpoint.size) {
+        return Err(Failed::Vkey("this key is not in force in this log; see probity key list".to_owned()));
+    }
+    let by = in_force(service, published).find(|key| key.verifying_key().to_bytes() != goes);
+    let by = by.ok_or(Failed::Last)?.clone();
+    service.record_own(|head| Body::Key(Box::new(KeyChange::retire(&origin, head.size, goes, &by))))?;
+    Ok(())
+}
+
+/// Keys that are held and in force.
+fn in_force<'a>(service: &'a Service, published: &'a Published) -> impl Iterator<Item = &'a SigningKey> {
+    let held = service.keys().signing_keys().iter();
+    held.filter(|key| published.keys.is_in_force(&key.verifying_key().to_bytes(), published.checkpoint.size))
+}
+
+#[expect(clippy::print_stdout, reason = "the keys are what this subcommand is asked for")]
+fn print(published: &Published, as_json: bool) {
+    let size = published.checkpoint.size;
+    let vkeys: Vec<String> = published
+        .keys
+        .in_force(size)
+        .filter_map(PublicKey::parse)
+        .filter_map(|key| VerifierKey::new(&published.checkpoint.origin, SignatureType::Ed25519, key).ok())
+        .map(|key| key.to_string())
+        .collect();
+    if as_json {
+        println!("{}", json!({"origin": published.checkpoint.origin, "size": size, "in_force": vkeys}));
+        return;
+    }
+    println!("in force at {size} entries:");
+    for vkey in vkeys {
+        println!("  {vkey}");
+    }
+}

@@ -1,0 +1,76 @@
+//! `probity keygen`: the signing key of a log that is to be.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use thiserror::Error;
+
+use crate::keys;
+use crate::keys::KeysError;
+use crate::log::KeyTextError;
+use crate::log::PublicKey;
+use crate::log::SignatureType;
+use crate::log::VerifierKey;
+use crate::service;
+
+/// Makes the signing key of a log that is to be, and prints the public key that auditors need.
+///
+/// The key is the file log.ed25519, 32 random bytes that the service alone may read (mode 0600). One that is there is
+/// never overwritten. The service makes a key by itself where it makes a log: this command is for whoever wants to
+/// publish the public key before the first entry, or to make the key on another machine.
+///
+/// The one line on standard output is a C2SP vkey: NAME+ID+KEY. Publish it where people already look for what you say:
+/// it is all that they need to check your checkpoints and proofs, and what they must not take from the service itself.
+///
+/// Exit status: 0 made, 2 not.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct KeygenArgs {
+    /// Origin of the log: a URL without scheme, for ever.
+    #[arg(long, value_name = "ORIGIN")]
+    pub origin: String,
+    /// The folder of the keys.
+    #[arg(long, value_name = "DIR", default_value = "probity-data/keys")]
+    pub keys: PathBuf,
+}
+
+const EXAMPLES: &str = r"Examples:
+  probity keygen --origin audit.example.org/discipline
+  probity keygen --origin audit.example.org/discipline \
+    --keys /var/lib/probity/keys";
+
+/// Why there is no key.
+#[derive(Debug, Error)]
+pub enum Failed {
+    /// There is one, or it cannot be written.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The origin is none.
+    #[error("--origin: {0}")]
+    Origin(String),
+    /// It cannot stand in a vkey.
+    #[error("--origin: {0}")]
+    Name(#[from] KeyTextError),
+}
+
+/// Runs `probity keygen`.
+///
+/// # Errors
+///
+/// No key was made.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the key is what this subcommand is asked for")]
+pub fn run(arguments: &KeygenArgs) -> Result<ExitCode, Failed> {
+    service::check_origin(&arguments.origin).map_err(Failed::Origin)?;
+    let (file, public_key) = keys::generate(&arguments.keys)?;
+    eprintln!("probity keygen: {} holds the key; back it up apart from the log", file.display());
+    eprintln!("probity keygen: now `probity serve --origin {}` on the folder around it", arguments.origin);
+    println!("{}", vkey(&arguments.origin, &public_key)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The public key of a log as auditors are given it.
+pub(super) fn vkey(origin: &str, public_key: &[u8; 32]) -> Result<VerifierKey, KeyTextError> {
+    let key = PublicKey::parse(public_key).ok_or(KeyTextError::Point)?;
+    VerifierKey::new(origin, SignatureType::Ed25519, key)
+}

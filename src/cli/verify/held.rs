@@ -1,0 +1,114 @@
+//! Checkpoints that are held: by the log itself, beside its ledger, or by whoever verifies it.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::log::Checkpoint;
+use crate::log::Extensions;
+use crate::log::Note;
+use crate::log::Policy;
+use crate::log::PublicKey;
+use crate::log::SignatureType;
+use crate::log::VerifierKey;
+use crate::verify::HeldHead;
+use crate::verify::Report;
+use crate::verify::Trust;
+use crate::verify::Unreadable;
+use crate::verify::verify_checkpoint;
+
+/// Files of a data folder in which the service keeps what it published.
+const KEPT: [&str; 2] = ["checkpoints/newest", "checkpoints/witnessed"];
+
+/// Checkpoints, and whose word on them counts.
+pub(super) struct Held {
+    notes: Vec<(PathBuf, Note)>,
+    heads: Vec<HeldHead>,
+    key: Option<VerifierKey>,
+    policy: Option<Policy>,
+}
+
+impl Held {
+    /// Reads what was named, and what a data folder keeps.
+    pub(super) fn read(
+        files: &[PathBuf],
+        data: Option<&Path>,
+        key: Option<VerifierKey>,
+        policy: Option<&Path>,
+    ) -> Result<Self, Unreadable> {
+        let policy = policy.map(read_policy).transpose()?;
+        let kept = data.into_iter().flat_map(|data| KEPT.map(|file| data.join(file))).filter(|file| file.exists());
+        let mut held = Self { notes: Vec::new(), heads: Vec::new(), key, policy };
+        for file in files.iter().cloned().chain(kept) {
+            let bytes = fs::read(&file).map_err(|error| of_io(&file, &error))?;
+            let note = Note::parse(&bytes).map_err(|error| damaged(&file, error))?;
+            let checkpoint =
+                Checkpoint::parse(note.text(), Extensions::Refused).map_err(|error| damaged(&file, error))?;
+            let cosigned_s = held.cosigned_s(&note);
+            held.heads.push(HeldHead { head: checkpoint.head(), cosigned_s });
+            held.notes.push((file, note));
+        }
+        Ok(held)
+    }
+
+    pub(super) fn heads(&self) -> &[HeldHead] {
+        &self.heads
+    }
+
+    /// When witnesses of the policy cosigned a checkpoint.
+    fn cosigned_s(&self, note: &Note) -> Vec<u64> {
+        let witnesses = self.policy.iter().flat_map(|policy| policy.witnesses().map(|(_, witness)| &witness.key));
+        note.verify(witnesses).map(|good| good.into_iter().filter_map(|one| one.time_s).collect()).unwrap_or_default()
+    }
+
+    /// Step 1, once the log has said which keys were in force: in words, and whether it is good.
+    pub(super) fn judge(&self, report: &Report) -> Vec<(String, bool)> {
+        let mut said = Vec::new();
+        if let Some(key) = &self.key {
+            let named = key.name() == report.origin && report.keys.is_known(key.public_key().as_bytes());
+            let words = if named {
+                "key       the log is that of the key given"
+            } else {
+                "KEY       the log is not that of the key given"
+            };
+            said.push((words.to_owned(), named));
+        }
+        for ((file, note), head) in self.notes.iter().zip(&self.heads) {
+            let keys: Vec<VerifierKey> = report
+                .keys
+                .in_force(head.head.size)
+                .filter_map(PublicKey::parse)
+                .filter_map(|key| VerifierKey::new(&report.origin, SignatureType::Ed25519, key).ok())
+                .collect();
+            let trust = Trust { keys: &keys, policy: self.policy.as_ref() };
+            let (file, size) = (file.display(), head.head.size);
+            said.push(match verify_checkpoint(note, trust) {
+                Ok(signed) => {
+                    let (logs, witnesses) = (signed.logs.len(), signed.witnesses.len());
+                    (format!("checkpoint over {size} entries, {logs} signatures of the log, {witnesses} cosignatures: {file}"), true)
+                }
+                Err(error) => (format!("CHECKPOINT over {size} entries: {error}: {file}"), false),
+            });
+        }
+        said
+    }
+
+    /// Whether anybody but the log itself speaks for a checkpoint of it.
+    pub(super) fn has_witnesses(&self) -> bool {
+        self.heads.iter().any(|head| !head.cosigned_s.is_empty())
+    }
+}
+
+fn read_policy(file: &Path) -> Result<Policy, Unreadable> {
+    let bytes = fs::read(file).map_err(|error| of_io(file, &error))?;
+    Policy::parse(&bytes).map_err(|error| Unreadable { damaged: false, what: format!("{}: {error}", file.display()) })
+}
+
+fn of_io(file: &Path, error: &io::Error) -> Unreadable {
+    Unreadable { damaged: false, what: format!("{}: {error}", file.display()) }
+}
+
+fn damaged(file: &Path, error: impl std::fmt::Display) -> Unreadable {
+    Unreadable { damaged: true, what: format!("{}: {error}", file.display()) }
+}
