@@ -15,6 +15,7 @@ mod folder;
 pub mod import;
 pub mod key;
 pub mod keygen;
+pub mod monitor;
 mod progress;
 pub mod prove;
 pub mod receipt;
@@ -72,6 +73,7 @@ enum Command {
     Successor(end::SuccessorArgs),
     Doctor(doctor::DoctorArgs),
     Witness(witness::WitnessArgs),
+    Monitor(monitor::MonitorArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -106,6 +108,7 @@ pub fn main() -> ExitCode {
             Command::Close(arguments) => end::close(arguments).await.map_err(Failure::from),
             Command::Successor(arguments) => end::successor(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
+            Command::Monitor(arguments) => monitor::run(arguments).await.map_err(Failure::from),
             Command::Witness(arguments) => witness::run(arguments).await.map_err(Failure::from),
             Command::Completions(arguments) => {
                 completions::run(&arguments, Arguments::command()).map_err(Failure::from)

@@ -21,6 +21,7 @@ use crate::delivery::ExportSetting;
 use crate::delivery::Planned;
 use crate::delivery::Profiles;
 use crate::delivery::SettingError;
+use crate::http::Access;
 use crate::log::Policy;
 use crate::publish::PublishOptions;
 use crate::sequencer::Limits;
@@ -33,6 +34,7 @@ use crate::witness::WitnessOptions;
 /// Everything that `probity serve` can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// The data folder.
     pub data: PathBuf,
@@ -40,6 +42,13 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the metrics are served over HTTP, as `HOST:PORT`; port 0 picks one. Absent, they are not.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where checkpoint and tiles are served over HTTP, as `HOST:PORT`; port 0 picks one. Absent, they are not. With the
+    /// address of the metrics, both are served there.
+    pub http_listen: Option<SocketAddr>,
+    /// SHA-256, in hexadecimal digits, of the tokens of those who may read bundles of entries over HTTP.
+    pub http_auditor_tokens: Vec<String>,
+    /// Whether everybody may read bundles of entries over HTTP.
+    pub http_entries_open: bool,
     /// Origin of a log that is made now, for example `audit.example.org/discipline`.
     pub origin: Option<String>,
     /// From how many bytes on the newest volume is followed by another.
@@ -90,6 +99,9 @@ impl Default for Config {
             data: PathBuf::from("probity-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 7411)),
             metrics_listen: None,
+            http_listen: None,
+            http_auditor_tokens: Vec::new(),
+            http_entries_open: false,
             origin: None,
             volume_bytes: store.volume_bytes,
             cache_bytes: store.cache_bytes,
@@ -144,10 +156,13 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 23] = [
     "data",
     "listen",
     "metrics_listen",
+    "http_listen",
+    "http_auditor_tokens",
+    "http_entries_open",
     "origin",
     "volume_bytes",
     "cache_bytes",
@@ -169,6 +184,9 @@ const KEYS: [&str; 20] = [
 
 /// And those of its section, as `PROBITY_TELEMETRY_` and the key in upper case.
 const TELEMETRY_KEYS: [&str; 3] = ["endpoint", "sampling_ratio", "service_name"];
+
+/// What a token must look like in the configuration. What was given is not told: it may be the token itself.
+const TOKENS: &str = "each the SHA-256 of a token in 64 hexadecimal digits, lower case, and never the token itself";
 
 impl Config {
     /// Reads the layers. `flags` holds what was given on the command line, and nothing else.
@@ -207,6 +225,9 @@ impl Config {
             "absent where seal_every_ms is 0: nothing is published, so nothing can be cosigned",
         )?;
         range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")?;
+        let sealed = self.http_listen.is_none() || self.seal_every_ms > 0;
+        range(sealed, "http_listen", "not without seal_every_ms: what is not sealed is not published")?;
+        range(self.http_access().is_some(), "http_auditor_tokens", TOKENS)?;
         self.telemetry.check().map_err(|(key, rule)| ConfigError::Range { key, rule })
     }
 
@@ -265,6 +286,11 @@ impl Config {
                 .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
             witness: self.witness()?,
         })
+    }
+
+    /// Who may read bundles of entries over HTTP; none where a hash of a token is none.
+    pub fn http_access(&self) -> Option<Access> {
+        Access::parse(&self.http_auditor_tokens, self.http_entries_open)
     }
 
     /// Of the queue.

@@ -1,44 +1,62 @@
-//! Plain HTTP beside gRPC: one page of text, made anew for everybody who asks. Knows nothing of what is on it.
+//! Plain HTTP beside gRPC: the published log as files that never change, for anybody's tools, and the metrics. Knows
+//! nothing of cases, and gives nothing that is not published.
 
-use std::fmt;
+mod access;
+mod metrics;
+mod requests;
+mod tiles;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Method;
-use hyper::Request;
-use hyper::Response;
+use axum::Router;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::middleware;
+use axum::middleware::Next;
+use axum::response::Response;
 use hyper::StatusCode;
-use hyper::body::Incoming;
-use hyper::header::ALLOW;
+use hyper::header::CACHE_CONTROL;
 use hyper::header::CONTENT_TYPE;
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// Where the page is.
-pub const METRICS: &str = "/metrics";
-
-/// The text format that Prometheus and its kin read (OpenMetrics 1.0.0).
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub use access::Access;
+pub use metrics::METRICS;
+pub use metrics::Page;
+pub use metrics::metrics_pages;
+pub use requests::Requests;
+pub use tiles::log_pages;
 
 /// Connections at once; whoever comes then waits.
-const CONNECTIONS_MAX: usize = 8;
+const CONNECTIONS_MAX: usize = 256;
 
-/// How long a request's head may take to come, and a page to be made.
+/// How long a request's head may take to come, and an answer to be made.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a connection is kept for further requests, so that places go round.
+const CONNECTION_LIFE: Duration = Duration::from_mins(10);
+
+/// How long the last answer of a connection may then take to be read.
+const LAST_ANSWER: Duration = Duration::from_mins(1);
 
 /// How long to wait after the system gave no connection, as when no file handle is left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Makes the page. It may wait for a disk.
-pub type Page = Arc<dyn Fn() -> Result<String, fmt::Error> + Send + Sync>;
+/// Text for people.
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// Nobody may give it again without asking.
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Listens; port 0 picks one.
 ///
@@ -49,8 +67,9 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Answers `GET /metrics` with the page until `stop`, then cuts whoever is still there.
-pub async fn serve(listener: TcpListener, page: Page, stop: CancellationToken) {
+/// Answers with the pages until `stop`, then cuts whoever is still there. Every request is counted.
+pub async fn serve(listener: TcpListener, pages: Router, requests: Arc<Requests>, stop: CancellationToken) {
+    let pages = pages.fallback(nothing).layer(middleware::from_fn_with_state(requests, count));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let answering = async {
         loop {
@@ -59,11 +78,11 @@ pub async fn serve(listener: TcpListener, page: Page, stop: CancellationToken) {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
-            let (page, stop) = (Arc::clone(&page), stop.clone());
+            let (pages, stop) = (pages.clone(), stop.clone());
             tokio::spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = converse(stream, page) => {}
+                    () = converse(stream, pages) => {}
                 }
                 drop(place);
             });
@@ -75,31 +94,36 @@ pub async fn serve(listener: TcpListener, page: Page, stop: CancellationToken) {
     }
 }
 
-async fn converse(stream: TcpStream, page: Page) {
-    let answer = service_fn(|request| {
-        let page = Arc::clone(&page);
-        async move { answer(&request, page).await }
-    });
-    let mut connection = http1::Builder::new();
-    connection.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+async fn converse(stream: TcpStream, pages: Router) {
+    // Answers are small and whole: waiting for more of them to send is waiting for nothing.
+    stream.set_nodelay(true).unwrap_or_default();
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    let mut connection =
+        std::pin::pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(pages)));
     // Whoever breaks off, or sends what is no HTTP, gets nothing.
-    drop(connection.serve_connection(TokioIo::new(stream), answer).await);
-}
-
-async fn answer(request: &Request<Incoming>, page: Page) -> Result<Response<String>, hyper::http::Error> {
-    if request.uri().path() != METRICS {
-        return plain(StatusCode::NOT_FOUND).body(format!("the metrics are at {METRICS}\n"));
-    }
-    if request.method() != Method::GET {
-        return plain(StatusCode::METHOD_NOT_ALLOWED).header(ALLOW, "GET").body("only GET\n".to_owned());
-    }
-    let made = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(move || page())).await;
-    match made {
-        Ok(Ok(Ok(text))) => Response::builder().header(CONTENT_TYPE, OPEN_METRICS).body(text),
-        _ => plain(StatusCode::SERVICE_UNAVAILABLE).body("the figures cannot be had now\n".to_owned()),
+    if tokio::time::timeout(CONNECTION_LIFE, connection.as_mut()).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        drop(tokio::time::timeout(LAST_ANSWER, connection).await);
     }
 }
 
-fn plain(status: StatusCode) -> hyper::http::response::Builder {
-    Response::builder().status(status).header(CONTENT_TYPE, "text/plain; charset=utf-8")
+async fn count(State(requests): State<Arc<Requests>>, request: Request, next: Next) -> Response {
+    let route = requests::route(request.uri().path());
+    let answer = next.run(request).await;
+    requests.answered(route, answer.status());
+    answer
+}
+
+async fn nothing() -> Response {
+    plain(StatusCode::NOT_FOUND, "nothing is here: /checkpoint, /tile/<level>/<number>, /metrics, as configured\n")
+}
+
+/// An answer in words. It is true now, and nobody may keep it.
+fn plain(status: StatusCode, words: &'static str) -> Response {
+    let mut answer = Response::new(words.into());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, PLAIN);
+    answer.headers_mut().insert(CACHE_CONTROL, NOT_KEPT);
+    answer
 }

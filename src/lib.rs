@@ -19,6 +19,7 @@ pub mod keys;
 pub mod ledger;
 pub mod log;
 pub mod manual;
+pub mod monitor;
 pub mod proto;
 pub mod publish;
 pub mod sequencer;

@@ -8,6 +8,7 @@ use clap::Args;
 use opentelemetry_otlp::ExporterBuildError;
 use serde::Serialize;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
@@ -48,6 +49,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "HOST:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_listen: Option<String>,
+    /// Where checkpoint and tiles are served over HTTP; port 0 picks a port. [default: not at all]
+    #[arg(long, value_name = "HOST:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_listen: Option<String>,
     /// Origin of a log that is made now: a URL without scheme, for ever.
     #[arg(long, value_name = "ORIGIN")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +75,8 @@ const EXAMPLES: &str = r"Examples:
   probity serve --data probity-data
   probity serve --data /var/lib/probity --listen 127.0.0.1:7411 \
     --origin audit.example.org/discipline
-  probity serve --config /etc/probity.toml --metrics-listen 127.0.0.1:7412";
+  probity serve --config /etc/probity.toml --metrics-listen 127.0.0.1:7412
+  probity serve --data probity-data --http-listen 127.0.0.1:7413";
 
 /// Why there is no service.
 #[derive(Debug, Error)]
@@ -84,9 +90,11 @@ pub enum Failed {
     /// The address cannot be had, or the server stopped.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// The metrics' address cannot be had. The log was not opened.
-    #[error("setting metrics_listen: cannot listen on {address}: {error}")]
-    Metrics {
+    /// An address for HTTP cannot be had. The log was not opened.
+    #[error("setting {key}: cannot listen on {address}: {error}")]
+    Http {
+        /// Of metrics or tiles.
+        key: &'static str,
         /// As configured.
         address: SocketAddr,
         /// What the system said.
@@ -108,6 +116,11 @@ fn advice(error: &OpenError) -> String {
     }
 }
 
+async fn listener(key: &'static str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, Failed> {
+    let Some(address) = address else { return Ok(None) };
+    http::bind(address).await.map(Some).map_err(|error| Failed::Http { key, address, error })
+}
+
 /// Runs `probity serve`.
 ///
 /// # Errors
@@ -120,10 +133,10 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let exporting = telemetry::start_exporting(&config.telemetry)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let metrics = match config.metrics_listen {
-        Some(address) => Some(http::bind(address).await.map_err(|error| Failed::Metrics { address, error })?),
-        None => None,
-    };
+    let together = config.metrics_listen == config.http_listen && config.http_listen.is_some_and(|at| at.port() != 0);
+    let tiles = listener("http_listen", config.http_listen).await?;
+    let metrics = listener("metrics_listen", config.metrics_listen.filter(|_| !together)).await?;
+    let access = config.http_access().unwrap_or_default();
     let options = config.options()?;
     let opened = tokio::task::spawn_blocking(move || {
         let bar = progress::bar(0, "folding the log", "entries");
@@ -141,8 +154,17 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     for key in running.service().keys().signers(running.service().vault().origin()) {
         eprintln!("probity: public key of the log {}", key.verifier(SignatureType::Ed25519));
     }
+    let told = |address| eprintln!("probity: metrics on http://{address}{}", http::METRICS);
+    if let Some(listener) = tiles {
+        let address = listener.local_addr()?;
+        eprintln!("probity: checkpoint and tiles on http://{address}/");
+        if together {
+            told(address);
+        }
+        running.serve_log(listener, access, together);
+    }
     if let Some(listener) = metrics {
-        eprintln!("probity: metrics on http://{}{}", listener.local_addr()?, http::METRICS);
+        told(listener.local_addr()?);
         running.serve_metrics(listener);
     }
     println!("listening on http://{}", running.address);

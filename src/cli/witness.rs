@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use thiserror::Error;
@@ -13,13 +14,19 @@ use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
+use crate::fetch::Client;
 use crate::log::Policy;
 use crate::log::PolicyError;
 use crate::log::SignatureType;
 use crate::witness;
 use crate::witness::KeyFileError;
+use crate::witness::Replay;
+use crate::witness::Replaying;
 use crate::witness::Witness;
 use crate::witness::WitnessError;
+
+/// How long a log's server may take for one bundle.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Cosigns the logs of others, as C2SP tlog-witness says, until SIGTERM or SIGINT.
 ///
@@ -43,6 +50,13 @@ pub struct WitnessArgs {
     /// The logs to cosign: the `log` lines of a C2SP tlog-policy.
     #[arg(long, value_name = "FILE", required_unless_present = "make_key")]
     pub logs: Option<PathBuf>,
+    /// Reads every entry of the logs, which must be Probity's, and cosigns only what a verifier would pass: chain, times,
+    /// tree, sequences, seals and maps. Each log's address stands in its line. Under a name of its own.
+    #[arg(long)]
+    pub replaying: bool,
+    /// A file with the auditor's token for `tile/entries`.
+    #[arg(long, value_name = "FILE", requires = "replaying")]
+    pub entries_token: Option<PathBuf>,
     /// The folder of what was cosigned; made where there is none. Losing it is losing the witness: never set back.
     #[arg(long, value_name = "DIR", required_unless_present = "make_key")]
     pub state: Option<PathBuf>,
@@ -83,6 +97,17 @@ pub enum Failed {
     Io(#[from] std::io::Error),
 }
 
+fn replaying(token: Option<PathBuf>) -> Result<Box<dyn Replay>, Failed> {
+    let token = match token {
+        None => None,
+        Some(file) => {
+            let read = std::fs::read_to_string(&file).map_err(|error| Failed::Read { file, error })?;
+            Some(read.trim().to_owned())
+        }
+    };
+    Ok(Box::new(Replaying::new(Client::new(PATIENCE), token)))
+}
+
 /// Runs `probity witness`.
 ///
 /// # Errors
@@ -99,7 +124,8 @@ pub async fn run(arguments: WitnessArgs) -> Result<ExitCode, Failed> {
     let read = std::fs::read(&file).map_err(|error| Failed::Read { file: file.clone(), error })?;
     let policy = Policy::parse(&read).map_err(|error| Failed::Policy { file, error })?;
     let signer = witness::read_key(&arguments.key)?;
-    let witness = Witness::open(signer, &policy, &state, clock::machine(), None)?;
+    let replay = arguments.replaying.then(|| replaying(arguments.entries_token)).transpose()?;
+    let witness = Witness::open(signer, &policy, &state, clock::machine(), replay)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind(arguments.listen).await?;

@@ -3,6 +3,7 @@ use std::fs;
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::http::Access;
 
 #[derive(Serialize)]
 struct Flags {
@@ -37,6 +38,23 @@ fn metrics_are_off_unless_they_are_asked_for() {
 }
 
 #[test]
+fn tiles_are_off_unless_they_are_asked_for_and_entries_are_nobody_s() {
+    let config = read("", &NO_FLAGS).unwrap();
+    assert_eq!((config.http_listen, config.http_access()), (None, Some(Access::default())));
+    let hash = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    let config =
+        read(&format!("http_listen = \"127.0.0.1:9\"\nhttp_auditor_tokens = [\"{hash}\"]"), &NO_FLAGS).unwrap();
+    assert_eq!(config.http_listen.map(|address| address.port()), Some(9));
+    assert_eq!(config.http_access(), Access::parse(&[hash.to_owned()], false));
+}
+
+#[test]
+fn a_token_in_the_place_of_its_hash_is_not_told_again() {
+    let error = read("http_auditor_tokens = [\"hunter2\"]", &NO_FLAGS).unwrap_err();
+    assert!(error.contains("http_auditor_tokens") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
 fn spans_go_nowhere_unless_they_are_asked_for() {
     assert_eq!(read("", &NO_FLAGS).unwrap().telemetry.endpoint, None);
     let file = "[telemetry]\nendpoint = \"http://[::1]:4317/\"\nsampling_ratio = 1";
@@ -51,6 +69,10 @@ fn what_is_wrong_is_named_by_its_key() {
         ("lisen = \"127.0.0.1:1\"", "lisen"),
         ("listen = \"somewhere\"", "listen"),
         ("metrics_listen = \"somewhere\"", "metrics_listen"),
+        ("http_listen = \"somewhere\"", "http_listen"),
+        ("http_listen = \"127.0.0.1:9\"\nseal_every_ms = 0", "http_listen"),
+        ("http_auditor_tokens = [\"00\"]", "http_auditor_tokens"),
+        ("http_entries_open = 1", "http_entries_open"),
         ("queue_requests = \"many\"", "queue_requests"),
         ("queue_requests = 0", "queue_requests"),
         ("queue_bytes = 1000", "queue_bytes"),

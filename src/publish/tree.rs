@@ -2,6 +2,8 @@
 //! entry takes there; what stands below is hashed again from the entries themselves, so that what is proved is what is
 //! stored.
 
+mod tiles;
+
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -72,6 +74,12 @@ impl LogTree {
         let levels = self.levels.read().unwrap_or_else(PoisonError::into_inner);
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         levels.first().and_then(|roots| roots.get(from..)).unwrap_or_default().to_vec()
+    }
+
+    /// Root of a full tile.
+    fn tile_root(&self, tile: u64) -> Option<NodeHash> {
+        let levels = self.levels.read().unwrap_or_else(PoisonError::into_inner);
+        levels.first()?.get(usize::try_from(tile).ok()?).copied()
     }
 
     /// Forgets everything, to be filled again.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
@@ -25,6 +26,8 @@ use crate::delivery::Planned;
 use crate::delivery::Profiles;
 use crate::events::DESCRIPTORS;
 use crate::http;
+use crate::http::Access;
+use crate::http::Requests;
 use crate::ledger::Head;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
@@ -93,6 +96,8 @@ pub struct Running {
     pub address: SocketAddr,
     service: Arc<Service>,
     metrics: Arc<Registry>,
+    /// Counts requests over HTTP.
+    requests: Arc<Requests>,
     stop: CancellationToken,
     served: JoinHandle<Result<(), tonic::transport::Error>>,
     /// Schedules of exports.
@@ -155,6 +160,7 @@ pub async fn serve_with_exports(
     let counted = registry.sub_registry_with_prefix("probity");
     let appends = Arc::new(Appends::new(counted));
     let calls = Arc::new(Calls::new(counted, Arc::clone(&appends)));
+    let requests = Arc::new(Requests::new(counted));
     let ledger = LedgerServiceServer::new(Ledger::new(Arc::clone(&service), appends, stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits))
@@ -195,7 +201,7 @@ pub async fn serve_with_exports(
     let stopped = stop.clone();
     let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
     let metrics = Arc::new(registry);
-    Ok(Running { address, service, metrics, stop, served, kept, stop_within: settings.stop_within })
+    Ok(Running { address, service, metrics, requests, stop, served, kept, stop_within: settings.stop_within })
 }
 
 /// What was asked for, and who makes it.
@@ -227,12 +233,25 @@ impl Running {
 
     /// Serves the metrics over HTTP, on a listener that [`http::bind`] gave, until the service stops.
     pub fn serve_metrics(&self, listener: TcpListener) {
+        self.serve_pages(listener, self.metrics_pages());
+    }
+
+    /// Serves checkpoint and tiles over HTTP, in the same way, and with `metrics` those too.
+    pub fn serve_log(&self, listener: TcpListener, access: Access, metrics: bool) {
+        let pages = http::log_pages(self.service.proofs().cloned(), access);
+        self.serve_pages(listener, if metrics { pages.merge(self.metrics_pages()) } else { pages });
+    }
+
+    fn metrics_pages(&self) -> Router {
         let metrics = Arc::clone(&self.metrics);
-        let page = move || {
+        http::metrics_pages(Arc::new(move || {
             let mut page = String::new();
             encode(&mut page, &metrics).map(|()| page)
-        };
-        tokio::spawn(http::serve(listener, Arc::new(page), self.stop.clone()));
+        }))
+    }
+
+    fn serve_pages(&self, listener: TcpListener, pages: Router) {
+        tokio::spawn(http::serve(listener, pages, Arc::clone(&self.requests), self.stop.clone()));
     }
 
     /// Takes no more calls, lets those that are under way end, within the deadline, and closes the log.

@@ -20,6 +20,7 @@ use crate::fetch::Client;
 use crate::log::Checkpoint;
 use crate::log::Note;
 use crate::log::NoteSignature;
+use crate::log::Verified;
 use crate::log::VerifierKey;
 use crate::publish::Cosigned;
 use crate::publish::Proofs;
@@ -405,16 +406,23 @@ impl Run {
         self.alarm(number, claim, &piece, theirs.is_some());
     }
 
-    /// What a witness shows under our own signature stops the writer. What it only says does not: it could be wrong, and
-    /// no stranger may stop a log.
+    /// What a witness shows under our own signature stops the writer. What it only says does not, unless as many say so as
+    /// the policy asks to be believed: one could be wrong, and no stranger may stop a log.
     fn alarm(&mut self, number: usize, claim: Contradiction, theirs: &str, proven: bool) {
         let ours = self.published.borrow().as_ref().map_or_else(String::new, |newest| newest.note.to_string());
         let found = with_evidence(claim, &self.with.data, &ours, theirs);
-        if proven {
+        self.peers[number].alarm = Some(found.clone());
+        if proven || self.a_quorum_says_so() {
             self.with.stopper.stop(&found.to_string());
         }
-        self.peers[number].alarm = Some(found.clone());
         self.state.send_modify(|state| state.contradiction = Some(found));
+    }
+
+    /// Whether as many witnesses know another log as would be enough to believe this one.
+    fn a_quorum_says_so(&self) -> bool {
+        let alarmed = self.peers.iter().filter(|peer| peer.alarm.is_some());
+        let said: Vec<Verified<'_>> = alarmed.map(|peer| Verified { key: &peer.at.key, time_s: None }).collect();
+        self.options.policy.quorum(&said).is_ok()
     }
 
     /// What a witness said while the writer was held.

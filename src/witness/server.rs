@@ -21,6 +21,7 @@ use crate::log::ADD_CHECKPOINT_BYTES_MAX;
 use crate::log::TREE_SIZE_TYPE;
 use crate::log::conflict;
 use crate::witness::Added;
+use crate::witness::Unreplayed;
 use crate::witness::Witness;
 
 /// Requests looked at at once; who comes then waits.
@@ -73,7 +74,9 @@ fn answer(added: Added) -> Response {
         Added::Conflict(size) => {
             (StatusCode::CONFLICT, [(CONTENT_TYPE, TREE_SIZE_TYPE)], conflict(size)).into_response()
         }
-        Added::Inconsistent(why) | Added::NotReplayed(why) => said(StatusCode::UNPROCESSABLE_ENTITY, &why),
+        Added::Inconsistent(why) => said(StatusCode::UNPROCESSABLE_ENTITY, &why),
+        Added::NotReplayed(Unreplayed::Wrong(why)) => said(StatusCode::FORBIDDEN, &why),
+        Added::NotReplayed(Unreplayed::Unread(why)) => said(StatusCode::SERVICE_UNAVAILABLE, &why),
         Added::NotKept(_) => said(StatusCode::INTERNAL_SERVER_ERROR, "what was cosigned could not be kept"),
     }
 }

@@ -37,13 +37,32 @@ use crate::store::failpoint;
 
 /// Looks at the entries of a log before its checkpoint is cosigned.
 pub trait Replay: Send + Sync + fmt::Debug {
-    /// Whether the log's entries up to a checkpoint are what they must be. It is asked with the log's lock held, and a
-    /// refusal changes nothing.
+    /// Whether the log's entries up to a checkpoint are what they must be: of a log with these keys, of which this was
+    /// cosigned last, at this time (Unix time in seconds). It is asked with the log's lock held, and a refusal changes
+    /// nothing.
     ///
     /// # Errors
     ///
     /// What is wrong, or why it could not be looked at.
-    fn replay(&self, log: &PolicyKey, checkpoint: &Checkpoint) -> Result<(), String>;
+    fn replay(
+        &self,
+        log: &PolicyKey,
+        keys: &[VerifierKey],
+        checkpoint: &Checkpoint,
+        seen: Option<&Seen>,
+        now_s: u64,
+    ) -> Result<(), Unreplayed>;
+}
+
+/// Why entries were not found good.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unreplayed {
+    /// They are not what they must be.
+    #[error("{0}")]
+    Wrong(String),
+    /// They could not be read; what they are is not known.
+    #[error("{0}")]
+    Unread(String),
 }
 
 /// What a witness answers to a request to cosign.
@@ -61,8 +80,9 @@ pub enum Added {
     Conflict(u64),
     /// It does not continue what was seen: 422.
     Inconsistent(String),
-    /// Its entries are not what they must be, or could not be looked at: 422 as well, since it is not cosigned.
-    NotReplayed(String),
+    /// Its entries are not what they must be: 403, since 422 would say that it was forked. Or they could not be read: 503,
+    /// and the log asks again.
+    NotReplayed(Unreplayed),
     /// What was cosigned could not be kept, so it is not told: 500.
     NotKept(String),
 }
@@ -114,9 +134,13 @@ struct Log {
     last: Mutex<Option<Seen>>,
 }
 
+/// What was cosigned last of a log.
 #[derive(Clone, Debug)]
-struct Seen {
-    head: TreeHead,
+pub struct Seen {
+    /// Which tree.
+    pub head: TreeHead,
+    /// When, Unix time in seconds.
+    pub time_s: u64,
     note: Note,
 }
 
@@ -188,6 +212,7 @@ impl Witness {
             Ok(signed) => signed,
             Err(why) => return Added::Untrusted(why),
         };
+        let time_s = self.clock.unix_ms() / 1000;
         // A thread that stopped with it in hand may have left anything: nothing more is cosigned for that log.
         let Ok(mut last) = log.last.lock() else { return Added::NotKept("an earlier request failed".to_owned()) };
         let seen = last.as_ref().map_or(TreeHead::EMPTY, |seen| seen.head);
@@ -199,14 +224,14 @@ impl Witness {
             return Added::Inconsistent(why);
         }
         if let Some(replay) = &self.replay
-            && let Err(why) = replay.replay(&log.named, &request.checkpoint)
+            && let Err(why) = replay.replay(&log.named, &log.keys, &request.checkpoint, last.as_ref(), time_s)
         {
-            tracing::error!(log = %request.checkpoint.origin, size = request.checkpoint.size, why, "not cosigned");
+            tracing::error!(log = %request.checkpoint.origin, size = request.checkpoint.size, %why, "not cosigned");
             return Added::NotReplayed(why);
         }
         // A crash here leaves the last tree as it was, and nobody has a cosignature of this one.
         failpoint::hit("witness-checked");
-        let cosignature = cosign(request.note.text(), self.clock.unix_ms() / 1000, &self.signer);
+        let cosignature = cosign(request.note.text(), time_s, &self.signer);
         let kept = signed.into_iter().chain([cosignature.clone()]).collect();
         let note = match Note::new(request.note.text().to_owned(), kept) {
             Ok(note) => note,
@@ -219,7 +244,7 @@ impl Witness {
         }
         // A crash here leaves a tree that counts as cosigned, and the log asks again: the same is cosigned again.
         failpoint::hit("witness-kept");
-        *last = Some(Seen { head: request.checkpoint.head(), note });
+        *last = Some(Seen { head: request.checkpoint.head(), time_s, note });
         Added::Cosigned(cosignature)
     }
 }
@@ -274,8 +299,10 @@ fn read(path: &Path, origin: &str, signer: &SignerKey) -> Result<Option<Seen>, W
         return Err(damaged(format!("it is a checkpoint of {}", checkpoint.origin)));
     }
     // Whoever changed the file cannot have changed this.
-    note.verify([&signer.verifier(SignatureType::CosignatureV1)]).map_err(|fault| damaged(fault.to_string()))?;
-    Ok(Some(Seen { head: checkpoint.head(), note }))
+    let key = signer.verifier(SignatureType::CosignatureV1);
+    let verified = note.verify([&key]).map_err(|fault| damaged(fault.to_string()))?;
+    let time_s = verified.iter().filter_map(|one| one.time_s).max().unwrap_or(0);
+    Ok(Some(Seen { head: checkpoint.head(), time_s, note }))
 }
 
 fn sync(folder: &Path) -> io::Result<()> {

@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod doctor;
 mod export;
+mod http;
 mod import;
 mod manual;
 mod metrics;

@@ -7,13 +7,12 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 26] = [
+const MODULES: [(&str, &[&str], bool); 27] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
     ("clock", &[], false),
     ("telemetry", &[], false),
-    ("http", &[], false),
     ("fetch", &["log"], false),
     ("proto", &["events"], false),
     ("domain", &["events"], true),
@@ -31,7 +30,9 @@ const MODULES: [(&str, &[&str], bool); 26] = [
         false,
     ),
     ("publish", &["log", "ledger", "store", "keys", "index", "sequencer"], false),
-    ("witness", &["log", "clock", "fetch", "store", "sequencer", "publish"], false),
+    ("witness", &["log", "clock", "fetch", "verify", "store", "sequencer", "publish"], false),
+    ("monitor", &["log", "clock", "fetch", "witness"], false),
+    ("http", &["log", "publish"], false),
     (
         "service",
         &[
@@ -53,7 +54,7 @@ const MODULES: [(&str, &[&str], bool); 26] = [
         false,
     ),
     ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
-    ("config", &["log", "telemetry", "store", "sequencer", "publish", "witness", "service", "delivery"], false),
+    ("config", &["log", "telemetry", "store", "sequencer", "publish", "http", "witness", "service", "delivery"], false),
     ("import", &["events", "proto", "config"], false),
     (
         "server",
@@ -103,6 +104,7 @@ const MODULES: [(&str, &[&str], bool); 26] = [
             "sequencer",
             "publish",
             "witness",
+            "monitor",
             "service",
             "delivery",
             "config",

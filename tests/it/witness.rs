@@ -2,7 +2,10 @@
 
 mod client;
 mod crash;
+mod files;
+mod monitor;
 mod program;
+mod replaying;
 mod server;
 
 use std::convert::Infallible;
@@ -67,6 +70,10 @@ impl Log {
     pub(crate) fn checkpoint(&self, size: u64) -> Checkpoint {
         let root = self.leaves[..usize::try_from(size).unwrap()].iter().copied().collect::<Frontier>().root();
         Checkpoint { origin: self.signer.name().to_owned(), size, root, extensions: Vec::new() }
+    }
+
+    pub(crate) fn hashes(&self, size: u64) -> &[LeafHash] {
+        &self.leaves[..usize::try_from(size).unwrap()]
     }
 
     pub(crate) fn note(&self, size: u64) -> Note {
@@ -151,8 +158,8 @@ pub(crate) fn clock() -> Arc<Settable> {
     Settable::at(BEGIN_S * 1000)
 }
 
-/// Names of files in a folder, sorted.
-pub(crate) fn files(folder: &Path) -> Vec<String> {
+/// Names of the files in a folder, sorted.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();

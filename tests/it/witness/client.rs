@@ -29,8 +29,8 @@ use crate::service::story;
 use crate::witness::BEGIN_S;
 use crate::witness::Server;
 use crate::witness::clock;
-use crate::witness::files;
 use crate::witness::key;
+use crate::witness::names;
 use crate::witness::policy;
 
 const ORIGIN: &str = "log.example.org/ours";
@@ -304,15 +304,16 @@ async fn a_fork_under_way_stops_the_writer() {
     let stopped = health.wait_for(|health| matches!(health, Health::Stopped { .. }));
     tokio::time::timeout(Duration::from_mins(1), stopped).await.unwrap().unwrap();
     assert!(second.ledger().await.append(story::request(3)).await.is_err(), "it was written to a fork");
-    let evidence = files(&twin.join("checkpoints")).into_iter().filter(|name| name.starts_with("fork-")).count();
-    let rollback = files(&twin.join("checkpoints")).into_iter().filter(|name| name.starts_with("rollback-")).count();
+    let evidence = names(&twin.join("checkpoints")).into_iter().filter(|name| name.starts_with("fork-")).count();
+    let rollback = names(&twin.join("checkpoints")).into_iter().filter(|name| name.starts_with("rollback-")).count();
     assert_eq!(evidence + rollback, 1);
     first.stop().await;
     second.stop().await;
     one.stop().await;
 }
 
-/// A witness that only says that it has another tree, and cannot show one with our signature, does not stop the log.
+/// A witness that only says that it has another tree, and cannot show one with our signature, does not stop the log, unless
+/// its word alone is enough for the policy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fork_that_is_only_claimed_is_told_and_stops_nothing() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
@@ -328,7 +329,8 @@ async fn a_fork_that_is_only_claimed_is_told_and_stops_nothing() {
     // While it is written, it is not.
     for (status, body) in [(422, "the proof leads elsewhere\n"), (409, "1000000\n")] {
         let url = fixed(2, status, body.to_owned()).await;
-        let here = open(&data, &clock, options(policy(&[(&liar, &url)], "1"))).await;
+        let gone = (key("gone", 8), nobody().await);
+        let here = open(&data, &clock, options(policy(&[(&liar, &url), (&gone.0, &gone.1)], "all"))).await;
         append(&here, status.into()).await;
         let found = state(&here, |state| state.contradiction.is_some()).await;
         assert!(!found.is_good());
@@ -336,6 +338,12 @@ async fn a_fork_that_is_only_claimed_is_told_and_stops_nothing() {
         append(&here, 1000 + u64::from(status)).await;
         here.stop().await;
     }
+    let url = fixed(2, 422, "the proof leads elsewhere\n".to_owned()).await;
+    let here = open(&data, &clock, options(policy(&[(&liar, &url)], "1"))).await;
+    let mut health = here.service().health();
+    let stopped = health.wait_for(|health| matches!(health, Health::Stopped { .. }));
+    tokio::time::timeout(Duration::from_mins(1), stopped).await.unwrap().unwrap();
+    here.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
