@@ -6,6 +6,9 @@ pub mod operations {}
 #[doc = include_str!("manual/import.md")]
 pub mod import {}
 
+#[doc = include_str!("manual/proofs.md")]
+pub mod proofs {}
+
 #[doc = "A verifier of proofs that shares no code with this one:\n\n```python"]
 #[doc = include_str!("manual/verify_proof.py")]
 #[doc = "```"]

@@ -10,6 +10,7 @@ use crate::log::LeafHash;
 use crate::store::LogStore as _;
 use crate::store::SledStore;
 use crate::store::failpoint;
+use crate::verify::HeldHead;
 use crate::verify::Report;
 use crate::verify::Wanted;
 
@@ -18,15 +19,16 @@ use crate::verify::Wanted;
 ///
 /// # Errors
 ///
-/// The first entry at fault, a head that is not reached, or what could not be read or written. The store then holds
+/// The first entry at fault, a head or checkpoint that is not reached, or what could not be read or written. The store then holds
 /// something that nobody may use.
 pub fn restore(
     segments: &Segments,
     store: &SledStore,
     head: Option<(u64, LeafHash)>,
+    held: &[HeldHead],
     progress: impl FnMut(u64, u64),
 ) -> Result<Report, BackupError> {
-    let report = pass(segments, &Wanted { head, ..Wanted::default() }, &mut Appending(store), progress)?;
+    let report = pass(segments, &Wanted { head, held, ..Wanted::default() }, &mut Appending(store), progress)?;
     if let Some((index, leaf)) = report.head {
         store.guard().update(|state| (state.size, state.leaf) = (index + 1, leaf))?;
     }

@@ -1,6 +1,7 @@
 //! `probity backup`: what is new in a log, added to a backup of it.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,9 +15,12 @@ use crate::backup::BackupError;
 use crate::backup::Written;
 use crate::cli::folder;
 use crate::cli::progress;
+use crate::cli::remote;
 use crate::cli::remote::RemoteEntries;
+use crate::cli::verify::held;
 use crate::keys;
 use crate::keys::KeysError;
+use crate::log::Note;
 use crate::service::LogEntries;
 use crate::store::StoreError;
 use crate::verify::Entries;
@@ -84,6 +88,14 @@ pub enum Failed {
         /// The backup.
         backup: PathBuf,
     },
+    /// The checkpoint cannot be put beside the entries.
+    #[error("the entries are in the backup, the checkpoint over them is not: {path}: {error}")]
+    Checkpoint {
+        /// The backup.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// A thread of ours stopped.
     #[error("the backup stopped: {0}")]
     Stopped(#[from] tokio::task::JoinError),
@@ -95,7 +107,7 @@ impl Failed {
             Self::Backup(error) => error.is_damage(),
             Self::Store(error) => error.is_damage(),
             Self::Unreadable(unreadable) => unreadable.damaged,
-            Self::Keys(_) | Self::Together { .. } | Self::Stopped(_) => false,
+            Self::Keys(_) | Self::Together { .. } | Self::Checkpoint { .. } | Self::Stopped(_) => false,
         }
     }
 }
@@ -110,8 +122,10 @@ pub async fn run(arguments: BackupArgs) -> Result<ExitCode, Failed> {
     let named = arguments.from.as_ref().or(arguments.from_environment.as_ref());
     let written = match named.filter(|_| arguments.data.is_none()) {
         Some(url) => {
+            // Before the entries, so that they reach it.
+            let published = remote::checkpoint(url).await?;
             let remote = RemoteEntries::connect(url).await?;
-            tokio::task::spawn_blocking(move || write(&remote, &given)).await?
+            tokio::task::spawn_blocking(move || write(&remote, published.as_ref(), &given)).await?
         }
         None => tokio::task::spawn_blocking(move || from_folder(&given)).await?,
     };
@@ -134,7 +148,8 @@ fn from_folder(arguments: &BackupArgs) -> Result<Written, Failed> {
         check_apart(to, &arguments.to)?;
     }
     folder::read(&data, |store| {
-        let written = write(&LogEntries(store), arguments)?;
+        let published = held::newest_of(&data)?;
+        let written = write(&LogEntries(store), published.as_ref(), arguments)?;
         if let Some(to) = &arguments.keys {
             keys::copy(&data.join("keys"), to)?;
         }
@@ -142,7 +157,8 @@ fn from_folder(arguments: &BackupArgs) -> Result<Written, Failed> {
     })?
 }
 
-fn write(log: &dyn Entries, arguments: &BackupArgs) -> Result<Written, Failed> {
+/// Writes what is new, and then the checkpoint that was published before.
+fn write(log: &dyn Entries, published: Option<&Note>, arguments: &BackupArgs) -> Result<Written, Failed> {
     let bar = progress::bar(0, "writing", "entries");
     let written = backup::write(log, &arguments.to, arguments.segment_bytes, |done, goal| {
         if done % 1024 == 0 {
@@ -151,7 +167,12 @@ fn write(log: &dyn Entries, arguments: &BackupArgs) -> Result<Written, Failed> {
         }
     });
     bar.finish_and_clear();
-    Ok(written?)
+    let written = written?;
+    if let Some(note) = published {
+        held::copy_into_backup(&arguments.to, note)
+            .map_err(|error| Failed::Checkpoint { path: arguments.to.clone(), error })?;
+    }
+    Ok(written)
 }
 
 /// Keys beside the data are as good as no sealing at all.

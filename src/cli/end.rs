@@ -27,7 +27,7 @@ use crate::service::Options;
 /// Exit status: 0 closed, 2 it could not be.
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Examples:\n  probity close --data probity-data --successor audit.example.org/discipline-2 --for-ever"
+    after_help = "Examples:\n  probity close --data probity-data --for-ever \\\n    --successor audit.example.org/discipline-2"
 )]
 pub struct CloseArgs {
     /// A data folder that no service uses now.

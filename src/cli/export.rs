@@ -2,6 +2,7 @@
 
 mod files;
 mod source;
+pub mod tiles;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::Subcommand;
 use clap::ValueEnum;
 use comfy_table::CellAlignment;
 use comfy_table::Table;
@@ -46,6 +48,21 @@ use crate::verify::Unreadable;
 
 use files::Files;
 pub(crate) use source::LogSource;
+
+/// `probity export`, with a subcommand for what are no tables.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = EXAMPLES)]
+pub struct ExportCommand {
+    #[command(subcommand)]
+    what: Option<ExportOf>,
+    #[command(flatten)]
+    tables: Option<ExportArgs>,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum ExportOf {
+    Tiles(tiles::TilesArgs),
+}
 
 /// Writes current state as tables: persons, organisations, cases, allegations, decisions, sanctions, appeals,
 /// declarations and what they came from, without a single name of a human being.
@@ -211,6 +228,9 @@ pub enum Failed {
     /// A thread of ours stopped.
     #[error("the export stopped: {0}")]
     Stopped(#[from] tokio::task::JoinError),
+    /// There is no folder of tiles.
+    #[error(transparent)]
+    Tiles(#[from] tiles::Failed),
 }
 
 impl Failed {
@@ -253,7 +273,15 @@ impl From<ExportError<Self>> for Failed {
 /// # Errors
 ///
 /// It could not be exported.
-pub async fn run(arguments: ExportArgs) -> Result<ExitCode, Failed> {
+pub async fn run(command: ExportCommand) -> Result<ExitCode, Failed> {
+    match command {
+        ExportCommand { what: Some(ExportOf::Tiles(arguments)), .. } => Ok(tiles::run(arguments).await?),
+        ExportCommand { tables: Some(arguments), .. } => tables(arguments).await,
+        ExportCommand { what: None, tables: None } => Err(Failed::Refused("nothing to export was named".to_owned())),
+    }
+}
+
+async fn tables(arguments: ExportArgs) -> Result<ExitCode, Failed> {
     let (to, json) = (arguments.to.clone(), arguments.json);
     let (destination, arguments) = target(arguments)?;
     let (made, replace) = (arguments.to.clone(), arguments.replace);

@@ -37,8 +37,7 @@ use crate::service::Service;
 ///
 /// Exit status: 0 done, 2 it could not be done; nothing was recorded then.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  probity key list --data probity-data\n  probity key add --data probity-data\n  \
-                        probity key retire --data probity-data audit.example.org/discipline+530d903a+AekyeRrm56hA…")]
+#[command(after_help = "Examples:\n  probity key list --data probity-data\n  probity key add --data probity-data")]
 pub struct KeyArgs {
     #[command(subcommand)]
     what: What,
@@ -47,10 +46,15 @@ pub struct KeyArgs {
 #[derive(Subcommand, Clone, Debug)]
 enum What {
     /// The keys in force.
+    #[command(after_help = "Example:\n  probity key list --data probity-data")]
     List(Which),
     /// Makes a key in the data folder's keys/ and adds it to the log.
+    #[command(after_help = "Example:\n  probity key add --data probity-data")]
     Add(Which),
     /// Retires a key, by the word of another.
+    #[command(
+        after_help = "Example:\n  probity key retire --data probity-data \\\n    log.example+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+    )]
     Retire {
         #[command(flatten)]
         which: Which,

@@ -10,9 +10,11 @@ use tonic::transport::Channel;
 
 use crate::cli::said;
 use crate::log::Entry;
+use crate::log::Note;
 use crate::log::Open;
 use crate::proto::v1;
 use crate::proto::v1::ledger_service_client::LedgerServiceClient;
+use crate::proto::v1::proof_service_client::ProofServiceClient;
 use crate::verify::Entries;
 use crate::verify::Unreadable;
 
@@ -85,6 +87,22 @@ pub(crate) async fn connect(url: &str) -> Result<LedgerServiceClient<Channel>, U
         what: format!("{url} cannot be reached: {}", said::causes(&error)),
     })?;
     Ok(client.max_decoding_message_size(MESSAGE_BYTES_MAX))
+}
+
+/// The newest checkpoint that a service has published; `None` where it publishes nothing.
+pub(crate) async fn checkpoint(url: &str) -> Result<Option<Note>, Unreadable> {
+    let mut client = ProofServiceClient::connect(url.to_owned()).await.map_err(|error| Unreadable {
+        damaged: false,
+        what: format!("{url} cannot be reached: {}", said::causes(&error)),
+    })?;
+    match client.get_checkpoint(v1::GetCheckpointRequest { wait_for_size: None }).await {
+        Ok(answer) => {
+            let malformed = |error| Unreadable { damaged: true, what: format!("the service's checkpoint: {error}") };
+            Note::parse(answer.into_inner().note.as_bytes()).map(Some).map_err(malformed)
+        }
+        Err(status) if status.code() == tonic::Code::FailedPrecondition => Ok(None),
+        Err(status) => Err(unreachable(&status)),
+    }
 }
 
 fn unreachable(status: &tonic::Status) -> Unreadable {

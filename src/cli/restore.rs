@@ -23,6 +23,8 @@ use crate::cli::staging::Staging;
 use crate::cli::staging::StagingError;
 use crate::cli::verify::Head;
 use crate::cli::verify::Keys;
+use crate::cli::verify::held;
+use crate::cli::verify::held::Held;
 use crate::keys;
 use crate::keys::Keyring;
 use crate::keys::KeysError;
@@ -40,10 +42,12 @@ use crate::store::StoreError;
 use crate::store::failpoint;
 use crate::verify::Entries as _;
 use crate::verify::Fault;
+use crate::verify::HeldHead;
 use crate::verify::Opener;
 use crate::verify::Report;
 use crate::verify::Unreadable;
 use crate::verify::Wanted;
+use crate::verify::What;
 use crate::verify::verify;
 
 /// Below so many free bytes the restore is given up: a full disk is not to be met by sled. What was restored so far is
@@ -54,7 +58,9 @@ const RESERVE_BYTES: u64 = 64 << 20;
 ///
 /// The new folder is missing or empty before, and has its name only when it is whole: a restore that failed or was
 /// interrupted leaves nothing that opens as a log. What was acknowledged after the backup is not in it, and nothing in
-/// the backup can tell: give the newest head that is known elsewhere, a receipt or the last line of `probity verify`.
+/// the backup can tell: give the newest checkpoint that anybody holds, a witness for example, or the newest head that is
+/// known elsewhere, a receipt or the last line of `probity verify`. A log that lost entries below a published checkpoint
+/// is never written again: what is left of it stays readable, and `probity successor` begins the log that goes on.
 ///
 /// Without --keys what is sealed in the log can be verified and not be read, and nothing can be appended. WARNING: A
 /// RESTORED KEY UNDOES AN ERASURE. Give the newest copy of the keys.
@@ -76,6 +82,9 @@ pub struct RestoreArgs {
     /// A head that was kept elsewhere: index and leaf hash. A backup that does not reach it is refused.
     #[arg(long, value_name = "INDEX:HASH")]
     pub head: Option<Head>,
+    /// A signed checkpoint of the log, the newest that anybody holds: a backup that does not reach it is refused.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Vec<PathBuf>,
     /// Print what was restored as JSON.
     #[arg(long)]
     pub json: bool,
@@ -119,6 +128,22 @@ pub enum Failed {
         /// The new folder.
         path: PathBuf,
     },
+    /// A checkpoint is over more entries than there are.
+    #[error(
+        "the backup has {entries} entries, and a checkpoint over {published} was published: restore one that reaches it; if there is none, what was lost is lost, this log is never written again, and `probity successor` begins the one that goes on"
+    )]
+    BelowCheckpoint {
+        /// In the backup.
+        entries: u64,
+        /// Under the checkpoint.
+        published: u64,
+    },
+    /// A checkpoint is not the log's.
+    #[error("{what}")]
+    Checkpoint {
+        /// Which, and why.
+        what: String,
+    },
     /// The disk refused.
     #[error("{path}: cannot {doing}: {error}")]
     Io {
@@ -138,6 +163,7 @@ impl Failed {
     const fn is_damage(&self) -> bool {
         match self {
             Self::Backup(error) => error.is_damage(),
+            Self::BelowCheckpoint { .. } | Self::Checkpoint { .. } => true,
             _ => false,
         }
     }
@@ -200,8 +226,16 @@ fn restore(arguments: &RestoreArgs) -> Result<Restored, Failed> {
     let store = store::create(staging.path(), &options)?;
     let vault = arguments.keys.as_ref().map(|from| vault(&segments, from, staging.path())).transpose()?;
     let head = arguments.head.map(|Head(index, hash)| (index, hash));
-    let copied = copy(&segments, &store, head)?;
+    let held = Held::read(&arguments.checkpoint, Some(&arguments.backup), None, None)?;
+    let copied = copy(&segments, &store, head, held.heads())?;
+    if let Some((what, _)) = held.judge(&copied).into_iter().find(|(_, good)| !good) {
+        return Err(Failed::Checkpoint { what });
+    }
     let restored = again(&store, copied.head, vault)?;
+    if let Some(note) = held.largest() {
+        let path = staging.path().to_owned();
+        held::put_into_data(&path, note).map_err(|error| Failed::Io { path, doing: "keep the checkpoint", error })?;
+    }
     failpoint::hit("restore-verified");
     store.close()?;
     failpoint::hit("restore-before-rename");
@@ -211,15 +245,26 @@ fn restore(arguments: &RestoreArgs) -> Result<Restored, Failed> {
 }
 
 /// From the backup into the store, verified on the way.
-fn copy(segments: &Segments, store: &SledStore, head: Option<(u64, LeafHash)>) -> Result<Report, Failed> {
+fn copy(
+    segments: &Segments,
+    store: &SledStore,
+    head: Option<(u64, LeafHash)>,
+    held: &[HeldHead],
+) -> Result<Report, Failed> {
     let bar = progress::bar(segments.size(), "restoring", "entries");
-    let copied = backup::restore(segments, store, head, |done, _| {
+    let copied = backup::restore(segments, store, head, held, |done, _| {
         if done % 1024 == 0 {
             bar.set_position(done);
         }
     });
     bar.finish_and_clear();
-    Ok(copied?)
+    let beyond = held.iter().map(|held| held.head.size).max().filter(|size| *size > segments.size());
+    match (copied, beyond) {
+        (Err(BackupError::Fault(Fault { what: What::Missing { .. }, .. })), Some(published)) => {
+            Err(Failed::BelowCheckpoint { entries: segments.size(), published })
+        }
+        (copied, _) => Ok(copied?),
+    }
 }
 
 /// Verifies what now lies in the store: it ends with the same head, and with the keys each part is what was committed.

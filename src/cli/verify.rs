@@ -2,7 +2,7 @@
 
 pub mod consistency;
 mod export;
-mod held;
+pub(in crate::cli) mod held;
 pub mod proof;
 
 use std::path::Path;
@@ -167,7 +167,12 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
     }
     let key = arguments.key.as_deref().map(VerifierKey::parse).transpose();
     let key = key.map_err(|error| Unreadable { damaged: false, what: format!("--key: {error}") })?;
-    let held = Held::read(&arguments.checkpoint, arguments.data.as_deref(), key, arguments.policy.as_deref())?;
+    let held = Held::read(
+        &arguments.checkpoint,
+        arguments.data.as_deref().or(arguments.backup.as_deref()),
+        key,
+        arguments.policy.as_deref(),
+    )?;
     let elsewhere = arguments.data.is_some() || arguments.backup.is_some();
     let named = arguments.from.as_ref().or(arguments.from_environment.as_ref());
     let verdict = if let Some(url) = named.filter(|_| !elsewhere) {

@@ -73,13 +73,20 @@ impl Histories for Reader {
     }
 
     fn recorded_from(&self, from: u64, upto: u64, limit: usize) -> Result<Vec<Recorded>, ReadError> {
-        let from = from.max(1);
-        if from > upto {
-            return Ok(Vec::new());
+        let mut next = from.max(1);
+        while next <= upto {
+            let read = self.entries(next, upto.saturating_add(1), SCAN_BYTES).map_err(read_error)?;
+            let Some(last) = read.last() else { break };
+            next = last.checked.leaf.index + 1;
+            // Seals, and what becomes of keys and log, stand among the events and are none. Nothing found would mean
+            // that the end was reached.
+            let events = read.into_iter().filter(|read| read.checked.leaf.event().is_some()).take(limit);
+            let events = events.map(recorded).collect::<Result<Vec<_>, _>>()?;
+            if !events.is_empty() {
+                return Ok(events);
+            }
         }
-        let mut read = self.entries(from, upto.saturating_add(1), SCAN_BYTES).map_err(read_error)?;
-        read.truncate(limit);
-        read.into_iter().map(recorded).collect()
+        Ok(Vec::new())
     }
 
     fn recorded(&self, index: u64) -> Result<Recorded, ReadError> {

@@ -69,13 +69,12 @@ fn answer(added: Added) -> Response {
     match added {
         Added::Cosigned(signature) => said(StatusCode::OK, &signature.to_string()),
         Added::Malformed(fault) => said(StatusCode::BAD_REQUEST, &fault.to_string()),
-        Added::Untrusted(why) => said(StatusCode::FORBIDDEN, &why),
+        Added::Untrusted(why) | Added::NotReplayed(Unreplayed::Wrong(why)) => said(StatusCode::FORBIDDEN, &why),
         Added::UnknownLog => said(StatusCode::NOT_FOUND, "this witness does not know that log"),
         Added::Conflict(size) => {
             (StatusCode::CONFLICT, [(CONTENT_TYPE, TREE_SIZE_TYPE)], conflict(size)).into_response()
         }
         Added::Inconsistent(why) => said(StatusCode::UNPROCESSABLE_ENTITY, &why),
-        Added::NotReplayed(Unreplayed::Wrong(why)) => said(StatusCode::FORBIDDEN, &why),
         Added::NotReplayed(Unreplayed::Unread(why)) => said(StatusCode::SERVICE_UNAVAILABLE, &why),
         Added::NotKept(_) => said(StatusCode::INTERNAL_SERVER_ERROR, "what was cosigned could not be kept"),
     }

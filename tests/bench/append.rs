@@ -18,6 +18,8 @@ use crate::process::folder;
 use crate::real;
 use crate::real::Log;
 use crate::real::ProbityClient;
+use crate::real::SealedClient;
+use crate::real::Seals;
 
 /// The batch of an in-process append.
 const BATCH: usize = 256;
@@ -29,6 +31,7 @@ const STORED_BYTES: usize = 585;
 const IN_FLIGHT: usize = 8;
 
 const FILE: &str = "plain file, 300 B an event";
+const UNSEALED: &str = "probity, nothing sealed";
 const IN_PROCESS: &str = "in process, 8 batches in flight";
 
 pub(crate) fn in_process(plan: &Plan) -> Group {
@@ -51,7 +54,15 @@ pub(crate) fn in_process(plan: &Plan) -> Group {
 
 pub(crate) fn over_grpc(title: &str, load: Load, goal: f64, plan: &Plan) -> Group {
     let mut contenders = thin_services(load, plan);
-    contenders.push(served("probity", load, Kind::Open, plan).against("file-rpc", goal));
+    contenders.push(served(UNSEALED, load, Kind::Open, Seals::None, plan).against("file-rpc", goal));
+    contenders.push(served("probity", load, Kind::Open, Seals::Published, plan).against(UNSEALED, 0.9));
+    let sealed = plan.clone();
+    let sealed = Contender::new("probity, each answer with its proof", move || {
+        let folder = folder(&sealed.data)?;
+        let server = real::serve_new(folder.path(), Seals::Published)?;
+        load::run::<SealedClient>(&server, load, Kind::Open, &sealed)
+    });
+    contenders.push(sealed.against("probity", 0.0));
     Group::new(title, "events/s", contenders)
 }
 
@@ -59,8 +70,9 @@ pub(crate) fn streamed(plan: &Plan) -> Group {
     let load = Load { clients: 1, batch: 100, in_flight: IN_FLIGHT };
     let mut contenders = thin_services(load, plan);
     contenders.push(log(IN_PROCESS, BATCH, IN_FLIGHT - 1, Kind::Open, plan));
-    contenders.push(served("probity", load, Kind::Open, plan).against(IN_PROCESS, 0.6));
-    contenders.push(served("probity, sealed reasons", load, Kind::Sealed, plan).against("probity", 0.0));
+    let seals = Seals::Published;
+    contenders.push(served("probity", load, Kind::Open, seals, plan).against(IN_PROCESS, 0.6));
+    contenders.push(served("probity, sealed reasons", load, Kind::Sealed, seals, plan).against("probity", 0.0));
     Group::new("AppendStream: 100 events a message, 8 in flight", "events/s", contenders)
 }
 
@@ -81,11 +93,11 @@ fn thin(folder: &Path, load: Load, plan: &Plan) -> Result<Sample, Failure> {
     load::run::<ThinClient>(&server, load, Kind::Open, plan)
 }
 
-fn served(name: &str, load: Load, kind: Kind, plan: &Plan) -> Contender {
+fn served(name: &str, load: Load, kind: Kind, seals: Seals, plan: &Plan) -> Contender {
     let plan = plan.clone();
     Contender::new(name, move || {
         let folder = folder(&plan.data)?;
-        let server = real::serve_new(folder.path())?;
+        let server = real::serve_new(folder.path(), seals)?;
         load::run::<ProbityClient>(&server, load, kind, &plan)
     })
 }

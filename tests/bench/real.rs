@@ -12,6 +12,7 @@ use probity::events::Event;
 use probity::ledger::Proposed;
 use probity::ledger::Request;
 use probity::ledger::prepare;
+use probity::proto::v1::Acknowledgement;
 use probity::proto::v1::AppendRequest;
 use probity::proto::v1::AppendStreamRequest;
 use probity::proto::v1::ProposedEvent;
@@ -47,15 +48,32 @@ const DECISIONS_MIN: u64 = 10_000;
 
 /// Starts the service on a folder.
 pub(crate) fn serve(folder: &Path) -> Result<Server, Failure> {
+    Server::start(&mut command(folder))
+}
+
+fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_probity"));
     command.arg("serve").arg("--data").arg(folder).args(["--listen", "127.0.0.1:0"]);
-    Server::start(&mut command)
+    command
+}
+
+/// Whether what is new is sealed and published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seals {
+    /// As the service does where nobody says otherwise: every half second.
+    Published,
+    /// Never.
+    None,
 }
 
 /// A new log in a folder, ready for the events of any [`Source::new`], and the service on it.
-pub(crate) fn serve_new(folder: &Path) -> Result<Server, Failure> {
+pub(crate) fn serve_new(folder: &Path, seals: Seals) -> Result<Server, Failure> {
     Log::create(folder)?.close()?;
-    serve(folder)
+    let mut command = command(folder);
+    if seals == Seals::None {
+        command.env("PROBITY_SEAL_EVERY_MS", "0");
+    }
+    Server::start(&mut command)
 }
 
 /// A client of the service.
@@ -93,6 +111,30 @@ impl Client for ProbityClient {
                 None => Err(Status::data_loss("neither a receipt nor a refusal")),
             })
             .boxed())
+    }
+}
+
+/// A client that waits until what it appends is under a published checkpoint, and gets the proof.
+#[derive(Clone)]
+pub(crate) struct SealedClient(ProbityClient);
+
+impl Client for SealedClient {
+    type Request = AppendRequest;
+
+    fn connect(channel: Channel) -> Self {
+        Self(ProbityClient::connect(channel))
+    }
+
+    fn request(&self, source: &mut Source, batch: usize) -> AppendRequest {
+        AppendRequest { acknowledgement: Acknowledgement::Sealed.into(), ..self.0.request(source, batch) }
+    }
+
+    async fn append(&mut self, request: AppendRequest) -> Result<(), Status> {
+        self.0.append(request).await
+    }
+
+    async fn append_stream(&mut self, requests: ReceiverStream<AppendRequest>) -> Result<Answers, Status> {
+        self.0.append_stream(requests).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Proofs that others check: what a service hands out proves what it says, and nothing that was changed proves anything.
 
+mod beside;
 mod commands;
 mod files;
 mod levels;
@@ -106,7 +107,6 @@ impl LogStore for Gate {
 struct Stand {
     gate: Arc<Gate>,
     running: Running,
-    url: String,
     ledger: Ledger,
     proofs: ProofServiceClient<Channel>,
     key: VerifierKey,
@@ -119,8 +119,12 @@ impl Stand {
     }
 
     async fn open_with(seal_every: Option<Duration>) -> Self {
+        Self::open_gated(seal_every, Seals::Written).await
+    }
+
+    async fn open_gated(seal_every: Option<Duration>, seals: Seals) -> Self {
         let folder = TempDir::new().unwrap();
-        let gate = Gate { inner: MemoryStore::new(), seals: Mutex::new(Seals::Written), told: Condvar::new() };
+        let gate = Gate { inner: MemoryStore::new(), seals: Mutex::new(seals), told: Condvar::new() };
         let gate = Arc::new(gate);
         let mut options = Options::new(folder.path().to_owned());
         options.origin = Some(ORIGIN.to_owned());
@@ -135,7 +139,7 @@ impl Stand {
         let signer = running.service().keys().signers(&origin).next().unwrap();
         let key = signer.verifier(SignatureType::Ed25519);
         let (ledger, proofs) = (ledger(&url).await, ProofServiceClient::connect(url.clone()).await.unwrap());
-        Self { gate, running, url, ledger, proofs, key, _folder: folder }
+        Self { gate, running, ledger, proofs, key, _folder: folder }
     }
 
     /// With stories 1 to 3 told, and sealed.

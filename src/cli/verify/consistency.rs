@@ -42,7 +42,7 @@ pub struct ConsistencyArgs {
 const EXAMPLES: &str = r"Example:
   probity verify consistency 2025.checkpoint 2026.checkpoint \
     1200-4711.consistency \
-    --key example.org/log+c7c9c8b0+AYKBGk9mmx9DbBmEjNmr0MyBsFsVXRF0fHrXa6kPvY43";
+    --key example.org/log+0b7ceb09+AYKBGk9mmx9DbBmEjNmr0MyBsFsVXRF0fHrXa6kPvY43";
 
 /// Runs `probity verify consistency`.
 ///

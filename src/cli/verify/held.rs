@@ -1,7 +1,9 @@
 //! Checkpoints that are held: by the log itself, beside its ledger, or by whoever verifies it.
 
 use std::fs;
+use std::fs::File;
 use std::io;
+use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -18,11 +20,17 @@ use crate::verify::Trust;
 use crate::verify::Unreadable;
 use crate::verify::verify_checkpoint;
 
-/// Files of a data folder in which the service keeps what it published.
-const KEPT: [&str; 2] = ["checkpoints/newest", "checkpoints/witnessed"];
+/// Files in which a data folder keeps what was published, and a backup what was published when it was made.
+const KEPT: [&str; 3] = [NEWEST, "checkpoints/witnessed", COPIED];
+
+/// In a data folder.
+const NEWEST: &str = "checkpoints/newest";
+
+/// In a backup.
+const COPIED: &str = "checkpoint";
 
 /// Checkpoints, and whose word on them counts.
-pub(super) struct Held {
+pub(in crate::cli) struct Held {
     notes: Vec<(PathBuf, Note)>,
     heads: Vec<HeldHead>,
     key: Option<VerifierKey>,
@@ -30,15 +38,16 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Reads what was named, and what a data folder keeps.
-    pub(super) fn read(
+    /// Reads what was named, and what a data folder or backup keeps.
+    pub(in crate::cli) fn read(
         files: &[PathBuf],
-        data: Option<&Path>,
+        folder: Option<&Path>,
         key: Option<VerifierKey>,
         policy: Option<&Path>,
     ) -> Result<Self, Unreadable> {
         let policy = policy.map(read_policy).transpose()?;
-        let kept = data.into_iter().flat_map(|data| KEPT.map(|file| data.join(file))).filter(|file| file.exists());
+        let kept =
+            folder.into_iter().flat_map(|folder| KEPT.map(|file| folder.join(file))).filter(|file| file.exists());
         let mut held = Self { notes: Vec::new(), heads: Vec::new(), key, policy };
         for file in files.iter().cloned().chain(kept) {
             let bytes = fs::read(&file).map_err(|error| of_io(&file, &error))?;
@@ -52,7 +61,7 @@ impl Held {
         Ok(held)
     }
 
-    pub(super) fn heads(&self) -> &[HeldHead] {
+    pub(in crate::cli) fn heads(&self) -> &[HeldHead] {
         &self.heads
     }
 
@@ -63,7 +72,7 @@ impl Held {
     }
 
     /// Step 1, once the log has said which keys were in force: in words, and whether it is good.
-    pub(super) fn judge(&self, report: &Report) -> Vec<(String, bool)> {
+    pub(in crate::cli) fn judge(&self, report: &Report) -> Vec<(String, bool)> {
         let mut said = Vec::new();
         if let Some(key) = &self.key {
             let named = key.name() == report.origin && report.keys.is_known(key.public_key().as_bytes());
@@ -94,10 +103,50 @@ impl Held {
         said
     }
 
+    /// The one over the most entries, to be kept in a data folder that has them.
+    pub(in crate::cli) fn largest(&self) -> Option<&Note> {
+        let largest = self.heads.iter().zip(&self.notes).max_by_key(|(head, _)| head.head.size);
+        largest.map(|(_, (_, note))| note)
+    }
+
     /// Whether anybody but the log itself speaks for a checkpoint of it.
-    pub(super) fn has_witnesses(&self) -> bool {
+    pub(in crate::cli) fn has_witnesses(&self) -> bool {
         self.heads.iter().any(|head| !head.cosigned_s.is_empty())
     }
+}
+
+/// The newest checkpoint that a data folder keeps.
+pub(in crate::cli) fn newest_of(data: &Path) -> Result<Option<Note>, Unreadable> {
+    let file = data.join(NEWEST);
+    match fs::read(&file) {
+        Ok(bytes) => Note::parse(&bytes).map(Some).map_err(|error| damaged(&file, error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(of_io(&file, &error)),
+    }
+}
+
+/// Puts a checkpoint beside a backup that has its entries.
+pub(in crate::cli) fn copy_into_backup(backup: &Path, note: &Note) -> io::Result<()> {
+    write(&backup.join(COPIED), note)
+}
+
+/// Puts a checkpoint into a data folder that has its entries: its next start holds the log against it.
+pub(in crate::cli) fn put_into_data(data: &Path, note: &Note) -> io::Result<()> {
+    let file = data.join(NEWEST);
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    write(&file, note)
+}
+
+/// Durable when it returns; a crash before that leaves what was there.
+fn write(file: &Path, note: &Note) -> io::Result<()> {
+    let new = file.with_extension("new");
+    let mut written = File::create(&new)?;
+    written.write_all(note.to_string().as_bytes())?;
+    written.sync_all()?;
+    fs::rename(&new, file)?;
+    File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn read_policy(file: &Path) -> Result<Policy, Unreadable> {

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::cli::verify::Failed;
 use crate::log::Answer;
 use crate::log::Kind;
+use crate::log::Leaf;
 use crate::log::LeafHash;
 use crate::log::Policy;
 use crate::log::ProofFile;
@@ -53,7 +54,7 @@ pub struct ProofArgs {
 
 const PROOF: &str = r"Examples:
   probity verify proof person.subject-proof \
-    --key example.org/log+c7c9c8b0+AYKBGk9mmx9DbBmEjNmr0MyBsFsVXRF0fHrXa6kPvY43
+    --key example.org/log+0b7ceb09+AYKBGk9mmx9DbBmEjNmr0MyBsFsVXRF0fHrXa6kPvY43
   probity verify proof 41.tlog-proof --policy policy.txt";
 
 /// Whose signatures are believed.
@@ -219,11 +220,14 @@ fn of_history(bytes: &[u8], at: Option<u64>, trust: Trust<'_>) -> Found {
     if at.is_some_and(|at| at > size) {
         return Found::bad(&format!("it says nothing of {} entries: its checkpoint has {size}", at.unwrap_or(size)));
     }
-    let mut lines = vec![("good", filed(&proof, &good, at))];
+    let mut lines = vec![("good", sentence(&proof, &good, at))];
     let leaves = good.as_of(at.unwrap_or(size));
-    for (sequence, leaf) in leaves.iter().enumerate() {
+    let hashes = proof.leaves.iter().map(|leaf| LeafHash::of(leaf));
+    let filed: Vec<(&Leaf, LeafHash)> = leaves.iter().zip(hashes).collect();
+    for (sequence, (leaf, hash)) in filed.iter().enumerate() {
         let (index, kind) = (leaf.index, kind_in_words(leaf.kind()));
-        lines.push(("", format!("{sequence:>6}  entry {index}, {kind}, recorded {}", time(leaf.recorded_at_ms))));
+        lines.push(("", format!("{sequence:>4}  entry {index}, {kind}, recorded {}", time(leaf.recorded_at_ms))));
+        lines.push(("", format!("      leaf hash {hash}")));
     }
     lines.push(("sealed", format!("by entry {}, recorded {}", size - 1, time(good.sealed_at_ms))));
     signed(&good.signed, &mut lines);
@@ -231,10 +235,12 @@ fn of_history(bytes: &[u8], at: Option<u64>, trust: Trust<'_>) -> Found {
         lines.push(("each", "entry was shown to be in the log by a proof of its own, too".to_owned()));
     }
     not_shown(&good, &mut lines);
-    let entries: Vec<Value> = leaves
-        .iter()
-        .map(|leaf| json!({ "index": leaf.index, "recorded_at_ms": leaf.recorded_at_ms, "kind": kind_in_words(leaf.kind()) }))
-        .collect();
+    let entry = |(leaf, hash): &(&Leaf, LeafHash)| {
+        let (recorded_at_ms, kind) = (leaf.recorded_at_ms, kind_in_words(leaf.kind()));
+        let leaf_hash = hash.to_string();
+        json!({ "index": leaf.index, "leaf_hash": leaf_hash, "recorded_at_ms": recorded_at_ms, "kind": kind })
+    };
+    let entries: Vec<Value> = filed.iter().map(entry).collect();
     let json = json!({
         "good": true,
         "history": proof.history.to_string(),
@@ -248,7 +254,7 @@ fn of_history(bytes: &[u8], at: Option<u64>, trust: Trust<'_>) -> Found {
 }
 
 /// What is proved, in a sentence.
-fn filed(proof: &SubjectProof, good: &ProvedHistory<'_>, at: Option<u64>) -> String {
+fn sentence(proof: &SubjectProof, good: &ProvedHistory<'_>, at: Option<u64>) -> String {
     let (origin, size) = (&good.signed.checkpoint.origin, good.signed.checkpoint.size);
     let as_of = at.unwrap_or(size);
     let all = match (good.as_of(as_of).len(), &proof.answer) {
@@ -260,14 +266,16 @@ fn filed(proof: &SubjectProof, good: &ProvedHistory<'_>, at: Option<u64>) -> Str
     let when = if as_of == size {
         format!("as of its checkpoint of {size} entries")
     } else {
-        format!("as of {as_of} entries, as its checkpoint of {size} shows")
+        format!("as of the older checkpoint of {as_of} entries, as that of {size} shows")
     };
     format!("{all} {} in the log {origin} {when}", proof.history)
 }
 
 fn not_shown(good: &ProvedHistory<'_>, lines: &mut Vec<(&'static str, String)>) {
     lines.push(("not shown", "what was recorded after that checkpoint".to_owned()));
-    lines.push(("", "what the entries say: compare the leaf hash of each that you hold".to_owned()));
+    if !good.leaves.is_empty() {
+        lines.push(("", "what the entries say: compare the leaf hash of each that you hold".to_owned()));
+    }
     lines.push(("", "that nobody has two ids, and that every event of the world was recorded, truly".to_owned()));
     let rests = if good.in_log || good.leaves.is_empty() {
         "that the log sealed its map rightly, until an auditor or a replaying witness has replayed it"

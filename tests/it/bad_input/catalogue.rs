@@ -8,7 +8,7 @@ use tonic::Code;
 use crate::bad_input::table;
 
 /// Reasons that need more than a request to a service in order, and where they are seen.
-const SEEN_ELSEWHERE: [(Reason, &str); 26] = [
+const SEEN_ELSEWHERE: [(Reason, &str); 31] = [
     (Reason::MessageTooLarge, "requests::a_message_longer_than_the_server_reads_ends_its_call_alone"),
     (Reason::WriteQueueFull, "failing::a_full_queue_refuses_at_once_and_loses_nothing"),
     (Reason::DiskNearlyFull, "command::a_nearly_full_disk_stops_appends_and_nothing_else"),
@@ -27,6 +27,11 @@ const SEEN_ELSEWHERE: [(Reason, &str); 26] = [
     (Reason::KnownAtInFuture, "records::what_the_log_cannot_have_known_is_not_answered"),
     (Reason::RecordNotFound, "records::what_the_log_cannot_have_known_is_not_answered"),
     (Reason::ReadPositionTimeout, "records::what_the_log_cannot_have_known_is_not_answered"),
+    (Reason::PublishingOff, "proofs::refused::a_server_that_seals_nothing_says_so"),
+    (Reason::NoWitnessPolicy, "proofs::levels::what_cannot_be_given_is_refused_before_anything_is_written"),
+    (Reason::NotPublished, "proofs::refused::before_the_first_seal_nothing_is_published"),
+    (Reason::CheckpointBeyond, "proofs::refused::each_bad_question_has_its_reason"),
+    (Reason::CheckpointTimeout, "proofs::refused::each_bad_question_has_its_reason"),
     (Reason::ExportNotFound, "export::asked::each_refusal_has_its_reason"),
     (Reason::ExportFileNotFound, "export::asked::each_refusal_has_its_reason"),
     (Reason::ExportNotDone, "export::asked::each_refusal_has_its_reason"),

@@ -110,6 +110,7 @@ async fn a_failed_write_stops_writing_for_ever() {
     let mut limited = Command::new("bash");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 12288; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_probity")]);
     limited.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data).env("PROBITY_RESERVE_BYTES", "0");
+    limited.env("PROBITY_SEAL_EVERY_MS", "0");
     let served = Served::try_start(&mut limited, &said).unwrap();
     let mut ledger = served.ledger().await;
     let mut acknowledged = vec![tell(&mut ledger).await];

@@ -1,7 +1,8 @@
 //! Plain HTTP as a client without a library speaks it.
 
+use std::fmt::Write as _;
 use std::io::Read as _;
-use std::io::Write as _;
+use std::io::Write;
 use std::net::TcpStream;
 
 use probity::log::Checkpoint;
@@ -34,9 +35,12 @@ impl Answer {
 /// Asks on a connection of its own.
 pub(crate) fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        write!(request, "{name}: {value}\r\n").unwrap();
+    }
+    request += "\r\n";
+    Write::write_all(&mut stream, request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();

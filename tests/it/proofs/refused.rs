@@ -10,6 +10,7 @@ use tonic::Status;
 
 use crate::proofs::Seals;
 use crate::proofs::Stand;
+use crate::proofs::WHEN_ASKED;
 use crate::proofs::subject;
 use crate::service::refusal;
 use crate::service::story;
@@ -100,7 +101,24 @@ async fn a_server_that_seals_nothing_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn before_the_first_seal_nothing_is_published_and_nobody_waits_for_ever() {
+async fn before_the_first_seal_nothing_is_published() {
+    let mut stand = Stand::open_gated(Some(WHEN_ASKED), Seals::Held).await;
+    for (what, answer) in [
+        ("a checkpoint", checkpoint(&mut stand, None, Duration::from_secs(9)).await.map(drop)),
+        ("an entry", inclusion(&mut stand, 0, None).await),
+        ("consistency", consistency(&mut stand, 1, None).await),
+        ("a history", history(&mut stand, Some(subject(1, 1, "entity"))).await),
+    ] {
+        let Err(status) = answer else { panic!("{what}") };
+        refusal::check(what, &status, Reason::NotPublished, "", "");
+    }
+    stand.gate.set(Seals::Written);
+    assert_eq!(checkpoint(&mut stand, Some(0), Duration::from_secs(60)).await.unwrap(), 2);
+    stand.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_ever_for_a_seal_that_does_not_come() {
     let mut stand = Stand::told().await;
     let size = stand.seal().await.size;
     stand.gate.set(Seals::Held);

@@ -114,3 +114,49 @@ async fn a_log_ends_and_another_goes_on() {
     service::verify(&next);
     assert_eq!(newest(&next).1.origin, "log.example/2");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_restored_reaches_the_checkpoints_that_are_known() {
+    let folder = TempDir::new().unwrap();
+    let [data, old, new] = ["data", "old", "new"].map(|name| folder.path().join(name));
+    recorded(&data, 0..3).await;
+    good(&["backup", "--to", old.to_str().unwrap()], &data);
+    recorded(&data, 3..6).await;
+    let served = start(&data);
+    let (status, printed, said) =
+        run(probity(["backup", "--from", &served.url, "--to"]).arg(&new).env("PROBITY_URL", ""));
+    assert_eq!(status, Some(0), "{printed} {said}");
+    served.stop();
+    let (note, _) = newest(&data);
+    let kept = data.join("checkpoints/newest");
+    let keys = data.join("keys");
+
+    let restore = |backup: &Path, to: &str, more: &[&str]| {
+        let to = folder.path().join(to);
+        let mut command = probity(["restore", "--backup"]);
+        command.arg(backup).arg("--data").arg(&to).arg("--keys").arg(&keys).args(more);
+        (run(&mut command), to)
+    };
+    let checkpoint = ["--checkpoint", kept.to_str().unwrap()];
+    let ((status, printed, said), restored) = restore(&new, "restored", &checkpoint);
+    assert_eq!(status, Some(0), "{printed} {said}");
+    assert_eq!(newest(&restored).0, note, "the next start holds the log against it");
+    recorded(&restored, 6..7).await;
+    service::verify(&restored);
+
+    // Without a checkpoint from elsewhere, the backup's own is all there is.
+    let ((status, ..), older) = restore(&old, "older", &[]);
+    assert_eq!(status, Some(0));
+    assert!(newest(&older).1.size < newest(&data).1.size);
+    let ((status, printed, said), refused) = restore(&old, "refused", &checkpoint);
+    assert!(status == Some(1) && format!("{printed}{said}").contains("probity successor"), "{printed} {said}");
+    assert!(!refused.exists(), "nothing that opens as a log");
+    // Of the same length, and another log: the folder went on twice.
+    recorded(&older, 10..13).await;
+    let forked = older.join("checkpoints/newest");
+    let ((status, printed, said), _) = restore(&new, "forked", &["--checkpoint", forked.to_str().unwrap()]);
+    assert!(status == Some(1) && !said.contains("successor"), "{printed} {said}");
+    fs::write(new.join("checkpoint"), &note.to_string()[..50]).unwrap();
+    let ((status, printed, said), _) = restore(&new, "torn", &[]);
+    assert!(status == Some(2) && said.contains("checkpoint"), "{printed} {said}");
+}
