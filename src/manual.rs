@@ -22,3 +22,6 @@ pub mod errors {}
 
 #[doc = include_str!("manual/alarms.md")]
 pub mod alarms {}
+
+#[doc = include_str!("manual/witnesses.md")]
+pub mod witnesses {}

@@ -29,3 +29,4 @@ mod tidy;
 mod vectors;
 mod vectors_notes;
 mod views;
+mod witness;
