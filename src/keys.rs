@@ -158,7 +158,12 @@ pub fn make_signing_key(folder: &Path) -> Result<SigningKey, KeysError> {
 /// Files of signing keys that were added, in the order of their names.
 fn added_keys(folder: &Path) -> Result<Vec<PathBuf>, KeysError> {
     let mut added = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(files::io(folder))? {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(added),
+        Err(error) => return Err(files::io(folder)(error)),
+    };
+    for entry in entries {
         let name = entry.map_err(files::io(folder))?.file_name();
         if name.to_str().is_some_and(|name| name.starts_with(ADDED) && name.ends_with(SUFFIX)) {
             added.push(folder.join(name));

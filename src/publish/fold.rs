@@ -54,11 +54,12 @@ pub(super) struct Fold {
 }
 
 impl Fold {
-    /// What was saved, checked against the log; the rest is folded by [`Fold::catch_up`].
+    /// The tree as it was saved, checked against the log; the rest of it is folded by [`Fold::catch_up`], and the map by
+    /// [`Fold::load_map`].
     pub(super) fn load(table: &FoldTable, store: &Arc<dyn LogStore>, origin: Arc<str>) -> Result<Self, PublishError> {
         let mut fold = Self {
             tree: Arc::new(LogTree::new(Arc::clone(store))),
-            map: LiveMap::for_keys(table.rows()),
+            map: LiveMap::for_keys(0),
             frontier: Frontier::new(),
             tile: Frontier::new(),
             leaf_hash: LeafHash::NONE,
@@ -74,7 +75,6 @@ impl Fold {
             tracing::warn!("the saved tree and map are not of this log; they are folded again");
             table.clear()?;
             fold.tree.clear();
-            fold.map = LiveMap::for_keys(0);
             fold.frontier = Frontier::new();
             fold.tile = Frontier::new();
             fold.leaf_hash = LeafHash::NONE;
@@ -96,7 +96,7 @@ impl Fold {
             return Err(other());
         }
         let mut roots = Vec::new();
-        let state = table.load(&mut self.map, &mut roots)?;
+        let state = table.load_tree(&mut roots)?;
         let full = saved.size / TILE;
         if roots.len() as u64 != full {
             return Err(other());
@@ -129,7 +129,7 @@ impl Fold {
         self.frontier.size()
     }
 
-    /// Folds what the log has and this has not, up to `end`.
+    /// Folds into the tree what the log has and it has not, up to `end`.
     pub(super) fn catch_up(
         &mut self,
         store: &dyn LogStore,
@@ -141,15 +141,55 @@ impl Fold {
                 if index == end {
                     break;
                 }
-                self.take(&bytes)?;
+                self.take_into_tree(&bytes)?;
             }
             progress(self.size());
         }
         Ok(())
     }
 
-    /// Folds the next entry.
+    /// The map as it was saved, and what the tree has and it has not. Takes a while where there are many keys. Gives up
+    /// when `go_on` says so; returns whether it came to its end.
+    pub(super) fn load_map(
+        &mut self,
+        table: &FoldTable,
+        store: &dyn LogStore,
+        go_on: impl Fn() -> bool,
+    ) -> Result<bool, PublishError> {
+        self.map = LiveMap::for_keys(table.rows());
+        if let Err(error) = table.load_map(&mut self.map) {
+            tracing::warn!(%error, "the saved map cannot be read; it is folded again");
+            table.clear()?;
+            self.map = LiveMap::for_keys(0);
+            self.saved = Position::START;
+        }
+        let (mut next, end) = (self.saved.size, self.size());
+        while next < end {
+            if !go_on() {
+                return Ok(false);
+            }
+            for (index, bytes) in store.read(next, CHUNK_BYTES)? {
+                if index == end {
+                    break;
+                }
+                let malformed = || PublishError::Fold { index, what: "its leaf is malformed" };
+                let bytes = leaf_bytes(&bytes).ok_or_else(malformed)?;
+                let leaf = Leaf::decode(bytes).map_err(|_| malformed())?;
+                self.take_into_map(&leaf, LeafHash::of(bytes));
+                next = index + 1;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Folds the next entry, into the tree and into the map.
     pub(super) fn take(&mut self, entry: &[u8]) -> Result<(), PublishError> {
+        let (leaf, hash) = self.take_into_tree(entry)?;
+        self.take_into_map(&leaf, hash);
+        Ok(())
+    }
+
+    fn take_into_tree(&mut self, entry: &[u8]) -> Result<(Leaf, LeafHash), PublishError> {
         let index = self.size();
         let fault = |what| PublishError::Fold { index, what };
         let bytes = leaf_bytes(entry).ok_or_else(|| fault("it has no leaf"))?;
@@ -159,15 +199,9 @@ impl Fold {
         }
         let hash = LeafHash::of(bytes);
         match &leaf.body {
-            Body::Event(event) | Body::Erasure(event, _) => {
-                for place in std::iter::once(&event.stream).chain(&event.subjects) {
-                    self.map.push(&place.key, index, hash);
-                    self.changed.insert(place.key);
-                }
-            }
             Body::Seal(_) => self.last_seal = Some(index),
             Body::Genesis(_) | Body::Key(_) => self.take_key(&leaf)?,
-            Body::Close(_) => {}
+            Body::Event(_) | Body::Erasure(..) | Body::Close(_) => {}
         }
         self.frontier.push(hash);
         self.tile.push(hash);
@@ -176,7 +210,14 @@ impl Fold {
             self.tree.push_tile(NodeHash(full.root().0));
         }
         self.leaf_hash = hash;
-        Ok(())
+        Ok((leaf, hash))
+    }
+
+    fn take_into_map(&mut self, leaf: &Leaf, hash: LeafHash) {
+        for place in leaf.event().iter().flat_map(|event| std::iter::once(&event.stream).chain(&event.subjects)) {
+            self.map.push(&place.key, leaf.index, hash);
+            self.changed.insert(place.key);
+        }
     }
 
     fn take_key(&mut self, leaf: &Leaf) -> Result<(), PublishError> {

@@ -11,6 +11,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
+use crossbeam_channel::TryRecvError;
 use crossbeam_channel::select;
 use tokio::sync::watch;
 
@@ -71,7 +72,8 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Publishes what was sealed before, seals what was not, and follows the writer.
+    /// Publishes what was published before, and, once the map is folded, what was sealed; seals what was not, and follows
+    /// the writer.
     ///
     /// # Errors
     ///
@@ -83,7 +85,7 @@ impl Publisher {
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let wanted = Arc::new(AtomicU64::new(0));
         let proofs = Proofs::new(Arc::clone(&store), index, Arc::clone(&fold.tree), seen, Arc::clone(&wanted), kick);
-        let mut run = Run {
+        let run = Run {
             store,
             sled,
             fold,
@@ -98,10 +100,10 @@ impl Publisher {
             following,
         };
         run.signers(run.fold.size())?;
-        run.begin(newest, witnessed)?;
+        run.publish_again(newest.clone(), witnessed)?;
         let thread = thread::Builder::new()
             .name("publisher".to_owned())
-            .spawn(move || run.run(&kicks, &stopped))
+            .spawn(move || run.begin(newest, witnessed, &kicks, &stopped))
             .map_err(PublishError::Thread)?;
         Ok(Self { proofs, stop, thread })
     }
@@ -155,22 +157,44 @@ struct Run {
 }
 
 impl Run {
-    /// What a crash left between SEAL and checkpoint is done now.
-    fn begin(&mut self, newest: Option<(Checkpoint, Note)>, witnessed: Option<u64>) -> Result<(), PublishError> {
-        if self.fold.last_seal.is_some_and(|seal| seal + 1 == self.fold.size()) {
-            let map = self.fold.map.seal();
-            let note = newest.filter(|(checkpoint, _)| checkpoint.size == self.fold.size());
-            return self.publish(map, note.map(|(_, note)| note), witnessed == Some(self.fold.size()));
-        }
-        if let Some((checkpoint, note)) = newest {
-            let seal = self.seal_at(checkpoint.size - 1)?;
-            let (seal, sealed_at_ms) = seal;
-            let witnessed = witnessed == Some(checkpoint.size);
-            let keys = self.fold.keys.clone();
-            let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, keys, map: None };
-            self.published.send_replace(Some(Arc::new(published)));
-        }
+    /// The newest checkpoint that was kept is out again. Proofs of its map come with the next one.
+    fn publish_again(&self, newest: Option<(Checkpoint, Note)>, witnessed: Option<u64>) -> Result<(), PublishError> {
+        let Some((checkpoint, note)) = newest else { return Ok(()) };
+        let (seal, sealed_at_ms) = self.seal_at(checkpoint.size - 1)?;
+        let (witnessed, keys) = (witnessed == Some(checkpoint.size), self.fold.keys.clone());
+        let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, keys, map: None };
+        self.published.send_replace(Some(Arc::new(published)));
         Ok(())
+    }
+
+    /// Folds the map; does what a crash left undone between SEAL and checkpoint; and goes on.
+    fn begin(
+        mut self,
+        newest: Option<(Checkpoint, Note)>,
+        witnessed: Option<u64>,
+        kicks: &Receiver<()>,
+        stopped: &Receiver<()>,
+    ) {
+        let go_on = || stopped.try_recv() == Err(TryRecvError::Empty);
+        match self.fold.load_map(&self.table, &*self.store, go_on) {
+            Ok(true) => {}
+            // Nothing is sealed or saved: the next start does all of it.
+            Ok(false) => return,
+            Err(error) => {
+                self.stops_after(&SealError::Publish(error));
+                return;
+            }
+        }
+        let size = self.fold.size();
+        if self.fold.last_seal.is_some_and(|seal| seal + 1 == size) {
+            let map = self.fold.map.seal();
+            let note = newest.filter(|(checkpoint, _)| checkpoint.size == size).map(|(_, note)| note);
+            if let Err(error) = self.publish(map, note, witnessed == Some(size)) {
+                self.stops_after(&SealError::Publish(error));
+                return;
+            }
+        }
+        self.run(kicks, stopped);
     }
 
     fn run(mut self, kicks: &Receiver<()>, stopped: &Receiver<()>) {

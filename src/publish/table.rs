@@ -81,19 +81,30 @@ impl FoldTable {
         Ok(self.0.clear()?)
     }
 
-    /// Reads everything.
-    pub(super) fn load(&self, map: &mut LiveMap, tiles: &mut Vec<NodeHash>) -> Result<State, PublishError> {
+    /// Reads the roots of tiles, and what is neither tree nor map.
+    pub(super) fn load_tree(&self, tiles: &mut Vec<NodeHash>) -> Result<State, PublishError> {
         let mut state = State::default();
-        let mut rows = self.0.rows_from(&[])?;
+        let mut rows = self.0.rows_from(b"s")?;
         while let Some((key, value)) = rows.next_row()? {
             match key.split_first() {
-                Some((b'm', key)) => map.update([read_history(key, &value).ok_or(DAMAGED)?]),
                 Some((b's', [])) => state = read_state(&value).ok_or(DAMAGED)?,
                 Some((b't', _)) => tiles.extend(read_hashes(&value).ok_or(DAMAGED)?),
                 _ => return Err(DAMAGED.into()),
             }
         }
         Ok(state)
+    }
+
+    /// Reads the histories of all keys.
+    pub(super) fn load_map(&self, map: &mut LiveMap) -> Result<(), PublishError> {
+        let mut rows = self.0.rows_from(b"m")?;
+        while let Some((key, value)) = rows.next_row()? {
+            match key.split_first() {
+                Some((b'm', key)) => map.update([read_history(key, &value).ok_or(DAMAGED)?]),
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
     }
 
     /// Writes what changed, and then as many merges as there are to do.
