@@ -76,7 +76,9 @@ async fn each_bad_question_has_its_reason() {
         let Err(status) = answer else { panic!("{what}") };
         refusal::check(what, &status, reason, field, rule);
     }
-    // Nothing of this asked for a seal but the wait.
+    // Nothing of this had the log sealed, not even the wait for what nobody recorded.
+    stand.append(story::request(5)).await.unwrap();
+    assert_eq!(checkpoint(stand, None, Duration::from_secs(9)).await.unwrap(), size);
     history(stand, Some(subject(9, 1, "entity"))).await.unwrap();
     for (old, new) in [(1, None), (size, Some(size)), (2, Some(size))] {
         consistency(stand, old, new).await.unwrap();
