@@ -127,7 +127,7 @@ pub(super) fn with_log<E: From<OpenError> + From<ProveError>>(
     mut options: Options,
     work: impl FnOnce(&Service, &Published) -> Result<(), E>,
 ) -> Result<Arc<Published>, E> {
-    options.data = data.to_owned();
+    data.clone_into(&mut options.data);
     options.publish = Some(PublishOptions::default());
     let service = service::open(&options, clock::machine(), |_| {})?;
     let done = published(&service).map_err(E::from).and_then(|before| work(&service, &before));

@@ -299,7 +299,7 @@ async fn a_history_that_is_signed_again_is_caught_by_whoever_remembers_and_by_no
     without_a_seal.entries.remove(seals[1]);
     let mut without_an_event = log.clone();
     without_an_event.entries.remove(events[4]);
-    let later = log.clone().with(events[3], |leaf, _| leaf.recorded_at_ms += 1);
+    let later = log.with(events[3], |leaf, _| leaf.recorded_at_ms += 1);
     for (lie, lying) in [
         ("a seal is gone", without_a_seal.remade(seals[1])),
         ("a person is gone", without_an_event.remade(events[4])),

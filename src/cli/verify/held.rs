@@ -146,7 +146,7 @@ fn write(file: &Path, note: &Note) -> io::Result<()> {
     written.write_all(note.to_string().as_bytes())?;
     written.sync_all()?;
     fs::rename(&new, file)?;
-    File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+    File::open(file.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 fn read_policy(file: &Path) -> Result<Policy, Unreadable> {

@@ -50,7 +50,8 @@ fn sealed_twice() -> Vec<Bytes> {
     entries
 }
 
-fn check(name: &str, entries: Vec<Bytes>, held: &[HeldHead], expected: Option<(u64, What)>) {
+fn check(name: &str, entries: impl Into<Vec<Bytes>>, held: &[HeldHead], expected: impl Into<Option<(u64, What)>>) {
+    let (entries, expected) = (entries.into(), expected.into());
     let wanted = Wanted { held, threads: 2, ..Wanted::default() };
     let found = verify(&Kept(entries.clone(), BTreeMap::new()), &wanted, |_, _| {});
     assert_eq!(found.fault.map(|fault| (fault.index, fault.what)), expected, "{name}");
