@@ -15,6 +15,7 @@ mod folder;
 pub mod import;
 pub mod key;
 pub mod keygen;
+pub mod monitor;
 mod progress;
 pub mod prove;
 pub mod receipt;
@@ -27,6 +28,7 @@ mod staging;
 mod text;
 pub mod verify;
 pub mod views;
+pub mod witness;
 
 use std::process::ExitCode;
 
@@ -70,6 +72,8 @@ enum Command {
     Close(end::CloseArgs),
     Successor(end::SuccessorArgs),
     Doctor(doctor::DoctorArgs),
+    Witness(witness::WitnessArgs),
+    Monitor(monitor::MonitorArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -104,6 +108,8 @@ pub fn main() -> ExitCode {
             Command::Close(arguments) => end::close(arguments).await.map_err(Failure::from),
             Command::Successor(arguments) => end::successor(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
+            Command::Monitor(arguments) => monitor::run(arguments).await.map_err(Failure::from),
+            Command::Witness(arguments) => witness::run(arguments).await.map_err(Failure::from),
             Command::Completions(arguments) => {
                 completions::run(&arguments, Arguments::command()).map_err(Failure::from)
             }

@@ -22,15 +22,19 @@ use crate::delivery::Planned;
 use crate::delivery::Profiles;
 use crate::delivery::SettingError;
 use crate::http::Access;
+use crate::log::Policy;
 use crate::publish::PublishOptions;
 use crate::sequencer::Limits;
 use crate::service::Options;
 use crate::store::OpenOptions;
 use crate::telemetry;
+use crate::witness::WitnessFail;
+use crate::witness::WitnessOptions;
 
 /// Everything that `probity serve` can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// The data folder.
     pub data: PathBuf,
@@ -64,6 +68,17 @@ pub struct Config {
     /// Milliseconds after which what was recorded is sealed and published, where nobody waits for that; 0, and nothing is
     /// sealed, so that no proof can be had.
     pub seal_every_ms: u64,
+    /// A file with the witnesses that cosign the log, as a C2SP `tlog-policy`. Absent, nobody is asked.
+    pub witness_policy: Option<PathBuf>,
+    /// What becomes of appends while the policy's quorum does not cosign: `open`, they go on; `closed`, they are refused
+    /// once its last cosignature is older than the longest delay of the log.
+    pub witness_fail: WitnessFail,
+    /// Seconds after which a log that did not grow has itself cosigned again. Absent, the longest delay of the log.
+    pub witness_again_s: Option<u64>,
+    /// Seconds after a start for which nothing is written, where no witness answers.
+    pub witness_wait_s: u64,
+    /// Whether the log is written after that, though no witness answered.
+    pub start_without_witness: bool,
     /// Whether a day or more since the last entry is in order.
     pub accept_gap: bool,
     /// Whether to go on after an earlier run ended with a failed write or sync.
@@ -96,6 +111,11 @@ impl Default for Config {
             stop_within_s: 10,
             verify_newest: 1000,
             seal_every_ms: 500,
+            witness_policy: None,
+            witness_fail: WitnessFail::Open,
+            witness_again_s: None,
+            witness_wait_s: 300,
+            start_without_witness: false,
             accept_gap: false,
             accept_after_sync_error: false,
             profiles: None,
@@ -122,13 +142,21 @@ pub enum ConfigError {
         /// What it must be.
         rule: &'static str,
     },
+    /// The policy of witnesses is none.
+    #[error("setting witness_policy: {}: {what}", file.display())]
+    Policy {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// An export cannot be kept, or its profile is none.
     #[error(transparent)]
     Export(#[from] SettingError),
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 23] = [
     "data",
     "listen",
     "metrics_listen",
@@ -144,6 +172,11 @@ const KEYS: [&str; 18] = [
     "stop_within_s",
     "verify_newest",
     "seal_every_ms",
+    "witness_policy",
+    "witness_fail",
+    "witness_again_s",
+    "witness_wait_s",
+    "start_without_witness",
     "accept_gap",
     "accept_after_sync_error",
     "profiles",
@@ -185,6 +218,12 @@ impl Config {
         range(self.queue_requests >= 1, "queue_requests", "at least 1")?;
         range(self.queue_bytes >= 8 << 20, "queue_bytes", "at least 8388608, so that one request fits")?;
         range(self.seal_every_ms <= 600_000, "seal_every_ms", "at most 600000")?;
+        range(self.witness_again_s.is_none_or(|s| (1..=86_400).contains(&s)), "witness_again_s", "1 to 86400")?;
+        range(
+            self.witness_policy.is_none() || self.seal_every_ms > 0,
+            "witness_policy",
+            "absent where seal_every_ms is 0: nothing is published, so nothing can be cosigned",
+        )?;
         range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")?;
         let sealed = self.http_listen.is_none() || self.seal_every_ms > 0;
         range(sealed, "http_listen", "not without seal_every_ms: what is not sealed is not published")?;
@@ -201,9 +240,35 @@ impl Config {
         Ok(delivery::plan(&self.export, self.profiles.as_deref())?)
     }
 
+    /// How the log is witnessed.
+    ///
+    /// # Errors
+    ///
+    /// The policy cannot be read, or names no witness with an address.
+    pub fn witness(&self) -> Result<Option<WitnessOptions>, ConfigError> {
+        let Some(file) = &self.witness_policy else { return Ok(None) };
+        let unreadable = |what: String| ConfigError::Policy { file: file.clone(), what };
+        let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+        let policy = Policy::parse(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        if policy.witnesses().all(|(_, witness)| witness.url.is_none()) {
+            return Err(unreadable("it has no witness with an address".to_owned()));
+        }
+        Ok(Some(WitnessOptions {
+            policy,
+            fail: self.witness_fail,
+            again: self.witness_again_s.map(Duration::from_secs),
+            wait: Duration::from_secs(self.witness_wait_s),
+            start_without: self.start_without_witness,
+        }))
+    }
+
     /// How the log is opened.
-    pub fn options(&self) -> Options {
-        Options {
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::witness`].
+    pub fn options(&self) -> Result<Options, ConfigError> {
+        Ok(Options {
             data: self.data.clone(),
             origin: self.origin.clone(),
             continues: String::new(),
@@ -220,7 +285,8 @@ impl Config {
             signers: Vec::new(),
             publish: (self.seal_every_ms > 0)
                 .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
-        }
+            witness: self.witness()?,
+        })
     }
 
     /// Who may read bundles of entries over HTTP; none where a hash of a token is none.

@@ -9,6 +9,9 @@ pub mod import {}
 #[doc = include_str!("manual/proofs.md")]
 pub mod proofs {}
 
+#[doc = include_str!("manual/foreign-tools.md")]
+pub mod foreign_tools {}
+
 #[doc = "A verifier of proofs that shares no code with this one:\n\n```python"]
 #[doc = include_str!("manual/verify_proof.py")]
 #[doc = "```"]
@@ -19,3 +22,6 @@ pub mod errors {}
 
 #[doc = include_str!("manual/alarms.md")]
 pub mod alarms {}
+
+#[doc = include_str!("manual/witnesses.md")]
+pub mod witnesses {}

@@ -34,6 +34,7 @@ pub use open::open;
 pub use proofs::Proofs;
 pub use proofs::ProveError;
 pub use proofs::SubjectHistory;
+pub use run::Cosigned;
 pub use run::Following;
 pub use run::Publisher;
 pub use tree::LogTree;

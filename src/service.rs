@@ -44,6 +44,10 @@ use crate::store::OpenOptions;
 use crate::store::SledStore;
 use crate::store::StoreError;
 use crate::store::background_panics;
+use crate::witness;
+use crate::witness::Contradiction;
+use crate::witness::WitnessOptions;
+use crate::witness::Witnessing;
 
 pub use open::Progress;
 pub use open::check_origin;
@@ -78,6 +82,8 @@ pub struct Options {
     pub signers: Vec<Arc<dyn Signer>>,
     /// How it is sealed and published; none, and it is not.
     pub publish: Option<PublishOptions>,
+    /// How it is witnessed; none, and nobody is asked. Only what is published is witnessed.
+    pub witness: Option<WitnessOptions>,
 }
 
 impl Options {
@@ -93,6 +99,7 @@ impl Options {
             verify_newest: 1000,
             signers: Vec::new(),
             publish: None,
+            witness: None,
         }
     }
 }
@@ -135,6 +142,9 @@ pub enum OpenError {
     /// The log is not what was published of it, or cannot be published.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// A witness knows of entries that are not here. The log must not be written.
+    #[error(transparent)]
+    Witness(#[from] Box<Contradiction>),
     /// The system gave no thread, or the folder of the index could not be made anew.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -147,6 +157,7 @@ pub struct Service {
     vault: KeyVault,
     sequencer: Sequencer,
     publisher: Option<Publisher>,
+    witnessing: Option<Witnessing>,
     /// The store, where it is one on disk.
     sled: Option<Arc<SledStore>>,
     index: Arc<Index>,
@@ -195,6 +206,11 @@ impl Service {
     /// What is published, and proofs of it; none where nothing is.
     pub fn proofs(&self) -> Option<&Proofs> {
         self.publisher.as_ref().map(Publisher::proofs)
+    }
+
+    /// How it is with the witnesses, where the log is published and has any.
+    pub fn witnesses(&self) -> Option<&watch::Receiver<witness::State>> {
+        self.witnessing.as_ref().map(Witnessing::state)
     }
 
     /// Records a KEY or CLOSE entry, made for the place that it gets; the SEAL over it follows by itself. Not from a task
@@ -269,7 +285,10 @@ impl Service {
             std::mem::forget(self);
             return Ok(());
         }
-        let Self { reader, vault, sequencer, publisher, sled, index, tending, clock: _, panics: _ } = self;
+        let Self { reader, vault, sequencer, publisher, witnessing, sled, index, tending, clock: _, panics: _ } = self;
+        if let Some(witnessing) = witnessing {
+            witnessing.stop();
+        }
         // While the writer can still record a last SEAL.
         if let Some(publisher) = publisher {
             publisher.stop();

@@ -137,7 +137,7 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let tiles = listener("http_listen", config.http_listen).await?;
     let metrics = listener("metrics_listen", config.metrics_listen.filter(|_| !together)).await?;
     let access = config.http_access().unwrap_or_default();
-    let options = config.options();
+    let options = config.options()?;
     let opened = tokio::task::spawn_blocking(move || {
         let bar = progress::bar(0, "folding the log", "entries");
         let opened = service::open(&options, clock::machine(), |Progress::Folding { done, goal }| {

@@ -42,10 +42,14 @@ impl Kept {
         self.read(WITNESSED)
     }
 
-    /// Durable when it returns; a crash before that leaves the one before.
-    pub(super) fn keep(&self, note: &Note, witnessed: bool) -> Result<(), PublishError> {
-        self.write(NEWEST, note)?;
-        if witnessed { self.write(WITNESSED, note) } else { Ok(()) }
+    /// Keeps the newest one. Durable when it returns; a crash before that leaves the one before.
+    pub(super) fn keep(&self, note: &Note) -> Result<(), PublishError> {
+        self.write(NEWEST, note)
+    }
+
+    /// Keeps the newest one that was witnessed, in the same way.
+    pub(super) fn keep_witnessed(&self, note: &Note) -> Result<(), PublishError> {
+        self.write(WITNESSED, note)
     }
 
     fn read(&self, name: &str) -> Result<Option<Note>, PublishError> {

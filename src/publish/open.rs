@@ -9,6 +9,7 @@ use crate::log::Extensions;
 use crate::log::Note;
 use crate::log::Root;
 use crate::log::TreeHead;
+use crate::log::VerifierKey;
 use crate::log::root_at;
 use crate::publish::PublishError;
 use crate::publish::PublishOptions;
@@ -31,7 +32,8 @@ pub struct Opened {
     pub(super) origin: Arc<str>,
     /// The newest checkpoint that was kept, with its text read.
     pub(super) newest: Option<(Checkpoint, Note)>,
-    pub(super) witnessed: Option<u64>,
+    /// The newest one that was witnessed, in the same way.
+    pub(super) witnessed: Option<(Checkpoint, Note)>,
     pub(super) options: PublishOptions,
 }
 
@@ -61,8 +63,41 @@ pub fn open(
     {
         agrees(&fold, published)?;
     }
-    let witnessed = witnessed.map(|(checkpoint, _)| checkpoint.size);
     Ok(Opened { store, sled, index, fold, table, kept, origin, newest, witnessed, options })
+}
+
+impl Opened {
+    /// Number of entries.
+    pub const fn size(&self) -> u64 {
+        self.fold.size()
+    }
+
+    /// The newest checkpoint that was kept.
+    pub fn newest(&self) -> Option<&Note> {
+        self.newest.as_ref().map(|(_, note)| note)
+    }
+
+    /// The root over the first entries.
+    ///
+    /// # Errors
+    ///
+    /// There are not so many, or an entry cannot be read.
+    pub fn root_at(&self, size: u64) -> Result<Root, PublishError> {
+        if size > self.size() {
+            return Err(PublishError::Entry { index: size - 1 });
+        }
+        root_at(&*self.fold.tree, size)
+    }
+
+    /// Which log.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// With what its checkpoints are verified: every key that was ever in force.
+    pub fn keys(&self) -> Vec<VerifierKey> {
+        self.fold.keys.verifiers(&self.origin)
+    }
 }
 
 fn read(note: Option<Note>) -> Result<Option<(Checkpoint, Note)>, PublishError> {

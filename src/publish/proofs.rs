@@ -23,10 +23,13 @@ use crate::log::MapPath;
 use crate::log::MapProof;
 use crate::log::NodeHash;
 use crate::log::ProofFile;
+use crate::log::Root;
 use crate::log::SubjectProof;
 use crate::log::leaf_bytes;
 use crate::log::prove_consistency;
 use crate::log::prove_inclusion;
+use crate::log::root_at;
+use crate::publish::Cosigned;
 use crate::publish::LogTree;
 use crate::publish::PublishError;
 use crate::publish::Published;
@@ -41,6 +44,8 @@ pub struct Proofs {
     seen: watch::Receiver<Option<Arc<Published>>>,
     wanted: Arc<AtomicU64>,
     kick: Sender<()>,
+    witnessed: watch::Receiver<Option<Arc<Published>>>,
+    cosigned: Sender<Cosigned>,
     asks_witnesses: bool,
 }
 
@@ -99,15 +104,16 @@ impl From<log::ProveError<PublishError>> for ProveError {
 }
 
 impl Proofs {
-    pub(super) const fn new(
+    pub(super) fn new(
         store: Arc<dyn LogStore>,
         index: Arc<Index>,
         tree: Arc<LogTree>,
-        seen: watch::Receiver<Option<Arc<Published>>>,
+        [seen, witnessed]: [watch::Receiver<Option<Arc<Published>>>; 2],
         wanted: Arc<AtomicU64>,
         kick: Sender<()>,
+        cosigned: Sender<Cosigned>,
     ) -> Self {
-        Self { store, index, tree, seen, wanted, kick, asks_witnesses: false }
+        Self { store, index, tree, seen, wanted, kick, asks_witnesses: false, witnessed, cosigned }
     }
 
     /// The same of a log whose checkpoints witnesses are asked to cosign.
@@ -151,16 +157,43 @@ impl Proofs {
         found.clone().ok_or(ProveError::NotPublished)
     }
 
-    /// As [`Proofs::wait_for`], and until the policy's quorum has cosigned it.
+    /// The newest checkpoint that the policy's quorum has cosigned, and every one from now on; it may be older than the
+    /// newest.
+    pub fn follow_witnessed(&self) -> watch::Receiver<Option<Arc<Published>>> {
+        self.witnessed.clone()
+    }
+
+    /// Hands over a checkpoint of this log with cosignatures that came: they are kept, and told to those who follow.
+    pub fn cosigned(&self, cosigned: Cosigned) {
+        // Nobody takes them any more when the service is ending; witnesses give them again.
+        self.cosigned.send(cosigned).unwrap_or_default();
+    }
+
+    /// Number of durable entries, also those that are not sealed.
+    pub fn log_size(&self) -> u64 {
+        self.store.size()
+    }
+
+    /// The root over the first entries, sealed or not.
+    ///
+    /// # Errors
+    ///
+    /// There are not so many, or an entry cannot be read.
+    pub fn root_at(&self, size: u64) -> Result<Root, PublishError> {
+        root_at(&*self.tree, size)
+    }
+
+    /// As [`Proofs::wait_for`], and until the policy's quorum has cosigned it: not the newest one, where that is not
+    /// cosigned yet.
     ///
     /// # Errors
     ///
     /// The service is ending.
     pub async fn wait_until_witnessed(&self, size: u64) -> Result<Arc<Published>, ProveError> {
         self.want(size);
-        let mut seen = self.seen.clone();
+        let mut seen = self.witnessed.clone();
         let reached = |published: &Option<Arc<Published>>| {
-            published.as_ref().is_some_and(|published| published.checkpoint.size >= size && published.witnessed)
+            published.as_ref().is_some_and(|published| published.checkpoint.size >= size)
         };
         let found = seen.wait_for(reached).await.map_err(|_| ProveError::NotPublished)?;
         found.clone().ok_or(ProveError::NotPublished)

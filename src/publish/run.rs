@@ -61,6 +61,19 @@ pub struct Following {
     pub stopper: Stopper,
     /// Signs.
     pub keys: Arc<Keyring>,
+    /// Whether witnesses are asked to cosign.
+    pub asks_witnesses: bool,
+}
+
+/// A checkpoint that was published, with cosignatures that came since.
+#[derive(Clone, Debug)]
+pub struct Cosigned {
+    /// Which one.
+    pub published: Arc<Published>,
+    /// With all of them, each good.
+    pub note: Note,
+    /// Whether they are as many as the policy's quorum asks.
+    pub witnessed: bool,
 }
 
 /// Seals and publishes, until it is stopped.
@@ -83,8 +96,13 @@ impl Publisher {
         let (published, seen) = watch::channel(None);
         let (kick, kicks) = crossbeam_channel::bounded(1);
         let (stop, stopped) = crossbeam_channel::bounded(1);
+        let (witnessed_sender, seen_witnessed) = watch::channel(None);
+        let (cosigned_sender, cosigned) = crossbeam_channel::unbounded();
         let wanted = Arc::new(AtomicU64::new(0));
-        let proofs = Proofs::new(Arc::clone(&store), index, Arc::clone(&fold.tree), seen, Arc::clone(&wanted), kick);
+        let tree = Arc::clone(&fold.tree);
+        let (told, asked) = ([seen, seen_witnessed], Arc::clone(&wanted));
+        let proofs = Proofs::new(Arc::clone(&store), index, tree, told, asked, kick, cosigned_sender);
+        let proofs = if following.asks_witnesses { proofs.with_witnesses() } else { proofs };
         let run = Run {
             store,
             sled,
@@ -95,15 +113,18 @@ impl Publisher {
             origin,
             published,
             published_size: newest.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size),
+            witnessed: witnessed_sender,
+            cosigned,
             seal_every: options.seal_every,
             wanted,
             following,
         };
         run.signers(run.fold.size())?;
+        let witnessed_size = witnessed.as_ref().map(|(checkpoint, _)| checkpoint.size);
         run.publish_again(newest.clone(), witnessed)?;
         let thread = thread::Builder::new()
             .name("publisher".to_owned())
-            .spawn(move || run.begin(newest, witnessed, &kicks, &stopped))
+            .spawn(move || run.begin(newest, witnessed_size, &kicks, &stopped))
             .map_err(PublishError::Thread)?;
         Ok(Self { proofs, stop, thread })
     }
@@ -150,6 +171,10 @@ struct Run {
     origin: Arc<str>,
     published: watch::Sender<Option<Arc<Published>>>,
     published_size: u64,
+    /// The newest one that the quorum has cosigned.
+    witnessed: watch::Sender<Option<Arc<Published>>>,
+    /// What witnesses gave.
+    cosigned: Receiver<Cosigned>,
     seal_every: Duration,
     /// Somebody waits for a checkpoint over this many entries.
     wanted: Arc<AtomicU64>,
@@ -157,13 +182,25 @@ struct Run {
 }
 
 impl Run {
-    /// The newest checkpoint that was kept is out again. Proofs of its map come with the next one.
-    fn publish_again(&self, newest: Option<(Checkpoint, Note)>, witnessed: Option<u64>) -> Result<(), PublishError> {
-        let Some((checkpoint, note)) = newest else { return Ok(()) };
-        let (seal, sealed_at_ms) = self.seal_at(checkpoint.size - 1)?;
-        let (witnessed, keys) = (witnessed == Some(checkpoint.size), self.fold.keys.clone());
-        let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, keys, map: None };
-        self.published.send_replace(Some(Arc::new(published)));
+    /// The checkpoints that were kept are out again, the newest one and the newest one that was witnessed. Proofs of
+    /// their maps come with the next one.
+    fn publish_again(
+        &self,
+        newest: Option<(Checkpoint, Note)>,
+        witnessed: Option<(Checkpoint, Note)>,
+    ) -> Result<(), PublishError> {
+        let witnessed_size = witnessed.as_ref().map(|(checkpoint, _)| checkpoint.size);
+        let again = |(checkpoint, note): (Checkpoint, Note)| -> Result<Arc<Published>, PublishError> {
+            let (seal, sealed_at_ms) = self.seal_at(checkpoint.size - 1)?;
+            let (witnessed, keys) = (witnessed_size == Some(checkpoint.size), self.fold.keys.clone());
+            Ok(Arc::new(Published { checkpoint, note, seal, sealed_at_ms, witnessed, keys, map: None }))
+        };
+        if let Some(witnessed) = witnessed {
+            self.witnessed.send_replace(Some(again(witnessed)?));
+        }
+        if let Some(newest) = newest {
+            self.published.send_replace(Some(again(newest)?));
+        }
         Ok(())
     }
 
@@ -207,6 +244,11 @@ impl Run {
                     Err(_) => break,
                 },
                 recv(kicks) -> _ => {}
+                recv(self.cosigned) -> cosigned => if let Ok(cosigned) = cosigned
+                    && self.stops_at(cosigned)
+                {
+                    return;
+                },
                 recv(stopped) -> _ => break,
                 default(tick.saturating_duration_since(Instant::now())) => {}
             }
@@ -318,13 +360,12 @@ impl Run {
         // A crash here leaves a guard that asks for what the next start signs, with the same bytes.
         failpoint::hit("guarded-checkpoint");
         let checkpoint = Checkpoint { origin: self.origin.to_string(), size, root, extensions: Vec::new() };
-        let note = match kept {
-            Some(note) => note,
-            None => {
-                let note = self.sign(&checkpoint)?;
-                self.kept.keep(&note, false)?;
-                note
-            }
+        let note = if let Some(note) = kept {
+            note
+        } else {
+            let note = self.sign(&checkpoint)?;
+            self.kept.keep(&note)?;
+            note
         };
         // A crash here leaves a checkpoint that nobody saw; it is published at the next start.
         failpoint::hit("kept-checkpoint");
@@ -332,6 +373,34 @@ impl Run {
         let published = Published { checkpoint, note, seal, sealed_at_ms, witnessed, keys, map: Some(map) };
         self.published_size = size;
         self.published.send_replace(Some(Arc::new(published)));
+        Ok(())
+    }
+
+    /// Whether cosignatures that came could not be kept, so that nothing goes on.
+    fn stops_at(&self, cosigned: Cosigned) -> bool {
+        self.take_cosigned(cosigned).is_err_and(|error| self.stops_after(&SealError::Publish(error)))
+    }
+
+    /// Keeps cosignatures that came, and tells of them. A crash before they are kept loses them, and the next start asks
+    /// for them again.
+    fn take_cosigned(&self, cosigned: Cosigned) -> Result<(), PublishError> {
+        let Cosigned { published, note, witnessed } = cosigned;
+        let newest = published.checkpoint.size == self.published_size;
+        let before = self.witnessed.borrow().as_ref().map_or(0, |before| before.checkpoint.size);
+        let witnessed_newer = witnessed && published.checkpoint.size >= before;
+        if newest {
+            self.kept.keep(&note)?;
+        }
+        if witnessed_newer {
+            self.kept.keep_witnessed(&note)?;
+        }
+        let published = Arc::new(Published { note, witnessed, ..(*published).clone() });
+        if newest {
+            self.published.send_replace(Some(Arc::clone(&published)));
+        }
+        if witnessed_newer {
+            self.witnessed.send_replace(Some(published));
+        }
         Ok(())
     }
 
@@ -347,7 +416,7 @@ impl Run {
 
     /// The keys that are held and in force.
     fn signers(&self, size: u64) -> Result<Vec<&dyn Signer>, PublishError> {
-        let held = self.following.keys.signers();
+        let held = self.following.keys.held();
         let signers: Vec<_> = held.filter(|signer| self.fold.keys.is_in_force(&signer.public_key(), size)).collect();
         if signers.is_empty() { Err(PublishError::NoKey { size }) } else { Ok(signers) }
     }

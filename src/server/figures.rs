@@ -58,6 +58,7 @@ impl Collector for Figures {
         page.writer(&service)?;
         page.queue(&service)?;
         page.positions(&service, self.guarded(&service))?;
+        page.witnesses(&service)?;
         page.exports(&self.exports, service.clock().unix_ms())?;
         page.store(&service)?;
         page.spans()
@@ -165,6 +166,64 @@ impl Page<'_> {
             log - guarded.min(log),
             "Entries of the log that the guard does not know yet.",
         )
+    }
+
+    /// Nothing, where the log has no witnesses.
+    fn witnesses(&mut self, service: &Service) -> fmt::Result {
+        let Some(state) = service.witnesses() else { return Ok(()) };
+        let state = state.borrow().clone();
+        let now_ms = service.clock().unix_ms();
+        self.gauge(
+            "witness_quorum",
+            "entries",
+            state.quorum_size,
+            "Entries of the newest checkpoint that the policy's quorum cosigned since the service began.",
+        )?;
+        self.gauge(
+            "witness_last_cosigned_age",
+            "seconds",
+            state.quorum_age_ms(now_ms) / 1000,
+            "How long ago the quorum last cosigned, or since the service began where it did not.",
+        )?;
+        self.gauge(
+            "witness_holds",
+            "writes",
+            u64::from(state.holding.is_some()),
+            "1 while nothing is written for the lack of witnesses (witness_fail, witness_wait_s).",
+        )?;
+        self.gauge(
+            "witness_contradicts",
+            "log",
+            u64::from(state.contradiction.is_some()),
+            "1 once a witness knows more entries than are here, or others: FORK ALARM.",
+        )?;
+        self.by_witness(
+            "witness_cosigned",
+            "entries",
+            "Entries of the last checkpoint that a witness cosigned since the service began.",
+            state.peers.iter().map(|peer| (peer.name.as_str(), peer.size)),
+        )?;
+        self.by_witness(
+            "witness_cosigned_age",
+            "seconds",
+            "How long ago, by its own clock, a witness cosigned last; the time since 1970 where it did not.",
+            state.peers.iter().map(|peer| (peer.name.as_str(), (now_ms / 1000).saturating_sub(peer.cosigned_at_s))),
+        )
+    }
+
+    fn by_witness<'s>(
+        &mut self,
+        name: &str,
+        unit: &str,
+        help: &str,
+        values: impl Iterator<Item = (&'s str, u64)>,
+    ) -> fmt::Result {
+        let unit = Unit::Other(unit.to_owned());
+        let mut encoder = self.0.encode_descriptor(name, help, Some(&unit), MetricType::Gauge)?;
+        for (witness, value) in values {
+            ConstGauge::new(value).encode(encoder.encode_family(&[("witness", witness)])?)?;
+        }
+        Ok(())
     }
 
     fn exports(&mut self, exports: &delivery::Figures, now_ms: u64) -> fmt::Result {

@@ -51,6 +51,7 @@ use crate::server::unread::MESSAGE_READ_BYTES_MAX;
 use crate::service::OpenError;
 use crate::service::Service;
 use crate::store::SledStore;
+use crate::witness;
 
 /// Streams that one connection may have open.
 const STREAMS_PER_CONNECTION: u32 = 256;
@@ -143,6 +144,9 @@ pub async fn serve_with_exports(
     };
     let service = Arc::new(service);
     let (health_reporter, health) = tonic_health::server::health_reporter();
+    if let Some(witnesses) = service.witnesses() {
+        tokio::spawn(report_witnesses(health_reporter.clone(), witnesses.clone(), stop.clone()));
+    }
     tokio::spawn(report_health(health_reporter, service.health(), stop.clone()));
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -310,6 +314,24 @@ fn close(mut service: Arc<Service>) -> Result<(), OpenError> {
         std::mem::forget(service);
     }
     Ok(())
+}
+
+/// Health under the name `witnesses`: not serving once one of them contradicts the log, or while nothing is written for
+/// the lack of them.
+async fn report_witnesses(
+    reporter: HealthReporter,
+    mut state: watch::Receiver<witness::State>,
+    stop: CancellationToken,
+) {
+    loop {
+        let good = state.borrow_and_update().is_good();
+        let status = if good { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+        reporter.set_service_status("witnesses", status).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = state.changed() => if changed.is_err() { return },
+        }
+    }
 }
 
 /// Health of the whole service and of each of its parts; appends are not served once the writer has stopped.

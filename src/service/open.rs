@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::Rng;
@@ -40,6 +41,9 @@ use crate::store::LogStore;
 use crate::store::SledStore;
 use crate::store::runs::Position;
 use crate::verify;
+use crate::witness;
+use crate::witness::Compared;
+use crate::witness::Witnessing;
 
 /// What opening is doing, for whoever waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +124,11 @@ fn open_parts(
             })
         })
         .transpose()?;
+    // Before anything can be written: what a witness has seen must be here.
+    let compared = match (&opened, &options.witness) {
+        (Some(opened), Some(witness)) => Some(witness::compare(opened, &witness.policy, &options.data)?),
+        _ => None,
+    };
     let parts = Parts {
         store: Arc::clone(&store),
         index: Arc::clone(&index),
@@ -135,18 +144,48 @@ fn open_parts(
     if let Some(halted) = index.halted() {
         sequencer.stopper.stop(&halted.why);
     }
+    if compared == Some(Compared::NobodyAnswered) {
+        sequencer.stopper.stop("no witness answered yet, so it is not known whether the log is whole");
+    }
     let publisher = match opened.zip(sequencer.followed.take()) {
         Some((opened, followed)) => {
             let turns = sequencer.turns.clone();
             let (health, stopper) = (sequencer.health.clone(), sequencer.stopper.clone());
-            Some(Publisher::start(opened, Following { turns, followed, health, stopper, keys })?)
+            Some(Publisher::start(
+                opened,
+                Following { turns, followed, health, stopper, keys, asks_witnesses: options.witness.is_some() },
+            )?)
         }
         None => None,
+    };
+    let witnessing = match (&publisher, &options.witness, compared) {
+        (Some(publisher), Some(witness), Some(compared)) => {
+            let following = witness::Following {
+                proofs: publisher.proofs().clone(),
+                data: options.data.clone(),
+                origin: Arc::clone(&origin),
+                longest_delay: longest_delay(&*store)?,
+                stopper: sequencer.stopper.clone(),
+                turns: sequencer.turns.clone(),
+                clock: Arc::clone(&clock),
+                compared,
+            };
+            Some(Witnessing::start(witness.clone(), following)?)
+        }
+        _ => None,
     };
     let tending =
         tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), sequencer.commits.clone(), panics)?;
     let reader = Reader::new(store, Arc::clone(&index), vault.clone());
-    Ok(Service { reader, vault, sequencer, publisher, sled, index, tending, clock, panics })
+    Ok(Service { reader, vault, sequencer, publisher, witnessing, sled, index, tending, clock, panics })
+}
+
+/// The longest delay that GENESIS promises.
+fn longest_delay(store: &dyn LogStore) -> Result<Duration, OpenError> {
+    match checked(store, 0)?.leaf.body {
+        Body::Genesis(genesis) => Ok(Duration::from_secs(genesis.longest_delay_s.into())),
+        _ => Err(OpenError::Chain { what: "entry 0 is not GENESIS".to_owned() }),
+    }
 }
 
 /// Whether the log goes on, as its last two entries say.

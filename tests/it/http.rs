@@ -408,6 +408,46 @@ async fn nothing_is_ever_given_beyond_the_checkpoint_while_the_log_grows() {
     served.stop();
 }
 
+/// Changes a bit of a leaf, past everything that the program does; the first leaf of a frame below a position. Which one.
+fn change_a_leaf(data: &Path, below: u64) -> u64 {
+    let volume = sled::open(data.join("ledger").join(format!("{:020}", 0))).unwrap();
+    let tree = volume.open_tree("log").unwrap();
+    let (key, frame) = tree.get_lt(below.to_be_bytes()).unwrap().unwrap();
+    let position = u64::from_be_bytes(key[..8].try_into().unwrap());
+    let mut frame = frame.to_vec();
+    let magic = frame.windows(4).position(|window| window == b"PRB1").unwrap();
+    frame[magic + 20] ^= 1;
+    tree.insert(key, frame).unwrap();
+    tree.flush().unwrap();
+    position
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaf_that_was_changed_on_the_disk_is_not_given() {
+    let (_folder, data) = folder();
+    let (served, address) = start(&mut command(&data), &data);
+    let mut ledger = served.ledger().await;
+    record(&mut ledger, 0..190).await;
+    let checkpoint = sealed(&mut ledger, &address).await;
+    assert!(checkpoint.size > 512);
+    served.stop();
+    let changed = change_a_leaf(&data, 200);
+    assert!((1..200).contains(&changed));
+    // Past what a start looks at.
+    let (served, address) = start(command(&data).env("PROBITY_VERIFY_NEWEST", "1"), &data);
+    for kind in [TileKind::Hashes(0), TileKind::Entries] {
+        for width in [1, 200, 255, 256] {
+            let damaged = bundle(&address, Tile { kind, number: 0, width });
+            assert_eq!((damaged.status, damaged.header("cache-control")), (500, Some("no-cache")), "{kind:?} {width}");
+            assert!(!damaged.body.windows(4).any(|window| window == b"PRB1"));
+            assert_eq!(bundle(&address, Tile { kind, number: 1, width }).status, 200, "{kind:?} {width}");
+        }
+    }
+    // What stands above is what was folded.
+    assert_eq!(get(&address, "/tile/1/000.p/2").status, 200);
+    served.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_port_serves_the_metrics_too_where_it_is_told_so() {
     let (_folder, data) = folder();

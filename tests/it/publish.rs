@@ -31,7 +31,7 @@ fn sealing(data: &Path) -> Command {
     command
 }
 
-fn start(data: &Path) -> Served {
+pub(crate) fn start(data: &Path) -> Served {
     let said = service::said(data);
     Served::try_start(&mut sealing(data), &said).unwrap_or_else(|_| panic!("{}", fs::read_to_string(&said).unwrap()))
 }

@@ -207,6 +207,11 @@ impl Here {
         self.running.service()
     }
 
+    /// Serves checkpoint and tiles over HTTP too.
+    pub(crate) fn serve_log(&self, listener: tokio::net::TcpListener, access: probity::http::Access) {
+        self.running.serve_log(listener, access, false);
+    }
+
     pub(crate) async fn stop(self) {
         self.running.stop().await.unwrap();
     }

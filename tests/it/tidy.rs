@@ -7,12 +7,13 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 24] = [
+const MODULES: [(&str, &[&str], bool); 27] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
     ("clock", &[], false),
     ("telemetry", &[], false),
+    ("fetch", &["log"], false),
     ("proto", &["events"], false),
     ("domain", &["events"], true),
     ("ledger", &["events", "log", "domain"], true),
@@ -29,6 +30,8 @@ const MODULES: [(&str, &[&str], bool); 24] = [
         false,
     ),
     ("publish", &["log", "ledger", "store", "keys", "index", "sequencer"], false),
+    ("witness", &["log", "clock", "fetch", "verify", "store", "sequencer", "publish"], false),
+    ("monitor", &["log", "clock", "fetch", "witness"], false),
     ("http", &["log", "publish"], false),
     (
         "service",
@@ -46,11 +49,12 @@ const MODULES: [(&str, &[&str], bool); 24] = [
             "index",
             "sequencer",
             "publish",
+            "witness",
         ],
         false,
     ),
     ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
-    ("config", &["log", "telemetry", "store", "sequencer", "publish", "http", "service", "delivery"], false),
+    ("config", &["log", "telemetry", "store", "sequencer", "publish", "http", "witness", "service", "delivery"], false),
     ("import", &["events", "proto", "config"], false),
     (
         "server",
@@ -71,6 +75,7 @@ const MODULES: [(&str, &[&str], bool); 24] = [
             "index",
             "sequencer",
             "publish",
+            "witness",
             "service",
             "delivery",
             "config",
@@ -85,6 +90,7 @@ const MODULES: [(&str, &[&str], bool); 24] = [
             "clock",
             "telemetry",
             "http",
+            "fetch",
             "proto",
             "domain",
             "ledger",
@@ -97,6 +103,8 @@ const MODULES: [(&str, &[&str], bool); 24] = [
             "index",
             "sequencer",
             "publish",
+            "witness",
+            "monitor",
             "service",
             "delivery",
             "config",

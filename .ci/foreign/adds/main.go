@@ -56,7 +56,9 @@ func main() {
 	}
 	wait.Wait()
 	slices.Sort(all)
-	at := func(share float64) time.Duration { return all[int(share*float64(len(all)-1))].Round(10 * time.Microsecond) }
+	at := func(share float64) time.Duration {
+		return all[int(share*float64(len(all)-1))].Round(10 * time.Microsecond)
+	}
 	rate := float64(len(all)) / time.Since(began).Seconds()
 	fmt.Printf("adds: %d workers, %.0f a second, p50 %v, p99 %v, max %v\n", workers, rate, at(0.5), at(0.99), at(1))
 }

@@ -7,6 +7,8 @@ use thiserror::Error;
 
 use crate::log::cursor::Cursor;
 use crate::log::cursor::Malformed;
+use crate::log::note::SignatureType;
+use crate::log::note::VerifierKey;
 use crate::log::signature::PublicKey;
 use crate::log::signature::Signature;
 use crate::log::signature::sign;
@@ -162,6 +164,12 @@ impl KeysOfLog {
     /// Whether a key is in force at a size: GENESIS or an add below it names the key, and no retire below it does.
     pub fn is_in_force(&self, key: &[u8; 32], size: u64) -> bool {
         self.keys.get(key).is_some_and(|term| term.is_in_force(size))
+    }
+
+    /// All keys that were ever in force, under the name of the log, ascending.
+    pub fn verifiers(&self, origin: &str) -> Vec<VerifierKey> {
+        let named = |key| VerifierKey::new(origin, SignatureType::Ed25519, PublicKey::parse(key)?).ok();
+        self.keys.iter().filter(|(_, term)| term.added.is_some()).filter_map(|(key, _)| named(key)).collect()
     }
 
     /// Whether a key was ever in force.

@@ -1,5 +1,7 @@
 //! Tiles and bundles, cut from the tree when somebody asks for them.
 
+use std::sync::Arc;
+
 use crate::log::Frontier;
 use crate::log::LeafHash;
 use crate::log::NodeHash;
@@ -27,10 +29,8 @@ impl LogTree {
         match tile.kind {
             TileKind::Entries => self.bundle(tile),
             TileKind::Hashes(0) => {
-                let hashes = self.leaf_hashes(tile.number)?;
-                let hashes = hashes.get(..width).ok_or(PublishError::Entry { index: first })?;
-                self.check(tile, &hashes.iter().copied().collect())?;
-                Ok(hashes.iter().flat_map(|hash| hash.0).collect())
+                let hashes = self.checked(tile)?;
+                Ok(hashes[..width].iter().flat_map(|hash| hash.0).collect())
             }
             TileKind::Hashes(_) => {
                 let nodes = first_node..first_node + u64::from(tile.width);
@@ -41,10 +41,11 @@ impl LogTree {
     }
 
     fn bundle(&self, tile: Tile) -> Result<Vec<u8>, PublishError> {
+        let hashes = self.checked(tile)?;
+        let mut expected = hashes[..usize::from(tile.width)].iter();
         let mut next = tile.number * TILE;
         let end = next + u64::from(tile.width);
         let mut bundle = Vec::new();
-        let mut hashes = Frontier::new();
         while next < end {
             let read = self.store.read(next, READ_BYTES)?;
             if read.is_empty() {
@@ -52,24 +53,28 @@ impl LogTree {
             }
             for (index, bytes) in read.into_iter().take_while(|(index, _)| *index < end) {
                 let leaf = leaf_bytes(&bytes).ok_or(PublishError::Entry { index })?;
+                if expected.next() != Some(&LeafHash::of(leaf)) {
+                    return Err(PublishError::Fold { index, what: "it is not what was folded" });
+                }
                 append_to_bundle(&mut bundle, leaf).map_err(|_| PublishError::Entry { index })?;
-                hashes.push(LeafHash::of(leaf));
                 next = index + 1;
             }
         }
-        self.check(tile, &hashes)?;
         Ok(bundle)
     }
 
-    /// A full tile's leaves are those that were folded: nothing else is ever given under its name.
-    fn check(&self, tile: Tile, hashes: &Frontier) -> Result<(), PublishError> {
-        if !tile.is_full() {
-            return Ok(());
+    /// The leaf hashes of a tile, at least as many as it is wide. Where the tree knows the root of the full tile, they have
+    /// it: nothing else is ever given under its name, not even in part.
+    fn checked(&self, tile: Tile) -> Result<Arc<Vec<LeafHash>>, PublishError> {
+        let index = tile.number.saturating_mul(TILE);
+        let hashes = self.leaf_hashes(tile.number)?;
+        if hashes.len() < usize::from(tile.width) {
+            return Err(PublishError::Entry { index });
         }
         let folded = self.tile_root(tile.number);
-        let index = tile.number * TILE;
-        if folded.is_some_and(|folded| folded.0 == hashes.root().0) {
-            Ok(())
+        let root = hashes.iter().copied().collect::<Frontier>().root();
+        if folded.is_none_or(|folded| folded.0 == root.0) {
+            Ok(hashes)
         } else {
             Err(PublishError::Fold { index, what: "from here on 256 entries are not those that were folded" })
         }
