@@ -27,6 +27,8 @@ use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::log::SignerKey;
+
 pub use copy::copy;
 pub use data::DataKey;
 pub use data::DataKeys;
@@ -98,12 +100,12 @@ impl Keyring {
 
     /// The signing key that a new log names in its GENESIS.
     pub fn public_key(&self) -> [u8; 32] {
-        self.signers().next().expect("a keyring opens with at least one signing key").public_key()
+        self.held().next().expect("a keyring opens with at least one signing key").public_key()
     }
 
     /// The public keys of all signing keys that are held.
     pub fn public_keys(&self) -> impl Iterator<Item = [u8; 32]> {
-        self.signers().map(Signer::public_key)
+        self.held().map(Signer::public_key)
     }
 
     /// The signing keys that are in files.
@@ -112,9 +114,14 @@ impl Keyring {
     }
 
     /// All that signs for the log, what is held elsewhere first.
-    pub fn signers(&self) -> impl Iterator<Item = &dyn Signer> {
+    pub fn held(&self) -> impl Iterator<Item = &dyn Signer> {
         let elsewhere = self.elsewhere.iter().map(|signer| &**signer);
         elsewhere.chain(self.signing.iter().map(|key| key as &dyn Signer))
+    }
+
+    /// The signing keys that are in files, under the name of the log.
+    pub fn signers(&self, origin: &str) -> impl Iterator<Item = SignerKey> {
+        self.signing.iter().filter_map(move |key| SignerKey::new(origin, key.clone()).ok())
     }
 
     /// Under what a native id stands in the lookup index: `HMAC-SHA-256(lookup key, scheme ‖ 0x00 ‖ value)`, the

@@ -416,7 +416,7 @@ impl Run {
 
     /// The keys that are held and in force.
     fn signers(&self, size: u64) -> Result<Vec<&dyn Signer>, PublishError> {
-        let held = self.following.keys.signers();
+        let held = self.following.keys.held();
         let signers: Vec<_> = held.filter(|signer| self.fold.keys.is_in_force(&signer.public_key(), size)).collect();
         if signers.is_empty() { Err(PublishError::NoKey { size }) } else { Ok(signers) }
     }

@@ -2,19 +2,31 @@
 
 use std::time::Duration;
 
+use probity::keys;
+use probity::log::PublicKey;
+use probity::log::SignatureType;
+use probity::log::VerifierKey;
 use probity::proto::v1;
 use probity::proto::v1::Acknowledgement;
+use probity::publish::PublishOptions;
 use probity::server::errors::Reason;
 use probity::verify::Trust;
+use probity::witness::WitnessFail;
+use probity::witness::WitnessOptions;
 use tonic::Request;
 
+use crate::proofs::ORIGIN;
 use crate::proofs::Seals;
 use crate::proofs::Stand;
+use crate::proofs::WHEN_ASKED;
 use crate::proofs::files::judged;
+use crate::service::Here;
 use crate::service::append_all;
 use crate::service::head;
 use crate::service::refusal;
 use crate::service::story;
+use crate::witness;
+use crate::witness::Server;
 
 fn asking(level: Acknowledgement, request: v1::AppendRequest) -> v1::AppendRequest {
     v1::AppendRequest { acknowledgement: level.into(), ..request }
@@ -27,6 +39,10 @@ fn sealed(number: u64) -> v1::AppendRequest {
 /// The answer proves its last event, without the service.
 fn proves(what: &str, answer: &v1::AppendResponse, trust: Trust<'_>) {
     assert_eq!(answer.acknowledgement(), Acknowledgement::Sealed, "{what}");
+    carries_a_proof(what, answer, trust);
+}
+
+fn carries_a_proof(what: &str, answer: &v1::AppendResponse, trust: Trust<'_>) {
     let proof = answer.proof.as_ref().unwrap_or_else(|| panic!("{what}: no proof"));
     let last = answer.first_position + u64::from(answer.count) - 1;
     let leaf_hash = data_encoding::HEXLOWER.encode(&answer.leaf_hash);
@@ -141,7 +157,7 @@ async fn what_cannot_be_given_is_refused_before_anything_is_written() {
     for (seal_every, level, reason) in [
         (None, Acknowledgement::Sealed, Reason::PublishingOff),
         (None, Acknowledgement::Witnessed, Reason::PublishingOff),
-        (Some(crate::proofs::WHEN_ASKED), Acknowledgement::Witnessed, Reason::NoWitnessPolicy),
+        (Some(WHEN_ASKED), Acknowledgement::Witnessed, Reason::NoWitnessPolicy),
     ] {
         let mut stand = Stand::open_with(seal_every).await;
         if seal_every.is_some() {
@@ -157,4 +173,45 @@ async fn what_cannot_be_given_is_refused_before_anything_is_written() {
         only_recorded("asked for less", &stand.append(story::request(1)).await.unwrap());
         stand.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witnessed_answer_has_the_cosignatures_and_says_when_they_did_not_come() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), witness::clock());
+    let data = folder.path().join("data");
+    let public_key = PublicKey::parse(&keys::generate(&data.join("keys")).unwrap().1).unwrap();
+    let log = [VerifierKey::new(ORIGIN, SignatureType::Ed25519, public_key).unwrap()];
+    let server = Server::start(9, &folder.path().join("w9"), &format!("log {}\n", log[0]), &clock).await;
+    let policy = witness::policy(&[(&server.signer, &server.url)], "all");
+    let asked = WitnessOptions {
+        policy: policy.clone(),
+        fail: WitnessFail::Open,
+        again: None,
+        wait: Duration::from_mins(5),
+        start_without: false,
+    };
+    let here = Here::open(&data, &clock, |options| {
+        options.origin = Some(ORIGIN.to_owned());
+        options.publish = Some(PublishOptions { seal_every: WHEN_ASKED });
+        options.witness = Some(asked);
+    })
+    .await;
+    let witnessed = Trust { keys: &log, policy: Some(&policy) };
+    let mut ledger = here.ledger().await;
+    let asking_for_all = |number| asking(Acknowledgement::Witnessed, story::request(number));
+    let answer = ledger.append(asking_for_all(1)).await.unwrap().into_inner();
+    assert_eq!(answer.acknowledgement(), Acknowledgement::Witnessed);
+    carries_a_proof("witnessed", &answer, witnessed);
+    let again = ledger.append(asking_for_all(1)).await.unwrap().into_inner();
+    assert!(again.replayed);
+    carries_a_proof("witnessed, and sent again", &again, witnessed);
+    // Without the witness it is sealed all the same, and the answer says no more than that.
+    server.stop().await;
+    let mut request = Request::new(asking_for_all(2));
+    request.set_timeout(Duration::from_millis(800));
+    let answer = ledger.append(request).await.unwrap().into_inner();
+    proves("sealed", &answer, Trust { policy: None, ..witnessed });
+    let found = judged(&answer.proof.unwrap().tlog_proof, witnessed).unwrap_err();
+    assert!(found.contains("not witnessed as the policy asks"), "{found}");
+    here.stop().await;
 }
