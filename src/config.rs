@@ -282,6 +282,7 @@ impl Config {
             limits: self.limits(),
             accept_gap: self.accept_gap,
             verify_newest: self.verify_newest,
+            signers: Vec::new(),
             publish: (self.seal_every_ms > 0)
                 .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
             witness: self.witness()?,

@@ -12,9 +12,11 @@ mod copy;
 mod data;
 mod files;
 mod generate;
+mod signer;
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
@@ -25,12 +27,12 @@ use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::log::SignerKey;
-
 pub use copy::copy;
 pub use data::DataKey;
 pub use data::DataKeys;
 pub use generate::generate;
+pub use signer::Signer;
+pub use signer::SignerError;
 
 const SIGNING: &str = "log.ed25519";
 const ADDED: &str = "log-";
@@ -48,6 +50,8 @@ pub struct Keyring {
     pub data: DataKeys,
     /// The first one is that of `log.ed25519`, where that is there.
     signing: Vec<SigningKey>,
+    /// Those that are in no file.
+    elsewhere: Vec<Arc<dyn Signer>>,
     lookup: Secret,
 }
 
@@ -67,11 +71,21 @@ impl Keyring {
     ///
     /// A key is missing and may not be made, a file cannot be read, has another length, or others may read it.
     pub fn open(folder: &Path, create: bool) -> Result<Self, KeysError> {
+        Self::open_with(folder, create, Vec::new())
+    }
+
+    /// The same where signing keys are held elsewhere: with one of them none has to be in a file, and none is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keyring::open`].
+    pub fn open_with(folder: &Path, create: bool, elsewhere: Vec<Arc<dyn Signer>>) -> Result<Self, KeysError> {
         files::make_folder(folder, create)?;
         let added = added_keys(folder)?;
         // The first key may have been retired, and taken away.
         let first = folder.join(SIGNING);
-        let first = if first.exists() || added.is_empty() { Some(first) } else { None };
+        let is_needed = added.is_empty() && elsewhere.is_empty();
+        let first = if first.exists() || is_needed { Some(first) } else { None };
         let signing = first
             .into_iter()
             .chain(added)
@@ -79,27 +93,28 @@ impl Keyring {
             .collect::<Result<Vec<_>, KeysError>>()?;
         let lookup = files::secret(&folder.join(LOOKUP), create)?;
         let data = DataKeys::open(&folder.join(DATA), create)?;
-        Ok(Self { data, signing, lookup: Secret(lookup) })
+        Ok(Self { data, signing, elsewhere, lookup: Secret(lookup) })
     }
 
     /// The signing key that a new log names in its GENESIS.
     pub fn public_key(&self) -> [u8; 32] {
-        self.signing[0].verifying_key().to_bytes()
+        self.signers().next().expect("a keyring opens with at least one signing key").public_key()
     }
 
     /// The public keys of all signing keys that are held.
     pub fn public_keys(&self) -> impl Iterator<Item = [u8; 32]> {
-        self.signing.iter().map(|key| key.verifying_key().to_bytes())
+        self.signers().map(Signer::public_key)
     }
 
-    /// The signing keys.
+    /// The signing keys that are in files.
     pub fn signing_keys(&self) -> &[SigningKey] {
         &self.signing
     }
 
-    /// The signing keys, under the name of the log.
-    pub fn signers(&self, origin: &str) -> impl Iterator<Item = SignerKey> {
-        self.signing.iter().filter_map(move |key| SignerKey::new(origin, key.clone()).ok())
+    /// All that signs for the log, what is held elsewhere first.
+    pub fn signers(&self) -> impl Iterator<Item = &dyn Signer> {
+        let elsewhere = self.elsewhere.iter().map(|signer| &**signer);
+        elsewhere.chain(self.signing.iter().map(|key| key as &dyn Signer))
     }
 
     /// Under what a native id stands in the lookup index: `HMAC-SHA-256(lookup key, scheme ‖ 0x00 ‖ value)`, the

@@ -18,7 +18,9 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::index::IndexError;
+use crate::keys::SignerError;
 use crate::log::Checkpoint;
+use crate::log::KeyTextError;
 use crate::log::KeysOfLog;
 use crate::log::MalformedLine;
 use crate::log::MapSnapshot;
@@ -146,6 +148,12 @@ pub enum PublishError {
         /// Entries of the log.
         size: u64,
     },
+    /// A key cannot be used.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The origin is no name of a key.
+    #[error(transparent)]
+    Name(#[from] KeyTextError),
     /// A checkpoint cannot be written as text.
     #[error("checkpoint: {0}")]
     Text(#[from] MalformedLine),

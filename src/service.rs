@@ -24,6 +24,7 @@ use crate::index::IndexError;
 use crate::index::fold_log;
 use crate::keys::Keyring;
 use crate::keys::KeysError;
+use crate::keys::Signer;
 use crate::ledger::Head;
 use crate::ledger::Receipt;
 use crate::log::Body;
@@ -77,6 +78,8 @@ pub struct Options {
     pub accept_gap: bool,
     /// How many of the newest entries are verified at start.
     pub verify_newest: u64,
+    /// What signs its checkpoints, where that is not in files: of a log that is made now, GENESIS names the first.
+    pub signers: Vec<Arc<dyn Signer>>,
     /// How it is sealed and published; none, and it is not.
     pub publish: Option<PublishOptions>,
     /// How it is witnessed; none, and nobody is asked. Only what is published is witnessed.
@@ -94,6 +97,7 @@ impl Options {
             limits: Limits::default(),
             accept_gap: false,
             verify_newest: 1000,
+            signers: Vec::new(),
             publish: None,
             witness: None,
         }

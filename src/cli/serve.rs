@@ -12,13 +12,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
+use crate::cli::keygen::vkey;
 use crate::cli::progress;
 use crate::clock;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::http;
 use crate::ledger::Vault as _;
-use crate::log::SignatureType;
 use crate::server;
 use crate::server::ServeError;
 use crate::server::Settings;
@@ -151,8 +151,10 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let settings = Settings { listen: config.listen, limits: config.limits(), stop_within: config.stop_within() };
     let running = server::serve_with_exports(service, settings, planned, profiles).await?;
     eprintln!("probity: {NO_ACCESS_CONTROL}");
-    for key in running.service().keys().signers(running.service().vault().origin()) {
-        eprintln!("probity: public key of the log {}", key.verifier(SignatureType::Ed25519));
+    for key in running.service().keys().public_keys() {
+        if let Ok(vkey) = vkey(running.service().vault().origin(), &key) {
+            eprintln!("probity: public key of the log {vkey}");
+        }
     }
     let told = |address| eprintln!("probity: metrics on http://{address}{}", http::METRICS);
     if let Some(listener) = tiles {

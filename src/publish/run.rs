@@ -16,14 +16,17 @@ use crossbeam_channel::select;
 use tokio::sync::watch;
 
 use crate::keys::Keyring;
+use crate::keys::Signer;
 use crate::log::Body;
 use crate::log::Checkpoint;
 use crate::log::Leaf;
 use crate::log::MapSnapshot;
 use crate::log::Note;
+use crate::log::NoteSignature;
+use crate::log::PublicKey;
 use crate::log::Seal;
 use crate::log::SignatureType;
-use crate::log::SignerKey;
+use crate::log::VerifierKey;
 use crate::log::leaf_bytes;
 use crate::log::root_at;
 use crate::publish::Opened;
@@ -360,7 +363,7 @@ impl Run {
         let note = if let Some(note) = kept {
             note
         } else {
-            let note = checkpoint.sign(&self.signers(size)?)?;
+            let note = self.sign(&checkpoint)?;
             self.kept.keep(&note)?;
             note
         };
@@ -411,17 +414,24 @@ impl Run {
         }
     }
 
-    /// The keys of the folder that are in force.
-    fn signers(&self, size: u64) -> Result<Vec<SignerKey>, PublishError> {
-        let signers: Vec<SignerKey> = self
-            .following
-            .keys
-            .signers(&self.origin)
-            .filter(|signer| {
-                self.fold.keys.is_in_force(signer.verifier(SignatureType::Ed25519).public_key().as_bytes(), size)
-            })
-            .collect();
+    /// The keys that are held and in force.
+    fn signers(&self, size: u64) -> Result<Vec<&dyn Signer>, PublishError> {
+        let held = self.following.keys.signers();
+        let signers: Vec<_> = held.filter(|signer| self.fold.keys.is_in_force(&signer.public_key(), size)).collect();
         if signers.is_empty() { Err(PublishError::NoKey { size }) } else { Ok(signers) }
+    }
+
+    /// Has a checkpoint signed by all of them, in their order.
+    fn sign(&self, checkpoint: &Checkpoint) -> Result<Note, PublishError> {
+        let text = checkpoint.to_string();
+        let signed = |signer: &dyn Signer| {
+            let size = checkpoint.size;
+            let key = PublicKey::parse(&signer.public_key()).ok_or(PublishError::NoKey { size })?;
+            let key = VerifierKey::new(&self.origin, SignatureType::Ed25519, key)?;
+            Ok(NoteSignature::made(&key, &signer.sign(text.as_bytes())?))
+        };
+        let signatures: Result<Vec<_>, PublishError> = self.signers(checkpoint.size)?.into_iter().map(signed).collect();
+        Ok(Note::new(text.clone(), signatures?)?)
     }
 
     /// Saves the fold on a thread of its own, unless one is at it.

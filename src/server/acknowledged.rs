@@ -101,8 +101,16 @@ pub(super) async fn wait(
     stop: &CancellationToken,
 ) -> Result<Arc<Published>, CutShort> {
     let mut health = service.health();
-    let reached =
-        async { if witnessed { proofs.wait_until_witnessed(size).await } else { proofs.wait_for(size).await } };
+    let (mut heads, mut seen) = (service.head(), proofs.follow());
+    let is_over = |published: &Option<Arc<Published>>| published.as_ref().is_some_and(|it| it.checkpoint.size >= size);
+    let reached = async {
+        // Whoever waits for what is not recorded yet must not have the log sealed after every batch until then.
+        tokio::select! {
+            () = async { drop(heads.wait_for(|head| head.size >= size).await) } => {}
+            () = async { drop(seen.wait_for(is_over).await) } => {}
+        }
+        if witnessed { proofs.wait_until_witnessed(size).await } else { proofs.wait_for(size).await }
+    };
     let stopped = async {
         // When nobody says any more how it is, it has ended.
         drop(health.wait_for(|health| *health != Health::Writing).await);

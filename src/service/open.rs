@@ -92,7 +92,7 @@ fn open_parts(
     clock: Clock,
     mut progress: impl FnMut(Progress),
 ) -> Result<Service, OpenError> {
-    let keys = Arc::new(Keyring::open(&options.data.join("keys"), store.size() == 0)?);
+    let keys = Arc::new(Keyring::open_with(&options.data.join("keys"), store.size() == 0, options.signers.clone())?);
     if store.size() == 0 {
         let genesis = genesis(options, &keys, &clock)?;
         store.append(&[genesis])?;

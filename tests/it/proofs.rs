@@ -6,6 +6,7 @@ mod files;
 mod levels;
 mod python;
 mod refused;
+mod token;
 
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -14,7 +15,9 @@ use std::time::Duration;
 
 use probity::clock::Clock;
 use probity::clock::Settable;
+use probity::keys::Signer;
 use probity::ledger::Vault as _;
+use probity::log::PublicKey;
 use probity::log::SignatureType;
 use probity::log::VerifierKey;
 use probity::log::leaf_bytes;
@@ -110,7 +113,7 @@ struct Stand {
     ledger: Ledger,
     proofs: ProofServiceClient<Channel>,
     key: VerifierKey,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stand {
@@ -123,11 +126,16 @@ impl Stand {
     }
 
     async fn open_gated(seal_every: Option<Duration>, seals: Seals) -> Self {
+        Self::open_signed_by(seal_every, seals, Vec::new()).await
+    }
+
+    async fn open_signed_by(seal_every: Option<Duration>, seals: Seals, signers: Vec<Arc<dyn Signer>>) -> Self {
         let folder = TempDir::new().unwrap();
         let gate = Gate { inner: MemoryStore::new(), seals: Mutex::new(seals), told: Condvar::new() };
         let gate = Arc::new(gate);
         let mut options = Options::new(folder.path().to_owned());
         options.origin = Some(ORIGIN.to_owned());
+        options.signers = signers;
         options.publish = seal_every.map(|seal_every| PublishOptions { seal_every });
         let (clock, store): (Clock, _) = (Settable::at(NOW_MS), Arc::clone(&gate) as Arc<dyn LogStore>);
         let opened = tokio::task::spawn_blocking(move || service::open_over(store, &options, clock, |_| ())).await;
@@ -136,10 +144,10 @@ impl Stand {
         let running = server::serve(opened.unwrap().unwrap(), settings).await.unwrap();
         let url = format!("http://{}", running.address);
         let origin = running.service().vault().origin().to_owned();
-        let signer = running.service().keys().signers(&origin).next().unwrap();
-        let key = signer.verifier(SignatureType::Ed25519);
+        let public_key = PublicKey::parse(&running.service().keys().public_key()).unwrap();
+        let key = VerifierKey::new(&origin, SignatureType::Ed25519, public_key).unwrap();
         let (ledger, proofs) = (ledger(&url).await, ProofServiceClient::connect(url.clone()).await.unwrap());
-        Self { gate, running, ledger, proofs, key, _folder: folder }
+        Self { gate, running, ledger, proofs, key, folder }
     }
 
     /// With stories 1 to 3 told, and sealed.

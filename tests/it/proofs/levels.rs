@@ -109,7 +109,7 @@ async fn a_deadline_that_passes_before_the_seal_is_no_failure() {
 async fn a_writer_that_stops_meanwhile_does_not_hide_what_is_recorded() {
     let mut stand = Stand::told().await;
     stand.gate.set(Seals::Refused);
-    let answer = within(&mut stand, sealed(4), Duration::from_secs(60)).await;
+    let answer = within(&mut stand, sealed(4), Duration::from_mins(1)).await;
     only_recorded("a seal that the disk refused", &answer);
     let entry = v1::GetEntryRequest { position: answer.first_position, view: 0 };
     let entry = stand.ledger.get_entry(entry).await.unwrap().into_inner().entry.unwrap();

@@ -76,7 +76,9 @@ async fn each_bad_question_has_its_reason() {
         let Err(status) = answer else { panic!("{what}") };
         refusal::check(what, &status, reason, field, rule);
     }
-    // Nothing of this asked for a seal but the wait.
+    // Nothing of this had the log sealed, not even the wait for what nobody recorded.
+    stand.append(story::request(5)).await.unwrap();
+    assert_eq!(checkpoint(stand, None, Duration::from_secs(9)).await.unwrap(), size);
     history(stand, Some(subject(9, 1, "entity"))).await.unwrap();
     for (old, new) in [(1, None), (size, Some(size)), (2, Some(size))] {
         consistency(stand, old, new).await.unwrap();
@@ -113,7 +115,7 @@ async fn before_the_first_seal_nothing_is_published() {
         refusal::check(what, &status, Reason::NotPublished, "", "");
     }
     stand.gate.set(Seals::Written);
-    assert_eq!(checkpoint(&mut stand, Some(0), Duration::from_secs(60)).await.unwrap(), 2);
+    assert_eq!(checkpoint(&mut stand, Some(0), Duration::from_mins(1)).await.unwrap(), 2);
     stand.stop().await;
 }
 
@@ -131,7 +133,7 @@ async fn nobody_waits_for_ever_for_a_seal_that_does_not_come() {
     let beyond = inclusion(&mut stand, receipt.first_position, None).await.unwrap_err();
     refusal::check("an entry that is not sealed", &beyond, Reason::CheckpointBeyond, "", "");
     stand.gate.set(Seals::Refused);
-    let wait = checkpoint(&mut stand, Some(receipt.first_position + 1), Duration::from_secs(60)).await;
+    let wait = checkpoint(&mut stand, Some(receipt.first_position + 1), Duration::from_mins(1)).await;
     refusal::check("a disk that refuses", &wait.unwrap_err(), Reason::WritingStopped, "", "");
     // Nothing more is sealed; what was, is still proved.
     inclusion(&mut stand, 3, None).await.unwrap();

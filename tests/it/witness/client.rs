@@ -12,6 +12,7 @@ use probity::clock::Settable;
 use probity::log::Note;
 use probity::log::Policy;
 use probity::log::SignatureType;
+use probity::log::SignerKey;
 use probity::log::VerifierKey;
 use probity::publish::PublishOptions;
 use probity::publish::Published;
@@ -58,7 +59,7 @@ async fn made(data: &Path, clock: &Arc<Settable>) -> String {
 }
 
 fn vkey(here: &Here) -> VerifierKey {
-    here.service().keys().signers(ORIGIN).next().unwrap().verifier(SignatureType::Ed25519)
+    SignerKey::new(ORIGIN, here.service().keys().signing_keys()[0].clone()).unwrap().verifier(SignatureType::Ed25519)
 }
 
 async fn append(here: &Here, number: u64) {

@@ -46,7 +46,7 @@ async fn log(data: &Path, clock: &Arc<Settable>) -> (Here, SignerKey) {
         here.ledger().await.append(story::request(number)).await.unwrap();
     }
     sealed(&here).await;
-    let signer = here.service().keys().signers(ORIGIN).next().unwrap();
+    let signer = SignerKey::new(ORIGIN, here.service().keys().signing_keys()[0].clone()).unwrap();
     (here, signer)
 }
 
