@@ -236,9 +236,8 @@ impl Look {
         if let Err(PolicyFault::Quorum(_)) = policy.quorum(&fresh) {
             let newest = cosigned.iter().filter_map(|one| one.time_s).max().unwrap_or(0);
             let why = format!(
-                "the quorum's cosignatures are older than {} s; the newest is {} s old",
-                watched.stale_s,
-                now_s.saturating_sub(newest)
+                "the quorum's cosignatures are older than {} s; the newest one is of {newest} s of Unix time",
+                watched.stale_s
             );
             self.raise(watched, Alarm::Stale, why, None, note);
         }

@@ -6,6 +6,7 @@
 mod client;
 mod compare;
 mod evidence;
+mod history;
 mod key;
 mod peer;
 mod replay;

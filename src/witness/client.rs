@@ -34,6 +34,7 @@ use crate::witness::compare::Compared;
 use crate::witness::compare::LogSeen;
 use crate::witness::compare::contradiction;
 use crate::witness::compare::with_evidence;
+use crate::witness::history;
 use crate::witness::peer::Peer;
 use crate::witness::submit;
 use crate::witness::submit::Known;
@@ -185,6 +186,8 @@ struct Run {
     met: bool,
     quorum_ms: u64,
     hold: Option<Hold>,
+    /// When a checkpoint was last kept for long.
+    kept_ms: Option<u64>,
     /// When to look again while the writer is held.
     look_ms: u64,
     talks: JoinSet<Talked>,
@@ -207,6 +210,7 @@ impl Run {
             met: false,
             quorum_ms: now_ms,
             hold,
+            kept_ms: None,
             look_ms: now_ms + LOOK_AGAIN_MS,
             talks: JoinSet::new(),
             state,
@@ -368,6 +372,12 @@ impl Run {
             self.quorum_ms = now_ms;
             let (size, at_ms) = (target.checkpoint.size, self.with.clock.unix_ms());
             self.state.send_modify(|state| (state.quorum_size, state.quorum_at_ms) = (size, at_ms));
+        }
+        if self.met && self.kept_ms.is_none_or(|kept_ms| now_ms.saturating_sub(kept_ms) >= self.again_ms) {
+            match history::keep(&self.with.data, note, target.checkpoint.size, self.with.clock.unix_ms() / 1000) {
+                Ok(()) => self.kept_ms = Some(now_ms),
+                Err(error) => tracing::error!(%error, "a cosigned checkpoint could not be kept for long"),
+            }
         }
         self.with.proofs.cosigned(Cosigned { published: Arc::clone(target), note: note.clone(), witnessed: self.met });
         if self.met && self.hold == Some(Hold::Closed) {

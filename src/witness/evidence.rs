@@ -8,7 +8,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// Keeps what was found in a new file of a folder, durably: a word on what it is, and the pieces one after the other,
-/// each under a line that says whose it is.
+/// each under a line that says whose it is. What is kept already is not kept again.
 ///
 /// # Errors
 ///
@@ -16,18 +16,24 @@ use std::path::PathBuf;
 pub fn keep_evidence(folder: &Path, name: &str, why: &str, pieces: &[(&str, &str)]) -> io::Result<PathBuf> {
     let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '_' };
     let name: String = name.chars().map(safe).take(120).collect();
+    let mut text = format!("{why}\n");
+    for (whose, piece) in pieces {
+        text.extend(["\n===== ", whose, "\n", piece]);
+    }
     fs::create_dir_all(folder)?;
     for number in 0.. {
         let path = folder.join(if number == 0 { name.clone() } else { format!("{name}-{number}") });
         let mut file = match File::create_new(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if fs::read(&path)? == text.as_bytes() {
+                    return Ok(path);
+                }
+                continue;
+            }
             Err(error) => return Err(error),
         };
-        writeln!(file, "{why}")?;
-        for (whose, piece) in pieces {
-            write!(file, "\n===== {whose}\n{piece}")?;
-        }
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         File::open(folder)?.sync_all()?;
         return Ok(path);

@@ -15,6 +15,7 @@ use crate::service::run;
 use crate::witness::Log;
 use crate::witness::files::Files;
 use crate::witness::key;
+use crate::witness::names;
 use crate::witness::policy_text;
 
 const ORIGIN: &str = "log.example.org/a";
@@ -97,6 +98,7 @@ async fn a_rollback_is_an_alarm_until_it_is_over() {
     setting.publish(5);
     setting.check("rolled_back", "it has 5 entries, and had signed 9", &[]).await;
     setting.check("rolled_back", "it has 5 entries, and had signed 9", &[]).await;
+    assert_eq!(names(&setting.state().join("evidence")), ["rolled-back-log.example.org_a"], "once is enough");
     let evidence = fs::read_to_string(setting.state().join("evidence/rolled-back-log.example.org_a")).unwrap();
     for note in [setting.log.note(9), setting.log.note(5)] {
         assert!(evidence.contains(&note.to_string()), "{evidence}");
