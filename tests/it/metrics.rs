@@ -28,6 +28,7 @@ use crate::service::run;
 use crate::service::serve;
 use crate::service::story;
 use crate::service::story::MARKER;
+use crate::witness;
 
 /// A service with metrics on a port of its own choice, and their address.
 fn serve_metrics(data: &Path) -> (Served, String) {
@@ -199,8 +200,13 @@ fn every_figure_says_what_it_is_and_in_which_unit() {
 
 #[test]
 fn the_page_of_alarms_names_only_figures_that_there_are() {
-    let (_folder, data) = folder();
-    let (served, metrics) = serve_metrics(&data);
+    let (folder, data) = folder();
+    // With a witness, of which there are figures too. It is never reached.
+    let policy = folder.path().join("witnesses");
+    fs::write(&policy, witness::policy_text(&[(&witness::key("w", 1), "http://127.0.0.1:1")], "all")).unwrap();
+    let mut command = serve(&data);
+    command.env("PROBITY_SEAL_EVERY_MS", "20").env("PROBITY_WITNESS_POLICY", &policy);
+    let (served, metrics) = serve_metrics_with(&mut command, &data);
     let scraped = scrape(&metrics);
     served.stop();
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual/alarms.md")).unwrap();
