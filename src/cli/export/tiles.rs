@@ -19,6 +19,7 @@ use thiserror::Error;
 
 use crate::cli::folder as data_folder;
 use crate::cli::progress;
+use crate::fetch::FetchError;
 use crate::log::Checkpoint;
 use crate::log::KeyTextError;
 use crate::log::LeafHash;
@@ -150,7 +151,10 @@ pub enum Failed {
         /// What is wrong.
         what: &'static str,
     },
-    /// The service cannot be reached, or does not give what was asked for.
+    /// Nobody answered.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The service does not give what was asked for.
     #[error("{url}: {what}")]
     Unreachable {
         /// What was asked for.

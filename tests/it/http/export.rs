@@ -349,7 +349,7 @@ async fn what_cannot_be_read_is_told() {
         (&["--from", &url, "--token-file", "/nowhere/token"], "/nowhere/token"),
         (&["--from", &nobody], &nobody),
         (&["--from", &below], "nothing is published yet"),
-        (&["--from", "https://127.0.0.1/"], "http://"),
+        (&["--from", "ftp://127.0.0.1/"], "http://"),
         (&["--from", "127.0.0.1:1"], "http://"),
         (&["--from", "http://u@127.0.0.1:1/"], "without user"),
         (&["--from", &url, "--key", "no-key"], "--key"),
