@@ -167,6 +167,3 @@ impl From<RunsError> for PublishError {
         Self::Index(error.into())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -64,7 +64,8 @@ pub struct MonitorArgs {
 
 const EXAMPLES: &str = r"Examples:
   probity monitor --once --log audit.example.org/discipline+5c1be2a4+AX… \
-    --url https://audit.example.org/log --policy witnesses --state /var/lib/monitor";
+    --url https://audit.example.org/log --policy witnesses \
+    --state /var/lib/monitor";
 
 /// Why it could not look.
 #[derive(Debug, Error)]

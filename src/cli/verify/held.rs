@@ -26,6 +26,9 @@ const KEPT: [&str; 3] = [NEWEST, "checkpoints/witnessed", COPIED];
 /// In a data folder.
 const NEWEST: &str = "checkpoints/newest";
 
+/// In a data folder, by their days.
+const COSIGNED: &str = "checkpoints/cosigned";
+
 /// In a backup.
 const COPIED: &str = "checkpoint";
 
@@ -113,6 +116,26 @@ impl Held {
     pub(in crate::cli) fn has_witnesses(&self) -> bool {
         self.heads.iter().any(|head| !head.cosigned_s.is_empty())
     }
+}
+
+/// Checkpoints that witnesses cosigned long ago, as a data folder keeps them: `checkpoints/cosigned/<day>/<file>`.
+fn cosigned_in(data: &Path) -> Result<Vec<PathBuf>, Unreadable> {
+    let listed = |folder: &Path| -> Result<Vec<PathBuf>, Unreadable> {
+        let names = match fs::read_dir(folder) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(of_io(folder, &error)),
+        };
+        let paths: io::Result<Vec<PathBuf>> = names.map(|entry| entry.map(|entry| entry.path())).collect();
+        let mut paths = paths.map_err(|error| of_io(folder, &error))?;
+        // What a crash left half written has this name.
+        paths.retain(|path| path.file_name().is_none_or(|name| name != "new"));
+        paths.sort_unstable();
+        Ok(paths)
+    };
+    let days = listed(&data.join(COSIGNED))?;
+    let files = days.iter().map(|day| listed(day)).collect::<Result<Vec<_>, _>>()?;
+    Ok(files.into_iter().flatten().collect())
 }
 
 /// The newest checkpoint that a data folder keeps.
