@@ -51,8 +51,9 @@ impl Held {
         let policy = policy.map(read_policy).transpose()?;
         let kept =
             folder.into_iter().flat_map(|folder| KEPT.map(|file| folder.join(file))).filter(|file| file.exists());
+        let cosigned = folder.map(cosigned_in).transpose()?.unwrap_or_default();
         let mut held = Self { notes: Vec::new(), heads: Vec::new(), key, policy };
-        for file in files.iter().cloned().chain(kept) {
+        for file in files.iter().cloned().chain(kept).chain(cosigned) {
             let bytes = fs::read(&file).map_err(|error| of_io(&file, &error))?;
             let note = Note::parse(&bytes).map_err(|error| damaged(&file, error))?;
             let checkpoint =
