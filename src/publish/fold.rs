@@ -27,8 +27,9 @@ use crate::store::runs::Position;
 /// Bytes of entries folded at once.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// Keys that changed since the fold was last saved: more, and it is saved.
-const CHANGED_MAX: usize = 1 << 16;
+/// Keys that changed since the fold was last saved: more, and it is saved. What is not saved is folded again behind the
+/// next start; what is costs syncs beside those of the ledger.
+const CHANGED_MAX: usize = 1 << 18;
 
 /// Tree and map over the first entries of the log.
 #[derive(Debug)]

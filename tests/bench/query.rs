@@ -8,10 +8,16 @@ use probity::proto::v1::EntryView;
 use probity::proto::v1::GetDecisionRequest;
 use probity::proto::v1::GetEntryRequest;
 use probity::proto::v1::GetRecordRequest;
+use probity::proto::v1::History;
 use probity::proto::v1::ListDecisionsRequest;
+use probity::proto::v1::ProveInclusionRequest;
+use probity::proto::v1::ProveSubjectRequest;
+use probity::proto::v1::history::Of;
 use probity::proto::v1::ledger_service_client::LedgerServiceClient;
+use probity::proto::v1::proof_service_client::ProofServiceClient;
 use probity::proto::v1::record_service_client::RecordServiceClient;
 use tokio::runtime::Runtime;
+use tonic::Code;
 use tonic::Status;
 use tonic::transport::Channel;
 
@@ -60,6 +66,10 @@ pub(crate) enum Ask {
     Record,
     /// The first fifty decisions of the register.
     List,
+    /// That an entry is in the log.
+    Inclusion,
+    /// That what is filed about a person is all: about eight decisions, as a file.
+    Subject,
 }
 
 /// What there is to ask for.
@@ -75,6 +85,7 @@ pub(crate) struct Filled {
 pub(crate) struct RealAsker {
     ledger: LedgerServiceClient<Channel>,
     records: RecordServiceClient<Channel>,
+    proofs: ProofServiceClient<Channel>,
     ask: Ask,
     filled: Filled,
 }
@@ -82,7 +93,8 @@ pub(crate) struct RealAsker {
 impl RealAsker {
     pub(crate) fn new(channel: Channel, ask: Ask, filled: Filled) -> Self {
         let ledger = LedgerServiceClient::new(channel.clone());
-        Self { ledger, records: RecordServiceClient::new(channel), ask, filled }
+        let proofs = ProofServiceClient::new(channel.clone());
+        Self { ledger, records: RecordServiceClient::new(channel), proofs, ask, filled }
     }
 }
 
@@ -108,8 +120,37 @@ impl Asker for RealAsker {
                 let request = ListDecisionsRequest { page_size: 50, ..ListDecisionsRequest::default() };
                 self.records.list_decisions(request).await.map(drop)
             }
+            Ask::Inclusion => {
+                let request = ProveInclusionRequest { position: random % entries, size: None };
+                while let Err(status) = self.proofs.prove_inclusion(request).await {
+                    until_published(status).await?;
+                }
+                Ok(())
+            }
+            Ask::Subject => {
+                let name = format!("entity/{}", text(respondent_id(random % respondents(entries))));
+                let history = Some(History { of: Some(Of::Subject(name)) });
+                let request = ProveSubjectRequest { history, inclusion_of_each: false };
+                let mut pieces = loop {
+                    match self.proofs.prove_subject(request.clone()).await {
+                        Ok(answer) => break answer.into_inner(),
+                        Err(status) => until_published(status).await?,
+                    }
+                };
+                while pieces.message().await?.is_some() {}
+                Ok(())
+            }
         }
     }
+}
+
+/// The map is read behind the start, and nothing is published before it.
+async fn until_published(status: Status) -> Result<(), Status> {
+    if status.code() != Code::Unavailable {
+        return Err(status);
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    Ok(())
 }
 
 pub(crate) fn points(plan: &Plan) -> Group {
@@ -136,6 +177,8 @@ pub(crate) fn points(plan: &Plan) -> Group {
         point("GetDecision", Ask::Decision),
         point("GetRecord", Ask::Record),
         real("ListDecisions, 50", Ask::List),
+        real("ProveInclusion", Ask::Inclusion),
+        real("ProveSubject", Ask::Subject),
     ];
     Group::new(&title, "queries/s", contenders)
 }
