@@ -4,10 +4,7 @@
 //! key and its address, and no credential.
 
 use std::fs;
-use std::fs::File;
 use std::io;
-use std::io::Write;
-use std::path::Path;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -29,6 +26,7 @@ use crate::log::monitoring_path;
 use crate::log::prove_consistency;
 use crate::log::root_at;
 use crate::log::verify_consistency;
+use crate::publish::keep_note;
 use crate::witness::keep_evidence;
 
 /// What is watched, and by which rules.
@@ -288,15 +286,5 @@ fn kept(watched: &Watched) -> Result<Option<Signed>, LookError> {
 /// Durable when it returns: the new note takes the place of the old one, or the old one stays.
 fn keep(watched: &Watched, note: &Note) -> Result<(), LookError> {
     let file = file_of(watched);
-    write(&watched.state, &file, note).map_err(|error| LookError::Io { file, error })
-}
-
-fn write(state: &Path, file: &Path, note: &Note) -> io::Result<()> {
-    fs::create_dir_all(state)?;
-    let new = file.with_extension("new");
-    let mut written = File::create(&new)?;
-    written.write_all(note.to_string().as_bytes())?;
-    written.sync_all()?;
-    fs::rename(&new, file)?;
-    File::open(state)?.sync_all()
+    keep_note(&file, note).map_err(|error| LookError::Io { file, error })
 }

@@ -29,6 +29,7 @@ use crate::log::Root;
 use crate::store::StoreError;
 use crate::store::runs::RunsError;
 
+pub use kept::keep_note;
 pub use open::Opened;
 pub use open::open;
 pub use proofs::Proofs;

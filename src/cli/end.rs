@@ -16,6 +16,7 @@ use crate::log::MalformedLine;
 use crate::log::Note;
 use crate::publish::ProveError;
 use crate::sequencer::AppendError;
+use crate::service;
 use crate::service::OpenError;
 use crate::service::Options;
 
@@ -99,7 +100,7 @@ pub enum Failed {
     NotEmpty(PathBuf),
     /// The name is wrong.
     #[error("{0}")]
-    Origin(&'static str),
+    Origin(String),
     /// A thread of ours stopped.
     #[error("stopped: {0}")]
     Stopped(#[from] tokio::task::JoinError),
@@ -114,8 +115,8 @@ pub enum Failed {
 pub async fn close(arguments: CloseArgs) -> Result<ExitCode, Failed> {
     let published = tokio::task::spawn_blocking(move || {
         let CloseArgs { data, successor, .. } = arguments;
-        if !successor.is_empty() && !is_origin(&successor) {
-            return Err(Failed::Origin(ORIGIN_RULE));
+        if !successor.is_empty() {
+            check(&successor)?;
         }
         with_log(&data, Options::new(data.clone()), |service, _| {
             service.record_own(|_| Body::Close(Close { successor })).map(drop).map_err(Failed::from)
@@ -146,11 +147,9 @@ fn begin(arguments: &SuccessorArgs) -> Result<std::sync::Arc<crate::publish::Pub
     let malformed = |error| Failed::Checkpoint { file: file.clone(), error };
     let note = Note::parse(&bytes).map_err(malformed)?;
     let last = Checkpoint::parse(note.text(), Extensions::Refused).map_err(malformed)?;
-    if !is_origin(origin) {
-        return Err(Failed::Origin(ORIGIN_RULE));
-    }
+    check(origin)?;
     if last.origin == *origin {
-        return Err(Failed::Origin("the new log needs another origin than the one that it continues"));
+        return Err(Failed::Origin("the new log needs another origin than the one that it continues".to_owned()));
     }
     if data.exists() && fs::read_dir(data).is_ok_and(|mut names| names.next().is_some()) {
         return Err(Failed::NotEmpty(data.clone()));
@@ -160,9 +159,7 @@ fn begin(arguments: &SuccessorArgs) -> Result<std::sync::Arc<crate::publish::Pub
     with_log(data, options, |_, _| Ok(()))
 }
 
-const ORIGIN_RULE: &str = "an origin has 1 to 255 printable ASCII characters without spaces, + and a scheme";
-
-fn is_origin(origin: &str) -> bool {
-    let good = |byte: u8| matches!(byte, 0x21..=0x7e) && byte != b'+';
-    (1..=255).contains(&origin.len()) && origin.bytes().all(good) && !origin.contains("://")
+/// Whether another log can have this origin.
+fn check(origin: &str) -> Result<(), Failed> {
+    service::check_origin(origin).map_err(|what| Failed::Origin(format!("an origin has {what}")))
 }

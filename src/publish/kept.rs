@@ -63,20 +63,29 @@ impl Kept {
     }
 
     fn write(&self, name: &str, note: &Note) -> Result<(), PublishError> {
-        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
-        let written = || {
-            let mut file = File::create(&new)?;
-            file.write_all(note.to_string().as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            sync(&self.0)
-        };
-        written().map_err(|error| self.io(name, error))
+        keep_note(&self.0.join(name), note).map_err(|error| self.io(name, error))
     }
 
     fn io(&self, name: &str, error: io::Error) -> PublishError {
         PublishError::Io { file: self.0.join(name), error }
     }
+}
+
+/// Puts a note into a file, in the place of the one before; its folder is made where there is none. Durable when it
+/// returns; a crash before that leaves what was there.
+///
+/// # Errors
+///
+/// The file system said no.
+pub fn keep_note(file: &Path, note: &Note) -> io::Result<()> {
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    fs::create_dir_all(folder)?;
+    let new = file.with_extension("new");
+    let mut written = File::create(&new)?;
+    written.write_all(note.to_string().as_bytes())?;
+    written.sync_all()?;
+    fs::rename(&new, file)?;
+    sync(folder)
 }
 
 fn sync(folder: &Path) -> io::Result<()> {

@@ -31,7 +31,7 @@ const MODULES: [(&str, &[&str], bool); 27] = [
     ),
     ("publish", &["log", "ledger", "store", "keys", "index", "sequencer"], false),
     ("witness", &["log", "clock", "fetch", "verify", "store", "sequencer", "publish"], false),
-    ("monitor", &["log", "clock", "fetch", "witness"], false),
+    ("monitor", &["log", "clock", "fetch", "publish", "witness"], false),
     ("http", &["log", "publish"], false),
     (
         "service",

@@ -1,9 +1,7 @@
 //! Checkpoints that are held: by the log itself, beside its ledger, or by whoever verifies it.
 
 use std::fs;
-use std::fs::File;
 use std::io;
-use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -14,6 +12,7 @@ use crate::log::Policy;
 use crate::log::PublicKey;
 use crate::log::SignatureType;
 use crate::log::VerifierKey;
+use crate::publish::keep_note;
 use crate::verify::HeldHead;
 use crate::verify::Report;
 use crate::verify::Trust;
@@ -151,26 +150,12 @@ pub(in crate::cli) fn newest_of(data: &Path) -> Result<Option<Note>, Unreadable>
 
 /// Puts a checkpoint beside a backup that has its entries.
 pub(in crate::cli) fn copy_into_backup(backup: &Path, note: &Note) -> io::Result<()> {
-    write(&backup.join(COPIED), note)
+    keep_note(&backup.join(COPIED), note)
 }
 
 /// Puts a checkpoint into a data folder that has its entries: its next start holds the log against it.
 pub(in crate::cli) fn put_into_data(data: &Path, note: &Note) -> io::Result<()> {
-    let file = data.join(NEWEST);
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    write(&file, note)
-}
-
-/// Durable when it returns; a crash before that leaves what was there.
-fn write(file: &Path, note: &Note) -> io::Result<()> {
-    let new = file.with_extension("new");
-    let mut written = File::create(&new)?;
-    written.write_all(note.to_string().as_bytes())?;
-    written.sync_all()?;
-    fs::rename(&new, file)?;
-    File::open(file.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
+    keep_note(&data.join(NEWEST), note)
 }
 
 fn read_policy(file: &Path) -> Result<Policy, Unreadable> {
