@@ -108,8 +108,8 @@ impl Fold {
             self.tree.push_tile(root);
             tiles.push(root);
         }
-        let leaves = if saved.size.is_multiple_of(TILE) { Arc::default() } else { self.tree.leaf_hashes(full)? };
         let behind = usize::try_from(saved.size % TILE).expect("a tile has 256 leaves");
+        let leaves = if behind == 0 { Arc::default() } else { self.tree.leaf_hashes(full, behind)? };
         let leaves = leaves.get(..behind).ok_or_else(other)?;
         self.tile = leaves.iter().copied().collect();
         let above: Frontier = tiles.into_iter().map(|root| LeafHash(root.0)).collect();

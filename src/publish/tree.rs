@@ -1,6 +1,5 @@
-//! The tree of the log: what stands over 256 leaves and more is kept in memory, a hash for every eight bytes of what an
-//! entry takes there; what stands below is hashed again from the entries themselves, so that what is proved is what is
-//! stored.
+//! The tree of the log: what stands over 256 leaves and more is kept in memory, a quarter of a byte an entry; what stands
+//! below is hashed again from the entries themselves, so that what is proved is what is stored.
 
 mod tiles;
 
@@ -37,7 +36,7 @@ pub struct LogTree {
     store: Arc<dyn LogStore>,
     /// Hashes of the levels from [`KEPT_LEVEL`] up; they are only ever added.
     levels: RwLock<Vec<Vec<NodeHash>>>,
-    /// Leaf hashes of full tiles.
+    /// Leaf hashes of tiles; of one that is not full, as many as somebody asked for.
     tiles: Mutex<Remembered>,
 }
 
@@ -87,14 +86,15 @@ impl LogTree {
         self.levels.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The leaf hashes of a tile, hashed from its entries: all 256, or as many as are durable.
+    /// The leaf hashes of a tile, hashed from its entries: at least so many, where they are durable.
     ///
     /// # Errors
     ///
     /// An entry cannot be read.
-    pub fn leaf_hashes(&self, tile: u64) -> Result<Arc<Vec<LeafHash>>, PublishError> {
-        if let Some(found) = self.tiles.lock().unwrap_or_else(PoisonError::into_inner).by_number.get(&tile) {
-            return Ok(Arc::clone(found));
+    pub(super) fn leaf_hashes(&self, tile: u64, least: usize) -> Result<Arc<Vec<LeafHash>>, PublishError> {
+        let remembered = self.tiles.lock().unwrap_or_else(PoisonError::into_inner).by_number.get(&tile).cloned();
+        if let Some(found) = remembered.filter(|found| found.len() >= least) {
+            return Ok(found);
         }
         let (from, end) = (tile * TILE, (tile + 1) * TILE);
         let mut hashes = Vec::with_capacity(256);
@@ -109,18 +109,17 @@ impl LogTree {
             }
         }
         let hashes = Arc::new(hashes);
-        if next == end {
-            self.tiles.lock().unwrap_or_else(PoisonError::into_inner).keep(tile, &hashes);
-        }
+        self.tiles.lock().unwrap_or_else(PoisonError::into_inner).keep(tile, &hashes);
         Ok(hashes)
     }
 
     /// A hash below those in memory.
     fn low_node(&self, level: u8, index: u64) -> Result<NodeHash, PublishError> {
         let first = index << level;
-        let hashes = self.leaf_hashes(first / TILE)?;
         let start = usize::try_from(first % TILE).expect("a tile has 256 leaves");
-        let under = hashes.get(start..start + (1 << level)).ok_or(PublishError::Entry { index: first })?;
+        let end = start + (1 << level);
+        let hashes = self.leaf_hashes(first / TILE, end)?;
+        let under = hashes.get(start..end).ok_or(PublishError::Entry { index: first })?;
         let frontier: Frontier = under.iter().copied().collect();
         Ok(NodeHash(frontier.root().0))
     }

@@ -6,6 +6,7 @@ use crate::log::Frontier;
 use crate::log::LeafHash;
 use crate::log::NodeHash;
 use crate::log::Nodes as _;
+use crate::log::TILE_WIDTH;
 use crate::log::Tile;
 use crate::log::TileKind;
 use crate::log::append_to_bundle;
@@ -67,11 +68,12 @@ impl LogTree {
     /// it: nothing else is ever given under its name, not even in part.
     fn checked(&self, tile: Tile) -> Result<Arc<Vec<LeafHash>>, PublishError> {
         let index = tile.number.saturating_mul(TILE);
-        let hashes = self.leaf_hashes(tile.number)?;
-        if hashes.len() < usize::from(tile.width) {
+        let folded = self.tile_root(tile.number);
+        let least = if folded.is_some() { usize::from(TILE_WIDTH) } else { usize::from(tile.width) };
+        let hashes = self.leaf_hashes(tile.number, least)?;
+        if hashes.len() < least {
             return Err(PublishError::Entry { index });
         }
-        let folded = self.tile_root(tile.number);
         let root = hashes.iter().copied().collect::<Frontier>().root();
         if folded.is_none_or(|folded| folded.0 == root.0) {
             Ok(hashes)
