@@ -177,15 +177,17 @@ fn chunks(head: v1::ProofHead, file: &Bytes) -> Vec<Result<v1::ProveSubjectRespo
 fn included(proofs: &Proofs, position: u64, size: Option<u64>) -> Result<v1::ProveInclusionResponse, ProveError> {
     let published = proofs.published()?;
     let size = size.unwrap_or(published.checkpoint.size);
-    let hashes = proofs.inclusion(position, size)?;
-    let leaf_hash = LeafHash::of(&proofs.leaf(position)?);
-    let tlog_proof = if size == published.checkpoint.size {
-        proofs.of_entry(&published, position)?.carrying(leaf_hash).to_string().into()
+    // Whether there is such an entry under the checkpoint is known with the proof.
+    let (hashes, file) = if size == published.checkpoint.size {
+        let file = proofs.of_entry(&published, position)?;
+        (bytes_of(&file.inclusion), Some(file))
     } else {
-        Bytes::new()
+        (bytes_of(&proofs.inclusion(position, size)?), None)
     };
+    let leaf_hash = LeafHash::of(&proofs.leaf(position)?);
+    let tlog_proof = file.map_or_else(Bytes::new, |file| file.carrying(leaf_hash).to_string().into());
     let leaf_hash = leaf_hash.as_bytes().to_vec().into();
-    Ok(v1::ProveInclusionResponse { position, size, leaf_hash, hashes: bytes_of(&hashes), tlog_proof })
+    Ok(v1::ProveInclusionResponse { position, size, leaf_hash, hashes, tlog_proof })
 }
 
 fn bytes_of(hashes: &[NodeHash]) -> Vec<Bytes> {
