@@ -3,6 +3,8 @@
 //! Whoever runs this somewhere else than the log makes sure that the log that he sees is one log. It needs the log's public
 //! key and its address, and no credential.
 
+mod kept;
+
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -28,6 +30,9 @@ use crate::log::root_at;
 use crate::log::verify_consistency;
 use crate::publish::keep_note;
 use crate::witness::keep_evidence;
+
+pub use kept::KeptError;
+pub use kept::KeptReplay;
 
 /// What is watched, and by which rules.
 #[derive(Clone, Debug)]

@@ -487,6 +487,13 @@ impl Written {
         Self(entries)
     }
 
+    /// Adds an ERASURE of a part of an entry.
+    pub(super) fn erased(mut self, target: usize) -> Self {
+        let order = erasure(&self.0, target, 1);
+        self.0.push(order);
+        self
+    }
+
     pub(super) fn then(mut self, body: Body) -> Self {
         let last = checked(self.0.last().unwrap());
         let (recorded_at_ms, previous) = (last.leaf.recorded_at_ms, last.leaf_hash);
