@@ -87,6 +87,9 @@ pub struct VerifyArgs {
     /// The exports before an incremental one, back to a full one: with their entries its tables are made again.
     #[arg(long, value_name = "DIR", requires = "export")]
     pub since: Vec<PathBuf>,
+    /// A .tlog-proof of the last entry of an export: that its head is the log's, as of the checkpoint in the proof.
+    #[arg(long, value_name = "FILE", requires = "export")]
+    pub proof: Option<PathBuf>,
     /// A backup.
     #[arg(long, value_name = "DIR")]
     pub backup: Option<PathBuf>,
@@ -94,13 +97,13 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "INDEX:HASH")]
     pub head: Option<Head>,
     /// A signed checkpoint that was kept elsewhere: the log must have it.
-    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    #[arg(long, value_name = "FILE")]
     pub checkpoint: Vec<PathBuf>,
     /// The public key of the log, as a vkey: whose log it must be.
-    #[arg(long, value_name = "VKEY", conflicts_with = "export")]
+    #[arg(long, value_name = "VKEY")]
     pub key: Option<String>,
     /// Witnesses whose cosignatures count, and how many are wanted: a policy of C2SP tlog-policy.
-    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// Open every sealed part with the keys of the data folder and compare it with its commitment.
     #[arg(long, requires = "data")]
@@ -129,6 +132,8 @@ const EXAMPLES: &str = r"Examples:
     --key audit.example.org/discipline+5c1be2a4+AX… --state audit.state
   probity verify --export export-2026-06
   probity verify --export export-2026-07 --since export-2026-06
+  probity verify --export export-2026-06 --proof 4711.tlog-proof \
+    --key audit.example.org/discipline+5c1be2a4+AX…
   probity verify --data probity-data \
     --head 41:9f2c64ea8d1b7f03c5e6a2904b8d7e1f3a5c9b6d2e8f70415263748596a7b8c9";
 
@@ -168,10 +173,8 @@ struct Verdict {
     keyed: bool,
     /// Entries that earlier runs verified, and this one did not read.
     resumed: u64,
-    /// Whether the sealed parts were to be opened.
-    opened: bool,
-    /// Whether the index was to be folded again.
-    folded: bool,
+    /// The steps after the sixth that were done.
+    more: Vec<u8>,
 }
 
 impl Verdict {
@@ -201,9 +204,6 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
     }
     let json = arguments.json;
     let head = arguments.head;
-    if let Some(folder) = arguments.export {
-        return Ok(tokio::task::spawn_blocking(move || export::run(&folder, &arguments.since, head, json)).await??);
-    }
     let key = arguments.key.as_deref().map(VerifierKey::parse).transpose();
     let key = key.map_err(|error| Unreadable { damaged: false, what: format!("--key: {error}") })?;
     let mut held = Held::read(
@@ -212,6 +212,10 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
         key,
         arguments.policy.as_deref(),
     )?;
+    if let Some(folder) = arguments.export {
+        let asked = export::Asked { head, held, proof: arguments.proof };
+        return Ok(tokio::task::spawn_blocking(move || export::run(&folder, &arguments.since, &asked, json)).await??);
+    }
     let elsewhere = arguments.data.is_some() || arguments.backup.is_some() || arguments.tiles.is_some();
     let named = arguments.from.as_ref().or(arguments.from_environment.as_ref());
     let verdict = if let Some(url) = named.filter(|_| !elsewhere) {
@@ -251,7 +255,7 @@ fn of_entries(entries: &dyn Entries, head: Option<Head>, held: &Held, opener: Op
         }
     });
     bar.finish_and_clear();
-    Verdict { opened: opener.is_some(), ..Verdict::new(report, held) }
+    Verdict { more: opener.map(|_| 7).into_iter().collect(), ..Verdict::new(report, held) }
 }
 
 fn of_backup(folder: &Path, head: Option<Head>, held: &Held) -> Result<Verdict, Unreadable> {
@@ -279,7 +283,7 @@ fn of_store(data: &Path, store: &SledStore, held: &Held, arguments: &VerifyArgs)
             bar.set_position(done);
         });
         bar.finish_and_clear();
-        verdict.folded = true;
+        verdict.more.push(8);
         verdict.beside.push(match compared {
             Ok(compared) if compared.equal => {
                 (format!("index: {} rows equal those folded again from the log", compared.rows), true)

@@ -16,11 +16,17 @@ use crate::log::TILE_WIDTH;
 use crate::log::Tile;
 use crate::log::TileKind;
 use crate::log::TreeHead;
+use crate::log::prove_consistency;
 use crate::log::prove_inclusion;
+use crate::log::root_at;
+use crate::log::verify_consistency;
 use crate::log::verify_inclusion;
 use crate::verify::Entries;
+use crate::verify::Fault;
 use crate::verify::Pieces;
+use crate::verify::Stop;
 use crate::verify::Unreadable;
+use crate::verify::What;
 
 /// Entries of a full bundle.
 const BUNDLE: u64 = TILE_WIDTH as u64;
@@ -66,17 +72,41 @@ impl<'l> TiledEntries<'l> {
         }
     }
 
+    /// Whether what was verified so far is the beginning of what the checkpoint is over.
+    ///
+    /// # Errors
+    ///
+    /// It is not, or cannot be proved.
+    pub fn begins_with(&self, part: TreeHead) -> Result<(), Stop> {
+        let head = self.head;
+        if part.size == 0 || part == head {
+            return Ok(());
+        }
+        let tree = self.log.tree(head.size);
+        let of_proof = |error: ProveError<TiledError>| match error {
+            ProveError::Nodes(error) => Unreadable::from(error),
+            _ => beyond(head.size),
+        };
+        let proof = prove_consistency(&tree, part.size, head.size).map_err(of_proof)?;
+        if verify_consistency(part, head, &proof).is_ok() {
+            return Ok(());
+        }
+        let expected = root_at(&tree, part.size).map_err(Unreadable::from)?;
+        let what = What::Root { size: part.size, expected, found: part.root };
+        Err(Fault { index: part.size - 1, what }.into())
+    }
+
     /// What stands in one bundle, or in the tile over it, from an entry on; the index of each.
     fn bundle(&self, from: u64) -> Result<Vec<(u64, Bytes)>, Unreadable> {
         let number = from / BUNDLE;
         let first = number * BUNDLE;
         let tile = Tile::at(TileKind::Hashes(0), number, self.head.size).ok_or_else(|| beyond(from))?;
         let width = usize::from(tile.width);
-        let hashes = if self.tiles { self.log.hashes(tile).map_err(unreadable)? } else { Vec::new() };
+        let hashes = if self.tiles { self.log.hashes(tile)? } else { Vec::new() };
         let pieces: Vec<Bytes> = match self.pieces {
             Pieces::Hashes => hashes.iter().take(width).map(|hash| Bytes::copy_from_slice(&hash.0)).collect(),
             Pieces::Leaves | Pieces::Whole => {
-                let (_, leaves) = self.log.bundle(first, self.head.size).map_err(unreadable)?;
+                let (_, leaves) = self.log.bundle(first, self.head.size)?;
                 leaves.into_iter().take(width).map(Bytes::from).collect()
             }
         };
@@ -110,7 +140,7 @@ impl<'l> TiledEntries<'l> {
         let tree = self.log.tree(self.head.size);
         let (mut level, mut index, mut below) = (8_u8, tile.number, NodeHash(all.root().0));
         loop {
-            if tree.node(level, index).map_err(unreadable)? != below {
+            if tree.node(level, index)? != below {
                 let (above, under) = (level / 8, level / 8 - 1);
                 let what =
                     format!("hash {index} of the tiles of level {above} is not that of tile {index} of level {under}");
@@ -121,7 +151,7 @@ impl<'l> TiledEntries<'l> {
             }
             // The tile in which it stands is full.
             index /= BUNDLE;
-            let half = |place| tree.node(level + 7, 2 * index + place).map_err(unreadable);
+            let half = |place| tree.node(level + 7, 2 * index + place);
             below = NodeHash::over(&half(0)?, &half(1)?);
             level += 8;
         }
@@ -130,11 +160,11 @@ impl<'l> TiledEntries<'l> {
     /// One leaf, which is the one under the checkpoint: what was read before is not read again as something else.
     fn one(&self, index: u64) -> Result<(u64, Bytes), Unreadable> {
         let size = self.head.size;
-        let (first, leaves) = self.log.bundle(index, size).map_err(unreadable)?;
+        let (first, leaves) = self.log.bundle(index, size)?;
         let leaf = usize::try_from(index - first).ok().and_then(|place| leaves.into_iter().nth(place));
         let leaf = leaf.ok_or_else(|| beyond(index))?;
         let proof = prove_inclusion(&self.log.tree(size), index, size).map_err(|error| match error {
-            ProveError::Nodes(error) => unreadable(error),
+            ProveError::Nodes(error) => Unreadable::from(error),
             _ => beyond(index),
         })?;
         let another =
@@ -186,6 +216,8 @@ fn beyond(index: u64) -> Unreadable {
     Unreadable { damaged: true, what: format!("there is no entry {index}") }
 }
 
-fn unreadable(error: TiledError) -> Unreadable {
-    Unreadable { damaged: error.is_damage(), what: error.to_string() }
+impl From<TiledError> for Unreadable {
+    fn from(error: TiledError) -> Self {
+        Self { damaged: error.is_damage(), what: error.to_string() }
+    }
 }

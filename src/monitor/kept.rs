@@ -10,15 +10,25 @@ use std::io;
 use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use sha2::Digest as _;
 use sha2::Sha256;
 use thiserror::Error;
 
+use crate::fetch::TiledEntries;
 use crate::log::Checkpoint;
 use crate::log::Extensions;
 use crate::log::Note;
+use crate::verify::Entries as _;
 use crate::verify::LeafReplay;
+use crate::verify::Stop;
+use crate::verify::Unreadable;
+use crate::verify::Wanted;
+
+/// How many entries are replayed at least before that is kept; then a quarter of what it is over, so that all that is
+/// written together is a small multiple of what is written last.
+const KEPT_EVERY: u64 = 1 << 16;
 
 /// How far a log was replayed, and towards which checkpoint of it.
 #[derive(Debug)]
@@ -39,6 +49,12 @@ pub struct KeptError {
     pub file: PathBuf,
     /// What is wrong.
     pub what: String,
+}
+
+impl From<KeptError> for Unreadable {
+    fn from(error: KeptError) -> Self {
+        Self { damaged: false, what: error.to_string() }
+    }
 }
 
 impl KeptReplay {
@@ -62,6 +78,45 @@ impl KeptReplay {
         let kept = parse(&bytes);
         let damaged = || fault("it is damaged, or of another program; remove it to begin at entry 0 again".to_owned());
         kept.map(Some).ok_or_else(damaged)
+    }
+
+    /// Replays up to the checkpoint. Where there is a file, how far it came is kept now and then, and at the end: never
+    /// after a fault, and only what the checkpoint is proved to continue.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be kept. Why the replay itself did not come to the end is in what is returned.
+    pub fn advance(
+        &mut self,
+        entries: &TiledEntries<'_>,
+        wanted: &Wanted<'_>,
+        file: Option<&Path>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Option<Stop>, KeptError> {
+        let size = entries.size();
+        loop {
+            let from = self.replay.head().size;
+            let step = if file.is_some() { KEPT_EVERY.max(from / 4) } else { size };
+            let advanced = self.replay.advance(entries, size.min(from.saturating_add(step)), wanted, &mut progress);
+            if let Err(Stop::Fault(_)) = advanced {
+                return Ok(advanced.err());
+            }
+            let head = self.replay.head();
+            if let Some(file) = file.filter(|_| head.size > from) {
+                if let Err(stop) = entries.begins_with(head) {
+                    return Ok(Some(stop));
+                }
+                self.write(file)?;
+            }
+            if advanced.is_err() || head.size >= size {
+                return Ok(advanced.err());
+            }
+            if wanted.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                let what =
+                    format!("interrupted after {} of {size} entries; the same command goes on from there", head.size);
+                return Ok(Some(Unreadable { damaged: false, what }.into()));
+            }
+        }
     }
 
     /// Keeps it, durably: the new state takes the place of the old one, or the old one stays.

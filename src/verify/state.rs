@@ -158,10 +158,6 @@ impl Rest<'_> {
         self.array().map(u64::from_be_bytes)
     }
 
-    fn one_less(&mut self) -> Option<Option<u64>> {
-        Some(self.u64()?.checked_sub(1))
-    }
-
     fn text(&mut self) -> Option<String> {
         let (text, rest) = {
             let len = self.u8()?;
@@ -179,7 +175,7 @@ impl Rest<'_> {
 
     fn keys(&mut self) -> Option<KeysOfLog> {
         let count = self.u32()?;
-        let term = |_| Some((self.array()?, self.one_less()?, self.one_less()?));
+        let term = |_| Some((self.array()?, self.u64()?.checked_sub(1), self.u64()?.checked_sub(1)));
         let terms: Option<Vec<_>> = (0..count).map(term).collect();
         Some(KeysOfLog::from_terms(terms?))
     }
@@ -205,7 +201,7 @@ impl Rest<'_> {
         order.index = replay.frontier.size();
         order.recorded_at_ms = self.u64()?;
         order.leaf_hash = LeafHash(self.array()?);
-        order.seal = LastSeal::Known(self.one_less()?);
+        order.seal = LastSeal::Known(self.u64()?.checked_sub(1));
         order.end = match self.u8()? {
             0 => End::Open,
             1 => End::Closed,
@@ -218,7 +214,7 @@ impl Rest<'_> {
             _ => return None,
         };
         replay.longest_delay_s = self.u32()?;
-        replay.cosigned_s = self.one_less()?;
+        replay.cosigned_s = self.u64()?.checked_sub(1);
         order.report.origin = self.text()?;
         order.report.keys = self.keys()?;
         order.report.entries = order.index;

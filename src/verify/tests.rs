@@ -101,7 +101,7 @@ fn event_of(leaf: &mut Leaf) -> &mut EventBody {
 }
 
 /// An ERASURE of entry `target` at the end of the log.
-fn erasure(entries: &[Bytes], target: usize, parts: u32) -> Bytes {
+pub(super) fn erasure(entries: &[Bytes], target: usize, parts: u32) -> Bytes {
     let erased = checked(&entries[target]);
     let event = erased.leaf.event().unwrap();
     let sequence = |key: &Key, stream: bool| {
@@ -485,13 +485,6 @@ impl Written {
         entries[0] = Entry::bare(&genesis.leaf).encode().into();
         relink(&mut entries, 1);
         Self(entries)
-    }
-
-    /// Adds an ERASURE of a part of an entry.
-    pub(super) fn erased(mut self, target: usize) -> Self {
-        let order = erasure(&self.0, target, 1);
-        self.0.push(order);
-        self
     }
 
     pub(super) fn then(mut self, body: Body) -> Self {

@@ -122,6 +122,11 @@ impl Held {
         said
     }
 
+    /// Who must have cosigned.
+    pub(in crate::cli) const fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref()
+    }
+
     /// Keys of the log that are known from elsewhere.
     pub(in crate::cli) fn keys(&self) -> Vec<VerifierKey> {
         let named = self.policy.iter().flat_map(|policy| policy.logs().iter().map(|log| &log.key));

@@ -18,8 +18,11 @@ struct Step {
 fn steps(verdict: &Verdict) -> Vec<Step> {
     let Report { pieces, checkpoints, .. } = verdict.report;
     let hashes = (pieces == Pieces::Hashes).then_some("without an auditor's token there are hashes alone, no leaves");
-    let not_whole =
-        hashes.or((pieces == Pieces::Leaves).then_some("tiles have leaves, and nothing of what lies beside them"));
+    let not_whole = match pieces {
+        Pieces::Whole => None,
+        Pieces::Leaves => Some("tiles have leaves, and nothing of what lies beside them"),
+        Pieces::Hashes => hashes,
+    };
     let none_held = (checkpoints == 0).then_some("no checkpoint was held; see --checkpoint");
     let unsigned = (hashes.is_some() && !verdict.keyed).then_some("the log's key is not known: name it with --key");
     let unwitnessed = (!verdict.witnessed)
@@ -34,8 +37,8 @@ fn steps(verdict: &Verdict) -> Vec<Step> {
         step(4, "sequences, seals, targets of erasures", hashes),
         step(5, "map of every seal", hashes),
         step(6, "manifests, requests, payloads, subjects, ciphertexts", not_whole),
-        step(7, "contents of sealed parts", (!verdict.opened).then_some("without keys; see --open-parts")),
-        step(8, "views", (!verdict.folded).then_some("only of a data folder; see --views")),
+        step(7, "contents of sealed parts", (!verdict.more.contains(&7)).then_some("without keys; see --open-parts")),
+        step(8, "views", (!verdict.more.contains(&8)).then_some("only of a data folder; see --views")),
     ]
 }
 

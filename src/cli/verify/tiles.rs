@@ -23,27 +23,20 @@ use crate::cli::verify::damaged_at;
 use crate::cli::verify::held::Held;
 use crate::fetch::Client;
 use crate::fetch::TiledEntries;
-use crate::fetch::TiledError;
 use crate::fetch::TiledLog;
 use crate::fetch::read_token;
 use crate::log::Checkpoint;
-use crate::monitor::KeptError;
 use crate::monitor::KeptReplay;
 use crate::verify::Entries as _;
 use crate::verify::Fault;
 use crate::verify::LeafReplay;
 use crate::verify::Pieces;
-use crate::verify::Stop;
 use crate::verify::Unreadable;
 use crate::verify::Wanted;
 use crate::verify::What;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How many entries are verified at least before the state is kept; then a quarter of what it is over, so that all that is
-/// written for it together is a small multiple of the last one.
-const KEPT_EVERY: u64 = 1 << 16;
 
 /// Verifies the log at a place.
 ///
@@ -101,7 +94,7 @@ impl Run {
         let note = match self.log.checkpoint() {
             Ok(note) => note,
             Err(error) if error.is_damage() && !error.is_missing() => return Ok(damaged_at(0, error.to_string())),
-            Err(error) => return Err(unreadable(&error)),
+            Err(error) => return Err(error.into()),
         };
         let checkpoint = held.add(self.place.clone(), note.clone())?;
         let head = checkpoint.head();
@@ -112,8 +105,7 @@ impl Run {
             let fault = Fault { index, what: What::Missing { size: head.size } };
             return Ok(Verdict::new(LeafReplay::default().report(Some(fault.into())), &held));
         }
-        let leaves = TiledEntries::has_leaves(&self.log, head).map_err(|error| unreadable(&error));
-        let entries = if leaves? {
+        let entries = if TiledEntries::has_leaves(&self.log, head)? {
             TiledEntries::leaves(&self.log, head).beside_tiles()
         } else {
             TiledEntries::hashes(&self.log, head)
@@ -147,7 +139,7 @@ impl Run {
 
     /// What an earlier run left; it must be of the same log, and have read the same pieces.
     fn before(&self, pieces: Pieces, now: &Checkpoint) -> Result<Option<KeptReplay>, Unreadable> {
-        let read = self.state.as_deref().map(KeptReplay::read).transpose().map_err(of_state)?;
+        let read = self.state.as_deref().map(KeptReplay::read).transpose().map_err(Unreadable::from)?;
         let Some(kept) = read.flatten() else { return Ok(None) };
         let refused = |what: String| Err(Unreadable { damaged: false, what: format!("{}: {what}", self.state_name()) });
         if kept.checkpoint.origin != now.origin {
@@ -166,38 +158,18 @@ impl Run {
         self.state.as_deref().unwrap_or_else(|| Path::new("")).display().to_string()
     }
 
-    /// Verifies what is left, and keeps the state now and then.
+    /// Verifies what is left.
     fn advance(&self, mut kept: KeptReplay, entries: &TiledEntries<'_>, held: &Held) -> Result<Verdict, Unreadable> {
-        let size = entries.size();
-        let bar = progress::bar(size, "verifying", "entries");
+        let bar = progress::bar(entries.size(), "verifying", "entries");
         let head = self.head.map(|Head(index, hash)| (index, hash));
         let wanted = Wanted { head, interrupted: Some(&self.interrupted), ..Wanted::default() };
-        let stop = loop {
-            let from = kept.replay.head().size;
-            let step = if self.state.is_some() { KEPT_EVERY.max(from / 4) } else { size };
-            let to = size.min(from.saturating_add(step));
-            let advanced = kept.replay.advance(entries, to, &wanted, |done| {
-                if done % 256 == 0 {
-                    bar.set_position(done);
-                }
-            });
-            if !matches!(advanced, Err(Stop::Fault(_)))
-                && let Some(file) = &self.state
-            {
-                kept.write(file).map_err(of_state)?;
+        let stop = kept.advance(entries, &wanted, self.state.as_deref(), |done| {
+            if done % 256 == 0 {
+                bar.set_position(done);
             }
-            let done = kept.replay.head().size;
-            let mut stop = advanced.err();
-            if stop.is_none() && self.interrupted.load(Ordering::Relaxed) && done < size {
-                let what = format!("interrupted after {done} of {size} entries; the same command goes on from there");
-                stop = Some(Unreadable { damaged: false, what }.into());
-            }
-            if stop.is_some() || done >= size {
-                break stop;
-            }
-        };
+        });
         bar.finish_and_clear();
-        Ok(Verdict::new(kept.replay.report(stop), held))
+        Ok(Verdict::new(kept.replay.report(stop.map_err(Unreadable::from)?), held))
     }
 }
 
@@ -209,13 +181,4 @@ fn changed(before: &Checkpoint, now: &Checkpoint) -> Option<Fault> {
     }
     let differs = now.size == before.size && now.root != before.root;
     differs.then_some(Fault { index, what: What::Root { size: now.size, expected: before.root, found: now.root } })
-}
-
-fn unreadable(error: &TiledError) -> Unreadable {
-    Unreadable { damaged: error.is_damage(), what: error.to_string() }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is given by map_err")]
-fn of_state(error: KeptError) -> Unreadable {
-    Unreadable { damaged: false, what: error.to_string() }
 }

@@ -21,6 +21,7 @@ use crate::verify::What;
 use crate::verify::tests::Kept;
 use crate::verify::tests::Written;
 use crate::verify::tests::checked;
+use crate::verify::tests::erasure;
 use crate::verify::tests::map_over;
 use crate::verify::verify;
 
@@ -165,7 +166,9 @@ fn held(entries: &[Bytes], size: usize, cosigned_s: &[u64]) -> HeldHead {
 
 /// The log with an erasure, which needs an earlier entry again.
 fn erased() -> Vec<Bytes> {
-    let entries = Written::begin().erased(4).sealed(None).0;
+    let mut written = Written::begin();
+    written.0.push(erasure(&written.0, 4, 1));
+    let entries = written.sealed(None).0;
     assert!(verify(&Kept(entries.clone(), BTreeMap::new()), &Wanted::default(), |_, _| {}).is_good());
     entries
 }
