@@ -42,6 +42,7 @@ impl Look {
             None => LeafReplay::default(),
         };
         self.replayed = replay.head().size;
+        let look_before_s = replay.cosigned_s().unwrap_or(0);
         let mut kept = KeptReplay::new(note.clone(), checkpoint.clone(), replay);
         let witnesses = watched.policy.iter().flat_map(|policy| policy.witnesses().map(|(_, witness)| &witness.key));
         let cosigned = note.verify(witnesses).unwrap_or_default();
@@ -56,9 +57,13 @@ impl Look {
         };
         match stop {
             None => {
+                // Its own look at a checkpoint that it knew is remembered too, since it holds the times of what comes; not
+                // each of them, since all histories are written with it.
+                let idle = self.replayed == checkpoint.size;
+                if idle && now_s >= look_before_s + u64::from(kept.replay.longest_delay_s()) {
+                    kept.write(&file)?;
+                }
                 self.replayed = checkpoint.size;
-                // Its own look at a checkpoint that it knew is remembered too: it holds the times of what comes.
-                kept.write(&file)?;
                 let key = watched.log.public_key().as_bytes();
                 if !kept.replay.keys().is_in_force(key, checkpoint.size) {
                     let why = format!("the key is not in force at {} entries", checkpoint.size);

@@ -250,6 +250,16 @@ impl LeafReplay {
         &self.order.report.keys
     }
 
+    /// The latest cosignature that the entries to come are held against, Unix time in seconds.
+    pub const fn cosigned_s(&self) -> Option<u64> {
+        self.replay.cosigned_s
+    }
+
+    /// The longest delay of the log, seconds; 0 before GENESIS.
+    pub const fn longest_delay_s(&self) -> u32 {
+        self.replay.longest_delay_s
+    }
+
     /// What was found, where all that was wanted was taken, or `stop` came before.
     pub fn report(self, stop: Option<Stop>) -> Report {
         finish(self.order, Some(&self.replay), stop, &HeadSought::new(None))

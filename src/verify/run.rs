@@ -60,8 +60,12 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
     let mut replay = (from == 0).then(|| Replay::new(wanted.held));
     let mut head = HeadSought::new(wanted.head);
     let told = |index: u64| progress(index - from, size.saturating_sub(from));
-    let stop = advance(&mut order, replay.as_mut(), entries, size, wanted, &mut head, told);
-    finish(order, replay.as_ref(), stop.err(), &head)
+    let stop = advance(&mut order, replay.as_mut(), entries, size, wanted, &mut head, told).err();
+    // Whoever reads to the end, or cannot, says so; what is left then was given up.
+    let short =
+        (order.index < size).then(|| out_of_reach(&format!("interrupted after {} of {size} entries", order.index)));
+    let stop = stop.or_else(|| short.map(Stop::Unreadable));
+    finish(order, replay.as_ref(), stop, &head)
 }
 
 /// What was found, where all that was wanted was taken, or `stop` came before.
