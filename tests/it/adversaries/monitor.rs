@@ -124,7 +124,7 @@ async fn what_is_back_dated_is_an_alarm_by_a_cosignature_of_an_earlier_look() {
     let more = ["--policy", file.to_str().unwrap()];
     let publish = |log: &Log| {
         let mut note = log.checkpoint(log.entries.len(), &log.key);
-        note.add(cosign(&note.text().to_owned(), night_s, &signer)).unwrap();
+        note.add(cosign(note.text(), night_s, &signer)).unwrap();
         setting.publish(log, &note);
     };
     publish(&log);

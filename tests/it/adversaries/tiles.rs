@@ -5,10 +5,13 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use probity::log::Body;
+use probity::log::Checked;
 use probity::log::KeyChange;
+use probity::log::Leaf;
 use probity::log::MapRoot;
 use probity::log::Seal;
 use probity::log::SignatureType;
+use probity::log::Target;
 use probity::log::TileKind;
 use probity::log::cosign;
 use serde_json::Value;
@@ -141,7 +144,7 @@ async fn what_a_log_with_its_key_publishes_wrongly_is_caught_by_verify() {
     let signer = witness::key("witness.example.org/w", 9);
     let night_s = checked(&log.entries[size - 1]).leaf.recorded_at_ms / 1000 + 36_000;
     let mut note = log.checkpoint(size, &log.key);
-    note.add(cosign(&note.text().to_owned(), night_s, &signer)).unwrap();
+    note.add(cosign(note.text(), night_s, &signer)).unwrap();
     let cosigned = setting.file("cosigned", &note.to_string());
     let line = format!("witness w {}\nquorum w\n", signer.verifier(SignatureType::CosignatureV1));
     let policy = setting.file("policy", &line);
@@ -152,7 +155,7 @@ async fn what_a_log_with_its_key_publishes_wrongly_is_caught_by_verify() {
     let later = log.clone().with(event, |leaf, _| leaf.recorded_at_ms += 1).remade(event);
     let kept = setting.file("kept", &log.checkpoint(size, &log.key).to_string());
     lying("signs another history again", &later, "rewritten", &["--checkpoint", &kept]);
-    let mut shorter = log.clone();
+    let mut shorter = log;
     shorter.entries.truncate(seals[3] + 1);
     lying("rolls back", &shorter, "the log ends after", &["--checkpoint", &kept]);
 }
@@ -209,6 +212,42 @@ async fn files_that_are_not_those_under_the_checkpoint_are_caught_by_verify() {
     assert_eq!(status, Some(1), "what is called full is not: {said}");
     publish(&tiles, &log, size);
     assert_eq!(setting.good(&[])["entries"], 600);
+}
+
+/// An erasure of an entry, recorded beside another one's manifest, since tiles have leaves alone.
+fn erasing(log: &Log, target: usize, of: usize) -> Log {
+    let Checked { mut entry, leaf, .. } = checked(&log.entries[of]);
+    let mut event = leaf.event().unwrap().clone();
+    for place in std::iter::once(&mut event.stream).chain(&mut event.subjects) {
+        place.sequence += 1;
+    }
+    let last = checked(log.entries.last().unwrap());
+    let leaf = Leaf {
+        index: log.entries.len() as u64,
+        recorded_at_ms: last.leaf.recorded_at_ms,
+        previous: last.leaf_hash,
+        body: Body::Erasure(event, Target { index: target as u64, parts: 1 }),
+    };
+    entry.leaf = leaf.encode().into();
+    let mut erasing = log.clone();
+    erasing.entries.push(entry.encode().into());
+    erasing.sealed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_is_held_against_the_entry_that_it_names() {
+    let (_data, log) = honest().await;
+    let (setting, events) = (Setting::of(&log), log.events());
+    let good = long(erasing(&log, events[1], events[1]), 600);
+    publish(&setting.tiles(), &good, 600);
+    let report = setting.good(&[]);
+    assert_eq!((&report["erasures"], &report["erasures_pending"]), (&Value::from(1), &Value::Array(Vec::new())));
+    let lying = erasing(&log, events[2], events[1]);
+    publish(&setting.tiles(), &lying, lying.entries.len());
+    setting.caught("erases what is filed elsewhere", "filed under other keys than the target", &[]);
+    let lying = erasing(&log, log.seals()[0], events[1]);
+    publish(&setting.tiles(), &lying, lying.entries.len());
+    setting.caught("erases a SEAL", "the target is not an EVENT", &[]);
 }
 
 /// A run that cannot read on keeps how far it came; the next one goes on there, and skips nothing.
