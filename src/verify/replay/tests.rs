@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -294,4 +296,41 @@ fn a_state_that_is_not_as_it_was_written_is_none() {
         assert!(LeafReplay::decode(&state[..at]).is_err(), "cut at {at}");
     }
     assert!(LeafReplay::decode(&[&state[..], &[0]].concat()).is_err());
+}
+
+/// Leaves whose reader is interrupted while it reads one of them.
+struct Interrupted(Tiled, u64, AtomicBool);
+
+impl Entries for Interrupted {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn pieces(&self) -> Pieces {
+        self.0.pieces()
+    }
+
+    fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Unreadable> {
+        self.2.fetch_or(from == self.1, Ordering::Relaxed);
+        self.0.read(from, bytes_max)
+    }
+}
+
+#[test]
+fn whoever_is_interrupted_has_verified_what_was_read_and_says_that_it_is_not_all() {
+    let entries = sealed_twice();
+    let mut whole = LeafReplay::default();
+    on(&mut whole, &Tiled::leaves(&entries), 8).unwrap();
+    for at in 0..7 {
+        let source = Interrupted(Tiled::leaves(&entries), at, AtomicBool::new(false));
+        let wanted = Wanted { interrupted: Some(&source.2), ..Wanted::default() };
+        let mut replay = LeafReplay::default();
+        replay.advance(&source, 8, &wanted, |_| {}).unwrap();
+        assert_eq!(replay.head(), head_of(&entries[..=usize::try_from(at).unwrap()]));
+        on(&mut replay, &source.0, 8).unwrap();
+        assert_eq!(replay.encode(), whole.encode());
+        source.2.store(false, Ordering::Relaxed);
+        let report = verify(&source, &wanted, |_, _| {});
+        assert!(!report.is_good() && report.entries == at + 1, "{report:?}");
+    }
 }
