@@ -29,6 +29,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::service::Here;
+use crate::service::probity;
+use crate::service::run;
 use crate::service::story;
 use crate::witness::BEGIN_S;
 use crate::witness::Server;
@@ -219,6 +221,14 @@ async fn an_idle_log_is_cosigned_again() {
     }
     here.stop().await;
     one.stop().await;
+    // Who verifies reads them all, but for what a crash left half written.
+    let verify = || run(probity(["verify", "--data"]).arg(&data));
+    let half = kept.join(format!("{}-{size}.new", BEGIN_S + 1200));
+    fs::write(&half, "half a no").unwrap();
+    let (status, printed, said) = verify();
+    assert_eq!(status, Some(0), "{printed}{said}");
+    fs::rename(&half, half.with_extension("")).unwrap();
+    assert_eq!(verify().0, Some(2), "it is no note");
 }
 
 #[tokio::test(flavor = "multi_thread")]
