@@ -34,7 +34,7 @@ pub use key::KeyFileError;
 pub use key::make_key;
 pub use key::read_key;
 pub use replay::Replaying;
-pub use server::serve;
+pub use server::pages;
 pub use state::Added;
 pub use state::Replay;
 pub use state::Seen;
