@@ -38,7 +38,7 @@ pub use policy::PolicyFileError;
 pub use policy::PolicyFileFault;
 pub use policy::read_policy;
 pub use replay::Replaying;
-pub use server::serve;
+pub use server::pages;
 pub use state::Added;
 pub use state::Replay;
 pub use state::Seen;

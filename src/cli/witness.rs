@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use clap::Args;
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::fetch::Client;
 use crate::fetch::read_token;
+use crate::http;
+use crate::http::Patience;
 use crate::log::SignatureType;
 use crate::witness;
 use crate::witness::KeyFileError;
@@ -117,16 +118,17 @@ pub async fn run(arguments: WitnessArgs) -> Result<ExitCode, Failed> {
     let witness = Witness::open(signer, &policy, &state, clock::machine(), replay)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let listener = TcpListener::bind(arguments.listen).await?;
+    let listener = http::bind(arguments.listen).await?;
     println!("{}", witness.key());
     println!("witnessing on http://{}", listener.local_addr()?);
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(witness::serve(listener, Arc::new(witness), stop.clone()));
+    let pages = witness::pages(Arc::new(witness));
+    let serving = tokio::spawn(http::answer(listener, pages, Patience::default(), stop.clone()));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     stop.cancel();
-    serving.await.map_err(std::io::Error::other)??;
+    serving.await.map_err(std::io::Error::other)?;
     Ok(ExitCode::SUCCESS)
 }

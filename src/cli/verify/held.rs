@@ -161,8 +161,8 @@ fn cosigned_in(data: &Path) -> Result<Vec<PathBuf>, Unreadable> {
         };
         let paths: io::Result<Vec<PathBuf>> = names.map(|entry| entry.map(|entry| entry.path())).collect();
         let mut paths = paths.map_err(|error| of_io(folder, &error))?;
-        // What a crash left half written has this name.
-        paths.retain(|path| path.file_name().is_none_or(|name| name != "new"));
+        // What a crash left half written has this end.
+        paths.retain(|path| path.extension().is_none_or(|end| end != "new"));
         paths.sort_unstable();
         Ok(paths)
     };
