@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::fetch::Client;
+use crate::fetch::read_token;
 use crate::http;
 use crate::http::Patience;
-use crate::log::Policy;
-use crate::log::PolicyError;
 use crate::log::SignatureType;
 use crate::witness;
 use crate::witness::KeyFileError;
+use crate::witness::PolicyFileError;
 use crate::witness::Replay;
 use crate::witness::Replaying;
 use crate::witness::Witness;
@@ -77,21 +77,16 @@ pub enum Failed {
     /// The state.
     #[error(transparent)]
     Witness(#[from] WitnessError),
-    /// The policy cannot be read.
+    /// The policy cannot be read, or is none.
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
+    /// The token cannot be read.
     #[error("{}: {error}", file.display())]
-    Read {
+    Token {
         /// Which file.
         file: PathBuf,
         /// What the system said.
         error: std::io::Error,
-    },
-    /// The policy is none.
-    #[error("{}: {error}", file.display())]
-    Policy {
-        /// Which file.
-        file: PathBuf,
-        /// What is wrong.
-        error: PolicyError,
     },
     /// The address cannot be had, or the system takes no signals.
     #[error("{0}")]
@@ -99,13 +94,8 @@ pub enum Failed {
 }
 
 fn replaying(token: Option<PathBuf>) -> Result<Box<dyn Replay>, Failed> {
-    let token = match token {
-        None => None,
-        Some(file) => {
-            let read = std::fs::read_to_string(&file).map_err(|error| Failed::Read { file, error })?;
-            Some(read.trim().to_owned())
-        }
-    };
+    let read = |file: PathBuf| read_token(&file).map_err(|error| Failed::Token { file, error });
+    let token = token.map(read).transpose()?;
     Ok(Box::new(Replaying::new(Client::new(PATIENCE), token)))
 }
 
@@ -122,8 +112,7 @@ pub async fn run(arguments: WitnessArgs) -> Result<ExitCode, Failed> {
         return Ok(ExitCode::SUCCESS);
     }
     let (file, state) = (arguments.logs.unwrap_or_default(), arguments.state.unwrap_or_default());
-    let read = std::fs::read(&file).map_err(|error| Failed::Read { file: file.clone(), error })?;
-    let policy = Policy::parse(&read).map_err(|error| Failed::Policy { file, error })?;
+    let policy = witness::read_policy(&file)?;
     let signer = witness::read_key(&arguments.key)?;
     let replay = arguments.replaying.then(|| replaying(arguments.entries_token)).transpose()?;
     let witness = Witness::open(signer, &policy, &state, clock::machine(), replay)?;

@@ -2,7 +2,7 @@
 
 mod client;
 mod crash;
-mod files;
+pub(crate) mod files;
 mod monitor;
 mod program;
 mod replaying;
