@@ -148,12 +148,16 @@ impl Bench {
         let rows: Vec<_> = keys.into_iter().map(histories).collect();
         let interval = self.map.begin_save();
         let (before, after) = meanwhile.split_at(meanwhile.len() / 2);
-        before.iter().for_each(|key| self.push(key));
+        for key in before {
+            self.push(key);
+        }
         if !before.is_empty() {
             self.seal();
         }
         self.shelf.rows.borrow_mut().extend(rows);
-        after.iter().for_each(|key| self.push(key));
+        for key in after {
+            self.push(key);
+        }
         self.map.saved(interval);
     }
 
