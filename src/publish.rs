@@ -72,7 +72,8 @@ pub struct Published {
     pub witnessed: bool,
     /// The keys of the log, with when they came and went.
     pub keys: KeysOfLog,
-    /// The map that the SEAL commits to; none for a checkpoint of before the last start, until the next seal.
+    /// The map that the SEAL commits to; none for a checkpoint of before the last start, until the next seal, and none where
+    /// it is not the newest.
     pub map: Option<SavedSnapshot>,
 }
 

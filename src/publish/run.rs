@@ -304,11 +304,8 @@ impl Run {
     fn folded(&mut self, batch: &[Bytes]) -> Result<(), PublishError> {
         let taken = batch.iter().try_for_each(|entry| self.fold.take(&self.table, entry));
         if let Err(error) = &taken {
-            self.stops_after(&SealError::Publish(PublishError::Fold {
-                index: self.fold.size(),
-                what: "what was committed does not follow",
-            }));
-            tracing::error!(%error, "the fold of tree and map stopped");
+            tracing::error!(%error, "the fold of tree and map stopped, and nothing more is written in this run");
+            self.following.stopper.stop(&error.to_string());
         }
         taken
     }
