@@ -186,3 +186,6 @@ impl Nodes for LogTree {
             .ok_or(PublishError::Entry { index: index << level })
     }
 }
+
+#[cfg(test)]
+mod tests;
