@@ -139,7 +139,7 @@ fn measure(shelf: &Shelf, keys: u64, budget: u64, runs: usize) -> Result<Figures
             filed.push(key);
         }
         let began = Instant::now();
-        snapshot = map.seal(shelf)?;
+        let held = map.seal(shelf)?;
         sealing.push(began.elapsed().as_secs_f64() * 1e3);
         most_mib = most_mib.max(resident() - before);
         let began = Instant::now();
@@ -150,6 +150,7 @@ fn measure(shelf: &Shelf, keys: u64, budget: u64, runs: usize) -> Result<Figures
         shelf.save(histories)?;
         let interval = map.begin_save();
         map.saved(interval);
+        drop(held);
         snapshot = map.seal(shelf)?;
         saving.push(began.elapsed().as_secs_f64() * 1e3);
     }
