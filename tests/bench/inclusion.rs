@@ -24,14 +24,14 @@ pub(crate) fn run(plan: &Plan) -> Result<(), Failure> {
     let mut columns: Vec<(u64, Figures)> = Vec::new();
     let mut registered = 0;
     for size in &plan.sizes {
-        let mut log = Log::open(folder)?;
+        let mut log = Log::open_published(folder)?;
         if log.service().reader().size() < *size {
             log.grow(registered, *size)?;
         }
         registered = crate::events::respondents(*size);
         log.close()?;
         let began = Instant::now();
-        let log = Log::open(folder)?;
+        let log = Log::open_published(folder)?;
         let opened = began.elapsed().as_secs_f64();
         let proofs = log.service().proofs().ok_or("nothing is sealed")?;
         let mut figures = vec![("start, s", opened)];
