@@ -13,6 +13,8 @@ pub mod dates;
 pub mod decision;
 pub mod declaration;
 pub mod entity;
+pub mod erasure;
+pub mod hold;
 mod id;
 pub mod obligation;
 pub mod petition;
@@ -60,6 +62,10 @@ pub enum State {
     Verification(verification::State),
     /// Of `record/…`.
     Record(record::State),
+    /// Of `erasure/…`.
+    Erasure(erasure::State),
+    /// Of `hold/…`.
+    Hold(hold::State),
     /// Of a stream whose first entry is void. Whoever points to it is told that nothing is recorded there.
     Void,
     /// Of a stream in which nothing stands but erasures. Admission takes it for one in which nothing is recorded.
@@ -183,6 +189,7 @@ pub fn kept_by(event: &Event) -> Id {
         Event::DeclarationSubmitted(event) => &event.received_by_id,
         Event::ObligationCreated(event) => &event.body_id,
         Event::VerificationOrdered(event) => &event.ordered_by_id,
+        Event::HoldPlaced(event) => &event.placed_by_id,
         _ => return Id::default(),
     };
     if id.is_empty() { Id::default() } else { Id::of(id) }
@@ -244,9 +251,14 @@ impl State {
             Self::Appeal(appeal) => appeal.duty(),
             Self::Obligation(obligation) => obligation.duty(),
             Self::Verification(verification) => verification.duty(),
-            Self::Entity(_) | Self::Decision(_) | Self::Declaration(_) | Self::Record(_) | Self::Void | Self::Empty => {
-                None
-            }
+            Self::Entity(_)
+            | Self::Decision(_)
+            | Self::Declaration(_)
+            | Self::Record(_)
+            | Self::Erasure(_)
+            | Self::Hold(_)
+            | Self::Void
+            | Self::Empty => None,
         }
     }
 
@@ -260,8 +272,8 @@ impl State {
             Self::Petition(petition) => petition.voided(target).map(Self::Petition),
             Self::Obligation(obligation) => obligation.voided(target).map(Self::Obligation),
             Self::Verification(verification) => verification.voided(target).map(Self::Verification),
-            // What the imports saw stays seen.
-            other @ (Self::Record(_) | Self::Void | Self::Empty) => Some(other),
+            // What the imports saw stays seen; erasures and holds end in their own ways.
+            other @ (Self::Record(_) | Self::Erasure(_) | Self::Hold(_) | Self::Void | Self::Empty) => Some(other),
         };
         left.unwrap_or(Self::Void)
     }
@@ -276,7 +288,7 @@ impl State {
             Self::Petition(petition) => petition.corrected(target, field),
             Self::Obligation(obligation) => obligation.corrected(target, field),
             Self::Verification(verification) => verification.corrected(target, field),
-            Self::Record(_) | Self::Void | Self::Empty => {}
+            Self::Record(_) | Self::Erasure(_) | Self::Hold(_) | Self::Void | Self::Empty => {}
         }
     }
 }
@@ -320,5 +332,11 @@ fn fact(event: &Event) -> &dyn Fact {
         Event::RecordCorrected(event) => event,
         Event::RecordVoided(event) => event,
         Event::EntryErased(event) => event,
+        Event::ErasureRequested(event) => event,
+        Event::ErasureApproved(event) => event,
+        Event::ErasureWithdrawn(event) => event,
+        Event::ErasureCompleted(event) => event,
+        Event::HoldPlaced(event) => event,
+        Event::HoldReleased(event) => event,
     }
 }

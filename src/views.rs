@@ -283,6 +283,10 @@ pub enum Kind {
     Amendment,
     /// An erasure, in the stream of what it erased.
     Erasure,
+    /// A request that something be forgotten.
+    Forgetting,
+    /// A hold.
+    Hold,
 }
 
 impl Kind {
@@ -323,6 +327,11 @@ impl Kind {
             EventType::RecordCorrected | EventType::RecordVoided => Self::Amendment,
             EventType::LegacyRecordImported => Self::Import,
             EventType::EntryErased => Self::Erasure,
+            EventType::ErasureRequested
+            | EventType::ErasureApproved
+            | EventType::ErasureWithdrawn
+            | EventType::ErasureCompleted => Self::Forgetting,
+            EventType::HoldPlaced | EventType::HoldReleased => Self::Hold,
         }
     }
 }

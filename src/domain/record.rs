@@ -97,7 +97,7 @@ impl Target<'_> {
             Some(Recorded::Void) => return Err(refused(Rule::TargetVoid)),
             Some(Recorded::Event(event)) => event,
         };
-        if matches!(*event, Event::RecordCorrected(_) | Event::RecordVoided(_) | Event::EntryErased(_)) {
+        if !is_fact(&event) {
             return Err(refused(Rule::TargetNotAFact));
         }
         let in_stream = event.stream().is_some_and(|(kind, id)| self.stream.split_once('/') == Some((kind, id)));
@@ -113,6 +113,22 @@ impl Target<'_> {
         }
         Ok(event)
     }
+}
+
+/// Whether an event says something of the world, and not of other entries.
+const fn is_fact(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::RecordCorrected(_)
+            | Event::RecordVoided(_)
+            | Event::EntryErased(_)
+            | Event::ErasureRequested(_)
+            | Event::ErasureApproved(_)
+            | Event::ErasureWithdrawn(_)
+            | Event::ErasureCompleted(_)
+            | Event::HoldPlaced(_)
+            | Event::HoldReleased(_)
+    )
 }
 
 /// Ids of the subjects of an event, ascending, each once.

@@ -88,6 +88,10 @@ rules! {
     DiscrepancyInTruth, "DISCREPANCY_IN_TRUTH", Field, "a truthful declaration has no discrepancies";
     CorrectionEmpty, "CORRECTION_EMPTY", Field, "a correction says what is corrected";
     PathRepeated, "PATH_REPEATED", Field, "each path stands once";
+    ErasureEmpty, "ERASURE_EMPTY", Field, "an erasure says what is to go";
+    ScopeRepeated, "SCOPE_REPEATED", Field, "each scope stands once";
+    YearMisplaced, "YEAR_MISPLACED", Field, "only declared property is of a year";
+    PositionsNotAscending, "POSITIONS_NOT_ASCENDING", Field, "positions ascend, each once";
     NotAppendable, "NOT_APPENDABLE", Field, "only the procedure of erasure records an erasure";
     // What it points to.
     CauseUnknown, "CAUSE_UNKNOWN", State, "a cause is an earlier entry";
@@ -157,7 +161,7 @@ rules! {
     TargetUnknown, "TARGET_UNKNOWN", State, "what is corrected or voided is an entry that was recorded before the request";
     TargetErased, "TARGET_ERASED", State, "what was erased is neither corrected nor voided";
     TargetVoid, "TARGET_VOID", State, "what is void is neither corrected nor voided again";
-    TargetNotAFact, "TARGET_NOT_A_FACT", State, "corrections, voids and erasures are neither corrected nor voided";
+    TargetNotAFact, "TARGET_NOT_A_FACT", State, "corrections, voids, erasures and holds are neither corrected nor voided";
     TargetInAnotherStream, "TARGET_IN_ANOTHER_STREAM", State, "the entry stands in the stream that is named";
     SubjectsDiffer, "SUBJECTS_DIFFER", State, "the subjects are exactly those of the entry";
     AlreadyRecorded, "ALREADY_RECORDED", State, "a correction or void has a record of its own";
@@ -166,6 +170,18 @@ rules! {
     PathNotCorrectable, "PATH_NOT_CORRECTABLE", State, "ids, and numbers that other entries point to, are not corrected";
     ValueOfAnotherType, "VALUE_OF_ANOTHER_TYPE", State, "the value is of the field's type";
     CorrectedBroken, "CORRECTED_BROKEN", State, "the entry as corrected keeps the rules of its fields";
+    // Erasures and holds.
+    AlreadyRequested, "ALREADY_REQUESTED", State, "an erasure is requested once";
+    NotThePrincipal, "NOT_THE_PRINCIPAL", State, "who asks or approves is who records it";
+    ExpiryOutOfRange, "EXPIRY_OUT_OF_RANGE", State, "an erasure can be approved from today on for at most 30 days";
+    ErasureEnded, "ERASURE_ENDED", State, "nothing more becomes of an erasure that was withdrawn or carried out";
+    ErasureExpired, "ERASURE_EXPIRED", State, "an erasure is approved by its last day";
+    AlreadyApproved, "ALREADY_APPROVED", State, "an erasure with two approvals is carried out";
+    ApproverIsRequester, "APPROVER_IS_REQUESTER", State, "who approves is another than who asked";
+    NotApproved, "NOT_APPROVED", State, "only what two approved is carried out";
+    NotTheService, "NOT_THE_SERVICE", State, "only the service says that an erasure was carried out";
+    HoldAlreadyPlaced, "HOLD_ALREADY_PLACED", State, "a hold is placed once";
+    HoldAlreadyReleased, "HOLD_ALREADY_RELEASED", State, "a hold is released once";
     // Imported rows.
     AlreadySeen, "ALREADY_SEEN", State, "a row that is there is not seen for the first time";
     RowGone, "ROW_GONE", State, "a row that is gone comes back as first seen";

@@ -89,6 +89,8 @@ pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Ve
         Kind::Amendment => amendment::rows(name, entries),
         // An erasure stands in the stream of what it erased, after it.
         Kind::Erasure => None,
+        // Only the table of events has them.
+        Kind::Forgetting | Kind::Hold => None,
     };
     let mut rows = rows.unwrap_or_default();
     rows.extend(events);

@@ -46,7 +46,13 @@ pub const fn kind(event_type: EventType) -> ChangeKind {
         | EventType::VerificationOrdered
         | EventType::ExplanationReceived
         | EventType::VerificationConcluded
-        | EventType::LegacyRecordImported => ChangeKind::New,
+        | EventType::LegacyRecordImported
+        | EventType::ErasureRequested
+        | EventType::ErasureApproved
+        | EventType::ErasureWithdrawn
+        | EventType::ErasureCompleted
+        | EventType::HoldPlaced
+        | EventType::HoldReleased => ChangeKind::New,
         EventType::CaseReopened
         | EventType::DecisionModified
         | EventType::DecisionAnnulled
