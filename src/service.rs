@@ -3,6 +3,7 @@
 //! What is looked at before a single request is taken: the store against its guard, the newest entries as a verifier
 //! would, the index against the log. Whatever is missing from the index is folded first.
 
+pub mod erase;
 mod histories;
 mod open;
 mod reader;
@@ -39,6 +40,8 @@ use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::sequencer::Queue;
 use crate::sequencer::Sequencer;
+use crate::service::erase::EraseError;
+use crate::service::erase::Erasing;
 use crate::store::LogStore;
 use crate::store::OpenOptions;
 use crate::store::SledStore;
@@ -113,6 +116,9 @@ pub enum OpenError {
     /// The keys could not be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// What was erased could not be looked at.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     /// The index could not be folded.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -161,6 +167,7 @@ pub struct Service {
     /// The store, where it is one on disk.
     sled: Option<Arc<SledStore>>,
     index: Arc<Index>,
+    erasing: Erasing,
     tending: tend::Tending,
     clock: Clock,
     /// How many of sled's own threads had died before it was opened.
@@ -225,6 +232,11 @@ impl Service {
         rest.record(body)
     }
 
+    /// An erasure may have been approved: it is carried out beside everything else.
+    pub fn erase_what_is_approved(&self) {
+        self.erasing.kick();
+    }
+
     /// The clock.
     pub const fn clock(&self) -> &Clock {
         &self.clock
@@ -285,7 +297,9 @@ impl Service {
             std::mem::forget(self);
             return Ok(());
         }
-        let Self { reader, vault, sequencer, publisher, witnessing, sled, index, tending, clock: _, panics: _ } = self;
+        let Self { reader, vault, sequencer, publisher, witnessing, sled, index, erasing, tending, clock: _, panics: _ } = self;
+        // While the writer still records.
+        drop(erasing);
         if let Some(witnessing) = witnessing {
             witnessing.stop();
         }

@@ -109,6 +109,8 @@ reasons! {
     /// The log was closed for ever, as its last entries say; it may have a successor, which the CLOSE names. Reads and
     /// proofs go on.
     LogClosed, FailedPrecondition, "LOG_CLOSED", [], "append to the log that follows it";
+    /// A data key that the request was sealed with was retired while it waited, for an erasure. Nothing was written.
+    KeyRetired, Unavailable, "KEY_RETIRED", [], "retry at once, with the same request id";
     /// The server is ending.
     ServerShuttingDown, Unavailable, "SERVER_SHUTTING_DOWN", [], "retry elsewhere or later, with the same request id";
     /// No entry has this position.
@@ -215,6 +217,7 @@ pub fn of_append(error: &AppendError) -> Status {
         AppendError::OutcomeUnknown => Reason::CommitOutcomeUnknown.status(error.to_string(), &[]),
         AppendError::Stopped => Reason::WritingStopped.status(error.to_string(), &[]),
         AppendError::Closed => Reason::LogClosed.status(error.to_string(), &[]),
+        AppendError::KeyRetired => Reason::KeyRetired.status(error.to_string(), &[]),
         AppendError::Ending => Reason::ServerShuttingDown.status(error.to_string(), &[]),
         AppendError::IndexUnreadable => Reason::StoreUnreadable.status(error.to_string(), &[]),
     }
