@@ -42,6 +42,7 @@ use crate::sequencer::Queue;
 use crate::sequencer::Sequencer;
 use crate::service::erase::EraseError;
 use crate::service::erase::Erasing;
+use crate::service::erase::Rewritten;
 use crate::store::LogStore;
 use crate::store::OpenOptions;
 use crate::store::SledStore;
@@ -85,6 +86,8 @@ pub struct Options {
     pub signers: Vec<Arc<dyn Signer>>,
     /// How it is sealed and published; none, and it is not.
     pub publish: Option<PublishOptions>,
+    /// How long what was erased may lie in the volumes; none, and they are not written again by themselves.
+    pub rewrite_within: Option<Duration>,
     /// How it is witnessed; none, and nobody is asked. Only what is published is witnessed.
     pub witness: Option<WitnessOptions>,
 }
@@ -102,6 +105,7 @@ impl Options {
             verify_newest: 1000,
             signers: Vec::new(),
             publish: None,
+            rewrite_within: None,
             witness: None,
         }
     }
@@ -235,6 +239,15 @@ impl Service {
     /// An erasure may have been approved: it is carried out beside everything else.
     pub fn erase_what_is_approved(&self) {
         self.erasing.kick();
+    }
+
+    /// Writes the volumes again in which something lies that was erased. Reads and appends go on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The log, its index or the store failed; what was not written again is as before.
+    pub fn rewrite_erased(&self) -> Result<Rewritten, IndexError> {
+        self.sled.as_ref().map_or(Ok(Rewritten::default()), |sled| erase::rewrite(&self.reader, sled))
     }
 
     /// The clock.

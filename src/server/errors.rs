@@ -90,6 +90,8 @@ reasons! {
     RevisionConflict, Aborted, "REVISION_CONFLICT", ["violations"], "read the history, decide again, retry";
     /// There is an event that the preconditions exclude.
     ConditionViolated, Aborted, "CONDITION_VIOLATED", ["violations"], "read the history, decide again, retry";
+    /// A hold is in force on something that is to be erased.
+    ErasureHeld, FailedPrecondition, "ERASURE_HELD", ["holds", "first"], "wait until the holds are released, or ask for less";
     /// The queue of appends is full.
     WriteQueueFull, ResourceExhausted, "WRITE_QUEUE_FULL", [], "retry after the delay, with the same request id";
     /// Free space is below the reserve.

@@ -12,6 +12,7 @@
 //!
 //! What was sealed is still in the ledger's volumes then, and can be opened by nobody; it goes when they are rewritten.
 
+mod rewrite;
 mod survey;
 
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ use sha2::Digest;
 use sha2::Sha256;
 use thiserror::Error;
 
+use crate::clock::Clock;
 use crate::domain::State;
 use crate::domain::erasure;
 use crate::events::EntryErased;
@@ -52,7 +54,11 @@ use crate::sequencer::AppendError;
 use crate::sequencer::Queue;
 use crate::sequencer::Turns;
 use crate::service::Reader;
+use crate::store::SledStore;
 
+pub use rewrite::Rewritten;
+pub use rewrite::outstanding;
+pub use rewrite::rewrite;
 pub use survey::Forgetting;
 pub use survey::Held;
 pub use survey::Loss;
@@ -66,6 +72,9 @@ const REQUEST_ERASURES: usize = 256;
 
 /// How often it is tried again what could not be done.
 const AGAIN: Duration = Duration::from_mins(1);
+
+/// How often it is looked whether bytes have to go.
+const LOOK_EVERY: Duration = Duration::from_hours(1);
 
 /// How long to wait for room in the queue.
 const ROOM: Duration = Duration::from_millis(10);
@@ -106,13 +115,19 @@ pub(super) struct Erasing {
 
 impl Erasing {
     /// Begins with what was left before the start.
-    pub(super) fn start(reader: Reader, queue: Queue, turns: Turns) -> std::io::Result<Self> {
+    pub(super) fn start(reader: Reader, queue: Queue, turns: Turns, disk: Option<Disk>) -> std::io::Result<Self> {
         let (kick, kicked) = mpsc::sync_channel(1);
         let ending: Arc<AtomicBool> = Arc::default();
         let eraser = Eraser { reader, queue, turns, ending: Arc::clone(&ending) };
+        let mut looked_ms = None;
         let run = move || {
             loop {
                 eraser.carry_out_all();
+                if let Some(disk) = &disk
+                    && disk.looks(&mut looked_ms)
+                {
+                    disk.rewrite(&eraser.reader);
+                }
                 if let Err(RecvTimeoutError::Disconnected) = kicked.recv_timeout(AGAIN) {
                     return;
                 }
@@ -140,6 +155,44 @@ impl Drop for Erasing {
         self.kick = None;
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
+        }
+    }
+}
+
+/// Where what was erased still lies, and how long it may.
+#[derive(Debug)]
+pub(super) struct Disk {
+    pub(super) store: Arc<SledStore>,
+    pub(super) clock: Clock,
+    /// Bytes that were erased go so long after their ERASURE at the latest.
+    pub(super) within: Duration,
+}
+
+impl Disk {
+    /// Whether it is time to look, which costs a read of every ERASURE and what it names.
+    fn looks(&self, looked_ms: &mut Option<u64>) -> bool {
+        let now = self.clock.monotonic_ms();
+        let every = u64::try_from(LOOK_EVERY.as_millis()).expect("an hour");
+        let is_time = looked_ms.is_none_or(|looked| now.saturating_sub(looked) >= every);
+        if is_time {
+            *looked_ms = Some(now);
+        }
+        is_time
+    }
+
+    fn rewrite(&self, reader: &Reader) {
+        // A day before, so that a long one is done in time.
+        let after = self.within.saturating_sub(Duration::from_hours(24));
+        let is_time = outstanding(reader).map(|(_, since)| {
+            let age = since.map(|since| self.clock.unix_ms().saturating_sub(since));
+            age.is_some_and(|age| Duration::from_millis(age) >= after)
+        });
+        match is_time.and_then(|is_time| if is_time { rewrite(reader, &self.store).map(Some) } else { Ok(None) }) {
+            Ok(None) => {}
+            Ok(Some(Rewritten { entries, volumes })) => {
+                tracing::info!(entries, volumes, "what was erased has gone from the volumes");
+            }
+            Err(error) => tracing::error!(%error, "volumes that hold what was erased could not be written again"),
         }
     }
 }

@@ -36,6 +36,7 @@ use crate::service::Options;
 use crate::service::Reader;
 use crate::service::Service;
 use crate::service::erase;
+use crate::service::erase::Disk;
 use crate::service::erase::Erasing;
 use crate::service::tend;
 use crate::store;
@@ -185,7 +186,12 @@ fn open_parts(
     };
     let tending =
         tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), sequencer.commits.clone(), panics)?;
-    let erasing = Erasing::start(reader.clone(), sequencer.queue.clone(), sequencer.turns.clone())?;
+    let disk = sled.as_ref().zip(options.rewrite_within).map(|(store, within)| Disk {
+        store: Arc::clone(store),
+        clock: Arc::clone(&clock),
+        within,
+    });
+    let erasing = Erasing::start(reader.clone(), sequencer.queue.clone(), sequencer.turns.clone(), disk)?;
     Ok(Service { reader, vault, sequencer, publisher, witnessing, sled, index, erasing, tending, clock, panics })
 }
 
