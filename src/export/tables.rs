@@ -87,10 +87,9 @@ pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Ve
         Kind::Obligation => duty::obligation(name, entries),
         Kind::Verification => duty::verification(name, entries),
         Kind::Amendment => amendment::rows(name, entries),
-        // An erasure stands in the stream of what it erased, after it.
-        Kind::Erasure => None,
-        // Only the table of events has them.
-        Kind::Forgetting | Kind::Hold => None,
+        // An erasure stands in the stream of what it erased, after it; what asked for it, and holds, stand in the table of
+        // events alone.
+        Kind::Erasure | Kind::Forgetting | Kind::Hold => None,
     };
     let mut rows = rows.unwrap_or_default();
     rows.extend(events);

@@ -344,8 +344,19 @@ impl<H: Histories> RecordService for Records<H> {
 }
 
 /// Kinds of streams that a timeline can be asked of.
-const TIMELINE_KINDS: &[&str] =
-    &["entity", "case", "decision", "appeal", "declaration", "obligation", "petition", "verification", "record", "erasure", "hold"];
+const TIMELINE_KINDS: &[&str] = &[
+    "entity",
+    "case",
+    "decision",
+    "appeal",
+    "declaration",
+    "obligation",
+    "petition",
+    "verification",
+    "record",
+    "erasure",
+    "hold",
+];
 
 fn parse_name(text: &str, kinds: &'static [&'static str]) -> Result<Name, Refusal> {
     parse_name_in("name", text, kinds)

@@ -117,6 +117,12 @@ fn follows(history: &[Event], event: &Event) -> bool {
     }
     let history = History(&counting);
     match event {
+        Event::ErasureRequested(_)
+        | Event::ErasureApproved(_)
+        | Event::ErasureWithdrawn(_)
+        | Event::ErasureCompleted(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_) => unreachable!("no random history has any"),
         Event::PersonRegistered(event) => !history.registered(&event.entity_id),
         Event::OrganisationRegistered(event) => !history.registered(&event.entity_id),
         Event::PositionAssigned(event) => {
