@@ -22,7 +22,6 @@ use crate::delivery::Planned;
 use crate::delivery::Profiles;
 use crate::delivery::SettingError;
 use crate::http::Access;
-use crate::log::Policy;
 use crate::publish::PublishOptions;
 use crate::sequencer::Limits;
 use crate::service::Options;
@@ -30,6 +29,7 @@ use crate::store::OpenOptions;
 use crate::telemetry;
 use crate::witness::WitnessFail;
 use crate::witness::WitnessOptions;
+use crate::witness::read_policy;
 
 /// Everything that `probity serve` can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub struct Config {
     /// Milliseconds after which what was recorded is sealed and published, where nobody waits for that; 0, and nothing is
     /// sealed, so that no proof can be had.
     pub seal_every_ms: u64,
+    /// Bytes of the completeness map's rows that are kept in memory, about; the others are read from the disk again.
+    pub map_bytes: u64,
     /// A file with the witnesses that cosign the log, as a C2SP `tlog-policy`. Absent, nobody is asked.
     pub witness_policy: Option<PathBuf>,
     /// What becomes of appends while the policy's quorum does not cosign: `open`, they go on; `closed`, they are refused
@@ -115,6 +117,7 @@ impl Default for Config {
             verify_newest: 1000,
             seal_every_ms: 500,
             erased_bytes_days: 30,
+            map_bytes: PublishOptions::default().map_bytes,
             witness_policy: None,
             witness_fail: WitnessFail::Open,
             witness_again_s: None,
@@ -160,7 +163,7 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "data",
     "listen",
     "metrics_listen",
@@ -177,6 +180,7 @@ const KEYS: [&str; 24] = [
     "verify_newest",
     "seal_every_ms",
     "erased_bytes_days",
+    "map_bytes",
     "witness_policy",
     "witness_fail",
     "witness_again_s",
@@ -254,8 +258,7 @@ impl Config {
     pub fn witness(&self) -> Result<Option<WitnessOptions>, ConfigError> {
         let Some(file) = &self.witness_policy else { return Ok(None) };
         let unreadable = |what: String| ConfigError::Policy { file: file.clone(), what };
-        let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
-        let policy = Policy::parse(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        let policy = read_policy(file).map_err(|error| unreadable(error.why.to_string()))?;
         if policy.witnesses().all(|(_, witness)| witness.url.is_none()) {
             return Err(unreadable("it has no witness with an address".to_owned()));
         }
@@ -289,10 +292,12 @@ impl Config {
             accept_gap: self.accept_gap,
             verify_newest: self.verify_newest,
             signers: Vec::new(),
-            publish: (self.seal_every_ms > 0)
-                .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
             rewrite_within: (self.erased_bytes_days > 0)
                 .then(|| Duration::from_hours(24 * u64::from(self.erased_bytes_days))),
+            publish: (self.seal_every_ms > 0).then(|| PublishOptions {
+                seal_every: Duration::from_millis(self.seal_every_ms),
+                map_bytes: self.map_bytes,
+            }),
             witness: self.witness()?,
         })
     }

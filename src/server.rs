@@ -11,6 +11,7 @@ pub mod errors;
 pub mod export_service;
 mod figures;
 pub mod ledger_service;
+mod own_log;
 pub mod proof_service;
 pub mod read;
 pub mod record_service;

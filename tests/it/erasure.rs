@@ -105,7 +105,7 @@ impl Log {
 
     /// Seals only when somebody waits for it.
     async fn open(&self) -> Here {
-        let publish = PublishOptions { seal_every: std::time::Duration::from_mins(10) };
+        let publish = PublishOptions { seal_every: std::time::Duration::from_mins(10), ..PublishOptions::default() };
         Here::open(&self.data(), &self.clock, |options| options.publish = Some(publish)).await
     }
 

@@ -8,7 +8,7 @@ use tonic::Code;
 use crate::bad_input::table;
 
 /// Reasons that need more than a request to a service in order, and where they are seen.
-const SEEN_ELSEWHERE: [(Reason, &str); 33] = [
+const SEEN_ELSEWHERE: [(Reason, &str); 34] = [
     (Reason::MessageTooLarge, "requests::a_message_longer_than_the_server_reads_ends_its_call_alone"),
     (Reason::WriteQueueFull, "failing::a_full_queue_refuses_at_once_and_loses_nothing"),
     (Reason::DiskNearlyFull, "command::a_nearly_full_disk_stops_appends_and_nothing_else"),
@@ -37,6 +37,7 @@ const SEEN_ELSEWHERE: [(Reason, &str); 33] = [
     (Reason::NotPublished, "proofs::refused::before_the_first_seal_nothing_is_published"),
     (Reason::CheckpointBeyond, "proofs::refused::each_bad_question_has_its_reason"),
     (Reason::CheckpointTimeout, "proofs::refused::each_bad_question_has_its_reason"),
+    (Reason::ProofsHeld, "server::proof_service::room::tests, beside the code"),
     (Reason::ExportNotFound, "export::asked::each_refusal_has_its_reason"),
     (Reason::ExportFileNotFound, "export::asked::each_refusal_has_its_reason"),
     (Reason::ExportNotDone, "export::asked::each_refusal_has_its_reason"),

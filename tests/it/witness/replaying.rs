@@ -39,7 +39,7 @@ const TOKEN: &str = "a token of tests";
 async fn log(data: &Path, clock: &Arc<Settable>) -> (Here, SignerKey) {
     let here = Here::open(data, clock, |options| {
         options.origin = Some(ORIGIN.to_owned());
-        options.publish = Some(PublishOptions { seal_every: Duration::from_millis(1) });
+        options.publish = Some(PublishOptions { seal_every: Duration::from_millis(1), ..PublishOptions::default() });
     })
     .await;
     for number in 0..3 {
@@ -151,7 +151,7 @@ async fn what_is_signed_but_wrong_is_not_cosigned() {
         });
     })
     .await;
-    check("is no SEAL", |leaves| drop(leaves.pop())).await;
+    check("no SEAL", |leaves| drop(leaves.pop())).await;
     check("leaf hash before it", |leaves| {
         let mut leaf = Leaf::decode(&leaves[3]).unwrap();
         leaf.previous = LeafHash([1; 32]);
