@@ -44,6 +44,7 @@ use crate::store::OpenOptions;
 use crate::store::SledStore;
 use crate::store::StoreError;
 use crate::store::background_panics;
+use crate::views::policy::DisclosurePolicy;
 use crate::witness;
 use crate::witness::Contradiction;
 use crate::witness::WitnessOptions;
@@ -84,6 +85,8 @@ pub struct Options {
     pub publish: Option<PublishOptions>,
     /// How it is witnessed; none, and nobody is asked. Only what is published is witnessed.
     pub witness: Option<WitnessOptions>,
+    /// How long what is on record may be shown, and who is told of changes.
+    pub disclosure: DisclosurePolicy,
 }
 
 impl Options {
@@ -100,6 +103,7 @@ impl Options {
             signers: Vec::new(),
             publish: None,
             witness: None,
+            disclosure: DisclosurePolicy::default(),
         }
     }
 }
@@ -163,6 +167,7 @@ pub struct Service {
     index: Arc<Index>,
     tending: tend::Tending,
     clock: Clock,
+    disclosure: DisclosurePolicy,
     /// How many of sled's own threads had died before it was opened.
     panics: u64,
 }
@@ -230,6 +235,11 @@ impl Service {
         &self.clock
     }
 
+    /// How long what is on record may be shown, and who is told of changes.
+    pub const fn disclosure(&self) -> &DisclosurePolicy {
+        &self.disclosure
+    }
+
     /// The keys.
     pub fn keys(&self) -> &Keyring {
         self.vault.keys()
@@ -285,7 +295,7 @@ impl Service {
             std::mem::forget(self);
             return Ok(());
         }
-        let Self { reader, vault, sequencer, publisher, witnessing, sled, index, tending, clock: _, panics: _ } = self;
+        let Self { reader, vault, sequencer, publisher, witnessing, sled, index, tending, clock: _, disclosure: _, panics: _ } = self;
         if let Some(witnessing) = witnessing {
             witnessing.stop();
         }

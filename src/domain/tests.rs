@@ -52,6 +52,12 @@ pub(super) fn check_in(book: &Book, when: &Event, then: Then) {
     assert_eq!(found, then, "{when:?}");
 }
 
+/// The same, of what another principal records.
+#[track_caller]
+pub(super) fn check_as(book: &Book, principal: &'static str, when: &Event, then: Then) {
+    check_in(&Book { principal, ..book.clone() }, when, then);
+}
+
 /// The ledger as admission sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Book {
@@ -61,6 +67,8 @@ pub(super) struct Book {
     pub(super) registers: BTreeSet<String>,
     pub(super) next_index: u64,
     pub(super) number_in_request: u32,
+    pub(super) principal: &'static str,
+    pub(super) today: &'static str,
 }
 
 impl Book {
@@ -74,6 +82,8 @@ impl Book {
             registers: BTreeSet::new(),
             next_index: 1,
             number_in_request: 0,
+            principal: "local",
+            today: "2026-06-15",
         };
         for event in events {
             check_in(&book, event, ADMITTED);
@@ -114,7 +124,7 @@ impl World for Book {
     }
 
     fn today(&self) -> Day {
-        Day::parse("2026-06-15").expect("a day")
+        Day::parse(self.today).expect("a day")
     }
 
     fn next_index(&self) -> u64 {
@@ -126,7 +136,7 @@ impl World for Book {
     }
 
     fn principal(&self) -> &'static str {
-        "local"
+        self.principal
     }
 
     fn recorded(&self, index: u64) -> Option<Recorded> {

@@ -90,7 +90,7 @@ pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Ve
         // An erasure stands in the stream of what it erased, after it.
         Kind::Erasure => None,
         // Only the table of events has them.
-        Kind::Forgetting | Kind::Hold => None,
+        Kind::Forgetting | Kind::Hold | Kind::Rights | Kind::Dispute | Kind::Disclosure => None,
     };
     let mut rows = rows.unwrap_or_default();
     rows.extend(events);

@@ -177,7 +177,8 @@ fn open_parts(
     let tending =
         tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), sequencer.commits.clone(), panics)?;
     let reader = Reader::new(store, Arc::clone(&index), vault.clone());
-    Ok(Service { reader, vault, sequencer, publisher, witnessing, sled, index, tending, clock, panics })
+    let disclosure = options.disclosure.clone();
+    Ok(Service { reader, vault, sequencer, publisher, witnessing, sled, index, tending, clock, disclosure, panics })
 }
 
 /// The longest delay that GENESIS promises.

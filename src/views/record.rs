@@ -23,6 +23,7 @@ use crate::views::amend::Told;
 use crate::views::case;
 use crate::views::decision;
 use crate::views::declaration;
+use crate::views::dispute;
 use crate::views::known;
 use crate::views::name_of;
 use crate::views::obligation;
@@ -63,6 +64,8 @@ pub fn record(name: &Name, about: &[Recorded], of_cases: &[Recorded], view: View
     record.verifications = verification::of_facts(&facts);
     record.declaration_status = Some(declaration_status(&record));
     record.petitions = Some(petition::tally(&facts));
+    record.disputes = facts.disputes();
+    record.disputed = dispute::any_open(&record.disputes);
     record.pending = work::pending(&record);
     record.declarations.truncate(DECLARATIONS_MAX);
     record.obligations.truncate(DECLARATIONS_MAX);
