@@ -26,6 +26,7 @@ use crate::events::cause::By;
 mod made;
 mod model;
 mod random;
+mod shown;
 
 pub(in crate::domain) use made::*;
 use random::any_step;

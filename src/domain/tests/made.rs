@@ -39,6 +39,7 @@ use crate::events::HearingHeld;
 use crate::events::HoldPlaced;
 use crate::events::HoldReleased;
 use crate::events::LegacyRecordImported;
+use crate::events::LegalBasis;
 use crate::events::Narrative;
 use crate::events::NoticeAcknowledged;
 use crate::events::NoticeSent;
@@ -450,6 +451,7 @@ pub(in crate::domain) fn disclosed(
         disclosure_id: id(disclosure),
         recipient_id: id(recipient),
         purpose: code("appointment"),
+        basis: Some(LegalBasis { instrument: code("act"), article: String::new() }),
         targets: targets.iter().map(|&target| target.to_owned()).collect(),
         known_at,
         subject_ids: subjects.iter().copied().map(id).collect(),
@@ -498,7 +500,7 @@ pub(in crate::domain) fn scope(kind: &str, owner: u64, class: SealedClass, year:
     DataScope { owner: format!("{kind}/{}", id(owner)), personal_class: class.into(), year }
 }
 
-/// The identities of these, asked for by `local`, until the end of June 2026.
+/// The identities of these, asked for by `local`, until the middle of July 2026.
 pub(in crate::domain) fn forget(erasure: u64, persons: &[u64]) -> ErasureRequested {
     let identity = |person: &u64| scope("entity", *person, SealedClass::Identity, 0);
     ErasureRequested {
