@@ -10,6 +10,7 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod end;
+pub mod erase;
 pub mod export;
 mod folder;
 pub mod import;
@@ -28,6 +29,7 @@ mod staging;
 mod text;
 pub mod verify;
 pub mod views;
+pub mod volumes;
 pub mod witness;
 
 use std::process::ExitCode;
@@ -68,6 +70,8 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Views(views::ViewsArgs),
+    Volumes(volumes::VolumesArgs),
+    Erase(erase::EraseArgs),
     Key(key::KeyArgs),
     Close(end::CloseArgs),
     Successor(end::SuccessorArgs),
@@ -104,6 +108,8 @@ pub fn main() -> ExitCode {
             Command::Backup(arguments) => backup::run(arguments).await.map_err(Failure::from),
             Command::Restore(arguments) => restore::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
+            Command::Volumes(arguments) => volumes::run(arguments).await.map_err(Failure::from),
+            Command::Erase(arguments) => erase::run(arguments).await.map_err(Failure::from),
             Command::Key(arguments) => key::run(arguments).await.map_err(Failure::from),
             Command::Close(arguments) => end::close(arguments).await.map_err(Failure::from),
             Command::Successor(arguments) => end::successor(arguments).await.map_err(Failure::from),

@@ -80,6 +80,9 @@ pub struct Config {
     pub witness_wait_s: u64,
     /// Whether the log is written after that, though no witness answered.
     pub start_without_witness: bool,
+    /// Days within which bytes that were erased go from the volumes, which are written again for it; 0, and only
+    /// `probity volumes rewrite` does it.
+    pub erased_bytes_days: u32,
     /// Whether a day or more since the last entry is in order.
     pub accept_gap: bool,
     /// Whether to go on after an earlier run ended with a failed write or sync.
@@ -115,6 +118,7 @@ impl Default for Config {
             stop_within_s: 10,
             verify_newest: 1000,
             seal_every_ms: 500,
+            erased_bytes_days: 30,
             witness_policy: None,
             witness_fail: WitnessFail::Open,
             witness_again_s: None,
@@ -161,7 +165,7 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "data",
     "listen",
     "metrics_listen",
@@ -177,6 +181,7 @@ const KEYS: [&str; 23] = [
     "stop_within_s",
     "verify_newest",
     "seal_every_ms",
+    "erased_bytes_days",
     "witness_policy",
     "witness_fail",
     "witness_again_s",
@@ -229,6 +234,7 @@ impl Config {
             "witness_policy",
             "absent where seal_every_ms is 0: nothing is published, so nothing can be cosigned",
         )?;
+        range(self.erased_bytes_days <= 3650, "erased_bytes_days", "at most 3650")?;
         range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")?;
         let sealed = self.http_listen.is_none() || self.seal_every_ms > 0;
         range(sealed, "http_listen", "not without seal_every_ms: what is not sealed is not published")?;
@@ -291,6 +297,8 @@ impl Config {
             signers: Vec::new(),
             publish: (self.seal_every_ms > 0)
                 .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
+            rewrite_within: (self.erased_bytes_days > 0)
+                .then(|| Duration::from_hours(24 * u64::from(self.erased_bytes_days))),
             witness: self.witness()?,
             disclosure: self.disclosure.clone(),
         })

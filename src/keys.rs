@@ -14,6 +14,7 @@ mod data;
 mod files;
 mod generate;
 mod kek;
+mod rotate;
 mod signer;
 
 use std::path::Path;
@@ -36,6 +37,7 @@ pub use data::DataKey;
 pub use data::DataKeys;
 pub use generate::generate;
 pub use kek::KeyEncryptionKey;
+pub use rotate::rotate;
 pub use signer::Signer;
 pub use signer::SignerError;
 
@@ -87,6 +89,7 @@ impl Keyring {
     /// As [`Keyring::open`].
     pub fn open_with(folder: &Path, create: bool, elsewhere: Vec<Arc<dyn Signer>>) -> Result<Self, KeysError> {
         files::make_folder(folder, create)?;
+        rotate::finish(folder)?;
         let added = added_keys(folder)?;
         // The first key may have been retired, and taken away.
         let first = folder.join(SIGNING);

@@ -6,6 +6,7 @@ mod appends;
 mod calls;
 pub mod codec;
 pub mod convert;
+mod erasures;
 pub mod errors;
 pub mod export_service;
 mod figures;

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::RwLock;
 
 use sha2::Digest;
 use sha2::Sha256;
@@ -65,6 +66,8 @@ pub struct DataKeys {
     kek: KeyEncryptionKey,
     /// Guards the tables and the keys that are not in the file yet.
     inner: Mutex<Inner>,
+    /// Ids of keys that seal nothing more: apart, since the writer asks for each request.
+    gone: RwLock<HashSet<[u8; 16]>>,
 }
 
 /// Tables hold 8 bytes of a hash and a record number; what they find is confirmed in the record.
@@ -78,9 +81,7 @@ struct Inner {
     stored: u32,
     /// Records after those, to be appended.
     pending: Vec<[u8; RECORD_BYTES]>,
-    /// Ids of keys that seal nothing more.
-    gone: HashSet<[u8; 16]>,
-    /// How many of those are destroyed.
+    /// Keys that are destroyed.
     destroyed: usize,
 }
 
@@ -93,6 +94,7 @@ impl DataKeys {
         files::sync_folder(path.parent().unwrap_or(path))?;
         let len = file.metadata().map_err(files::io(path))?.len();
         let mut inner = Inner::default();
+        let mut gone = HashSet::new();
         // A crash in the middle of an append leaves a piece of a record, which no entry can need: the next append
         // goes over it.
         let whole = len / RECORD_BYTES as u64;
@@ -118,14 +120,28 @@ impl DataKeys {
                     found.data_key(&kek).ok_or_else(damaged)?;
                 }
                 let slot = u32::try_from(number).expect("fewer than 2^32 data keys");
-                insert(&mut inner.by_owner, owner_hash(&found.owner, found.class, found.year), slot);
+                if found.state != KeyState::Destroyed {
+                    insert(&mut inner.by_owner, owner_hash(&found.owner, found.class, found.year), slot);
+                }
                 insert(&mut inner.by_id, id_hash(&found.id), slot);
-                inner.note(&found);
+                if found.state != KeyState::Live {
+                    gone.insert(found.id);
+                }
+                inner.destroyed += usize::from(found.state == KeyState::Destroyed);
                 inner.stored = slot + 1;
             }
             at += count as u64;
         }
-        Ok(Self { file, path: path.to_owned(), kek, inner: Mutex::new(inner) })
+        Ok(Self { file, path: path.to_owned(), kek, inner: Mutex::new(inner), gone: RwLock::new(gone) })
+    }
+
+    /// Under which key-encryption key the records of a file are sealed, by the first that holds a key; `None` where none
+    /// does.
+    pub(super) fn names(path: &Path) -> Result<Option<[u8; 4]>, KeysError> {
+        let bytes = std::fs::read(path).map_err(files::io(path))?;
+        let records = bytes.as_chunks::<RECORD_BYTES>().0;
+        let held = records.iter().filter_map(Found::read).find(|found| found.state != KeyState::Destroyed);
+        Ok(held.map(|found| found.kek))
     }
 
     /// The key of an owner, class and year (0 where the class has none) that seals; made where there is none.
@@ -138,6 +154,7 @@ impl DataKeys {
         let hash = owner_hash(owner, class, year);
         let same = |found: &Found| found.is_of(owner, class, year) && found.state == KeyState::Live;
         if let Some((_, found)) = self.find(&inner, &inner.by_owner, hash, same)? {
+            drop(inner);
             return self.opened(&found);
         }
         let mut data_key = DataKey { id: [0; 16], key: [0; 32] };
@@ -157,9 +174,12 @@ impl DataKeys {
     ///
     /// The file cannot be read, or the key is not sealed under the key-encryption key.
     pub fn by_id(&self, id: &[u8; 16]) -> Result<Option<DataKey>, KeysError> {
-        let inner = self.lock();
         let same = |found: &Found| found.id == *id;
-        match self.find(&inner, &inner.by_id, id_hash(id), same)? {
+        let found = {
+            let inner = self.lock();
+            self.find(&inner, &inner.by_id, id_hash(id), same)?
+        };
+        match found {
             Some((_, found)) if found.state != KeyState::Destroyed => self.opened(&found).map(Some),
             _ => Ok(None),
         }
@@ -167,7 +187,17 @@ impl DataKeys {
 
     /// Whether nothing more may be sealed with the key of an id.
     pub fn is_gone(&self, id: &[u8; 16]) -> bool {
-        self.lock().gone.contains(id)
+        self.gone.read().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// Ids of the keys of an owner, class and year that are not destroyed: the one that seals, and those that are retired.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be read.
+    pub fn ids_of(&self, owner: &Key, class: u8, year: u16) -> Result<Vec<[u8; 16]>, KeysError> {
+        let inner = self.lock();
+        Ok(self.all_of(&inner, owner, class, year)?.into_iter().map(|(_, found)| found.id).collect())
     }
 
     /// Retires the key of an owner, class and year: from now on another one seals. Durable when it returns. Gives the ids
@@ -178,24 +208,28 @@ impl DataKeys {
     /// The file could not be read, written or synced.
     pub fn retire(&self, owner: &Key, class: u8, year: u16) -> Result<Vec<[u8; 16]>, KeysError> {
         self.sync()?;
-        let mut inner = self.lock();
-        let hash = owner_hash(owner, class, year);
-        let mut retired = Vec::new();
-        loop {
-            let next = |found: &Found| {
-                found.is_of(owner, class, year)
-                    && found.state != KeyState::Destroyed
-                    && !retired.contains(&found.id)
-            };
-            let Some((slot, mut found)) = self.find(&inner, &inner.by_owner, hash, next)? else { break };
+        let inner = self.lock();
+        let all = self.all_of(&inner, owner, class, year)?;
+        let ids = all.iter().map(|(_, found)| found.id).collect();
+        for (slot, found) in all {
             if found.state == KeyState::Live {
-                found.state = KeyState::Retired;
-                self.overwrite(&mut inner, slot, &found)?;
+                self.overwrite(slot, &Found { state: KeyState::Retired, ..found })?;
             }
-            retired.push(found.id);
         }
         self.file.sync_data().map_err(files::io(&self.path))?;
-        Ok(retired)
+        Ok(ids)
+    }
+
+    fn all_of(&self, inner: &Inner, owner: &Key, class: u8, year: u16) -> Result<Vec<(u32, Found)>, KeysError> {
+        let mut all: Vec<(u32, Found)> = Vec::new();
+        let mut probe = owner_hash(owner, class, year);
+        while let Some(slot) = inner.by_owner.get(&probe) {
+            let found = self.record(inner, *slot)?;
+            let found = found.filter(|found| found.is_of(owner, class, year) && found.state != KeyState::Destroyed);
+            all.extend(found.map(|found| (*slot, found)));
+            probe = probe.wrapping_add(1);
+        }
+        Ok(all)
     }
 
     /// Destroys a key: its bytes in the file are overwritten, and synced when this returns. Nothing that it sealed can be
@@ -209,7 +243,8 @@ impl DataKeys {
         let mut inner = self.lock();
         let same = |found: &Found| found.id == *id && found.state != KeyState::Destroyed;
         if let Some((slot, found)) = self.find(&inner, &inner.by_id, id_hash(id), same)? {
-            self.overwrite(&mut inner, slot, &found.destroyed())?;
+            self.overwrite(slot, &found.destroyed())?;
+            inner.destroyed += 1;
         }
         self.file.sync_data().map_err(files::io(&self.path))
     }
@@ -252,11 +287,10 @@ impl DataKeys {
     }
 
     /// Puts a record in the place of the one that is there.
-    fn overwrite(&self, inner: &mut Inner, slot: u32, found: &Found) -> Result<(), KeysError> {
+    fn overwrite(&self, slot: u32, found: &Found) -> Result<(), KeysError> {
         let at = u64::from(slot) * RECORD_BYTES as u64;
-        self.file.write_all_at(&found.write(), at).map_err(files::io(&self.path))?;
-        inner.note(found);
-        Ok(())
+        self.gone.write().unwrap_or_else(PoisonError::into_inner).insert(found.id);
+        self.file.write_all_at(&found.write(), at).map_err(files::io(&self.path))
     }
 
     /// Makes every key handed out so far durable. Called before the commit of the entries that need them.
@@ -317,16 +351,6 @@ impl DataKeys {
                 .map_err(files::io(&self.path))?,
         }
         Ok(Found::read(&record))
-    }
-}
-
-impl Inner {
-    /// Notes what a record says of its key.
-    fn note(&mut self, found: &Found) {
-        if found.state != KeyState::Live {
-            self.gone.insert(found.id);
-        }
-        self.destroyed += usize::from(found.state == KeyState::Destroyed);
     }
 }
 

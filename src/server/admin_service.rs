@@ -20,6 +20,7 @@ use crate::log::EVENTS_PER_REQUEST_MAX;
 use crate::proto::v1;
 use crate::sequencer::Limits;
 use crate::server::convert;
+use crate::server::erasures;
 use crate::server::errors::Reason;
 use crate::server::errors::field_invalid;
 use crate::server::errors::of_index;
@@ -101,6 +102,30 @@ impl AdminService for Admin {
             .into(),
         };
         Ok(Response::new(v1::ListViewsResponse { views: vec![view] }))
+    }
+
+    async fn request_erasure(
+        &self,
+        request: Request<v1::RequestErasureRequest>,
+    ) -> Result<Response<v1::RequestErasureResponse>, Status> {
+        let service = Arc::clone(&self.service);
+        erasures::request(service, convert::LOCAL, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn approve_erasure(
+        &self,
+        request: Request<v1::ApproveErasureRequest>,
+    ) -> Result<Response<v1::ApproveErasureResponse>, Status> {
+        let service = Arc::clone(&self.service);
+        erasures::approve(service, convert::LOCAL, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_erasures(
+        &self,
+        request: Request<v1::ListErasuresRequest>,
+    ) -> Result<Response<v1::ListErasuresResponse>, Status> {
+        let erasures = erasures::list(&self.service, request.into_inner().open_only)?;
+        Ok(Response::new(v1::ListErasuresResponse { erasures }))
     }
 
     type RebuildViewsStream = Steps<v1::RebuildViewsResponse>;

@@ -90,6 +90,8 @@ reasons! {
     RevisionConflict, Aborted, "REVISION_CONFLICT", ["violations"], "read the history, decide again, retry";
     /// There is an event that the preconditions exclude.
     ConditionViolated, Aborted, "CONDITION_VIOLATED", ["violations"], "read the history, decide again, retry";
+    /// A hold is in force on something that is to be erased.
+    ErasureHeld, FailedPrecondition, "ERASURE_HELD", ["holds", "first"], "wait until the holds are released, or ask for less";
     /// The queue of appends is full.
     WriteQueueFull, ResourceExhausted, "WRITE_QUEUE_FULL", [], "retry after the delay, with the same request id";
     /// Free space is below the reserve.
@@ -109,6 +111,8 @@ reasons! {
     /// The log was closed for ever, as its last entries say; it may have a successor, which the CLOSE names. Reads and
     /// proofs go on.
     LogClosed, FailedPrecondition, "LOG_CLOSED", [], "append to the log that follows it";
+    /// A data key that the request was sealed with was retired while it waited, for an erasure. Nothing was written.
+    KeyRetired, Unavailable, "KEY_RETIRED", [], "retry at once, with the same request id";
     /// The server is ending.
     ServerShuttingDown, Unavailable, "SERVER_SHUTTING_DOWN", [], "retry elsewhere or later, with the same request id";
     /// No entry has this position.
@@ -215,6 +219,7 @@ pub fn of_append(error: &AppendError) -> Status {
         AppendError::OutcomeUnknown => Reason::CommitOutcomeUnknown.status(error.to_string(), &[]),
         AppendError::Stopped => Reason::WritingStopped.status(error.to_string(), &[]),
         AppendError::Closed => Reason::LogClosed.status(error.to_string(), &[]),
+        AppendError::KeyRetired => Reason::KeyRetired.status(error.to_string(), &[]),
         AppendError::Ending => Reason::ServerShuttingDown.status(error.to_string(), &[]),
         AppendError::IndexUnreadable => Reason::StoreUnreadable.status(error.to_string(), &[]),
     }
