@@ -83,11 +83,7 @@ fn sorted(ids: &[String]) -> Vec<Id> {
     ids
 }
 
-fn known(
-    id: &str,
-    world: &dyn World,
-    rule: impl FnOnce(&State) -> Result<(), Rejection>,
-) -> Result<(), Rejection> {
+fn known(id: &str, world: &dyn World, rule: impl FnOnce(&State) -> Result<(), Rejection>) -> Result<(), Rejection> {
     match world.state("dispute", id).as_deref() {
         Some(domain::State::Dispute(dispute)) => rule(dispute),
         _ => Err(Rejection::by_state(Rule::StreamUnknown, "dispute_id", DISPUTING)),
@@ -141,7 +137,7 @@ impl Fact for StatementAttached {
         self.check_open()?;
         match self.statement.as_ref().map_or(0, |statement| statement.text.len()) {
             0 => Err(Rejection::new(Rule::StatementMissing, "statement", Detail::Nothing)),
-            ..=STATEMENT_BYTES_MAX => Ok(()),
+            1..=STATEMENT_BYTES_MAX => Ok(()),
             _ => Err(Rejection::new(Rule::StatementTooLong, "statement.text", Detail::Nothing)),
         }
     }

@@ -28,12 +28,8 @@ use crate::events::RightsReceived;
 use crate::events::RightsRefused;
 
 const RECEIVING: &[EventType] = &[EventType::RightsReceived];
-const OPEN: &[EventType] = &[
-    EventType::RightsAcknowledged,
-    EventType::RightsExtended,
-    EventType::RightsFulfilled,
-    EventType::RightsRefused,
-];
+const OPEN: &[EventType] =
+    &[EventType::RightsAcknowledged, EventType::RightsExtended, EventType::RightsFulfilled, EventType::RightsRefused];
 
 /// A request that was received.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -428,9 +428,12 @@ pub(super) fn links(event: &Event) -> Vec<Key> {
         Event::DisputeResolved(event) => {
             event.target.split_once('/').and_then(|(kind, id)| one(kind, id)).into_iter().collect()
         }
-        Event::RecordDisclosed(event) => {
-            event.targets.iter().filter_map(|target| target.split_once('/')).filter_map(|(kind, id)| one(kind, id)).collect()
-        }
+        Event::RecordDisclosed(event) => event
+            .targets
+            .iter()
+            .filter_map(|target| target.split_once('/'))
+            .filter_map(|(kind, id)| one(kind, id))
+            .collect(),
         _ => Vec::new(),
     }
 }

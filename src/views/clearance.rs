@@ -14,8 +14,8 @@ use crate::proto::v1::Record;
 use crate::proto::v1::Sanction;
 use crate::proto::v1::Standing;
 use crate::views::View;
-use crate::views::policy::Ended;
 use crate::views::policy::DisclosurePolicy;
+use crate::views::policy::Ended;
 use crate::views::policy::Telling;
 
 /// Vocabulary of [`Clearance::withheld`].

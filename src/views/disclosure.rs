@@ -83,7 +83,12 @@ fn send(disclosure: &mut Disclosure, event: &NoticeSent, entry: &Recorded) {
 /// the matters that were shown, about the persons whose whole record was, and the corrections, voids and disputes of
 /// them; ascending. A change that was recorded after the window of notices is none that he is told of; one that was
 /// recorded within it stays due until he is.
-pub fn notices_due(disclosure: &Disclosure, entries: &[Recorded], view: View, policy: &DisclosurePolicy) -> Vec<NoticeDue> {
+pub fn notices_due(
+    disclosure: &Disclosure,
+    entries: &[Recorded],
+    view: View,
+    policy: &DisclosurePolicy,
+) -> Vec<NoticeDue> {
     let disclosed = disclosure.disclosed_on.as_ref().map(dates::latest);
     let Some(window_end) = disclosed.map(|day| day.plus_days(policy.notice_window_days)) else { return Vec::new() };
     if disclosure.void {

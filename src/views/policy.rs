@@ -176,9 +176,8 @@ impl DisclosurePolicy {
         }
         let coded = |code: &Option<String>| {
             code.as_ref().is_none_or(|code| {
-                code.split_once('/').is_some_and(|(scheme, code)| {
-                    !scheme.is_empty() && !code.is_empty() && !code.contains('/')
-                })
+                code.split_once('/')
+                    .is_some_and(|(scheme, code)| !scheme.is_empty() && !code.is_empty() && !code.contains('/'))
             })
         };
         for window in &self.windows {

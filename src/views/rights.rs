@@ -101,3 +101,6 @@ fn receive(rights: &mut Rights, event: &RightsReceived, policy: &DisclosurePolic
     rights.usual_ack_due_on = usual.map(|(acknowledged, _)| acknowledged.into());
     rights.usual_due_on = usual.map(|(_, answered)| answered.into());
 }
+
+#[cfg(test)]
+mod tests;

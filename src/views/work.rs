@@ -43,7 +43,9 @@ pub fn item(name: &Name, entries: &[Recorded], view: View) -> Option<WorkItem> {
         WorkKind::Obligation => obligation::obligation(name, entries, view).as_ref().and_then(of_obligation),
         WorkKind::Petition => petition::petition(name, entries, view).as_ref().and_then(of_petition),
         WorkKind::Verification => verification::verification(name, entries, view).as_ref().and_then(of_verification),
-        WorkKind::Rights => rights::rights(name, entries, view, &DisclosurePolicy::default()).as_ref().and_then(of_rights),
+        WorkKind::Rights => {
+            rights::rights(name, entries, view, &DisclosurePolicy::default()).as_ref().and_then(of_rights)
+        }
         WorkKind::Unspecified => None,
     }
 }

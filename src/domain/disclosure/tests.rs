@@ -128,9 +128,11 @@ fn whose_whole_record_was_shown_is_touched_by_every_matter_about_him() {
     let whole = disclosed(1, 4, &[&whole(1)], &[1], 5);
     let given = |change: Event| and([whole.clone().into(), change]);
     check(&given(annulled(1, 1).into()), told(1, 4, 7, &[1]), ADMITTED);
-    check(&given(corrected(9, 1, &format!("entity/{}", id(1)), &[1], "status", "").into()), {
-        told(1, 4, 7, &[1])
-    }, ADMITTED);
+    check(
+        &given(corrected(9, 1, &format!("entity/{}", id(1)), &[1], "status", "").into()),
+        told(1, 4, 7, &[1]),
+        ADMITTED,
+    );
     let none = refused(Rule::NotAChange, "cause_position");
     check(&given(annulled(2, 2).into()), told(1, 4, 7, &[1]), none);
     // The disclosure itself stands in his record, and is no part of what was shown.
@@ -182,7 +184,7 @@ fn a_notice_that_was_sent_is_acknowledged_once() {
 fn what_is_void_or_corrected_of_a_disclosure_counts_so() {
     let ledger = format!("disclosure/{}", id(1));
     let sent = [after(annulled(1, 1)), vec![told(1, 4, 7, &[1]).into()]].concat();
-    let unsent = [sent.clone(), vec![voided(9, 8, &ledger, &[1]).into()]].concat();
+    let unsent = [sent, vec![voided(9, 8, &ledger, &[1]).into()]].concat();
     check(&unsent, told(1, 4, 7, &[1]), ADMITTED);
     check(&unsent, has_notice(1, 4, 7, &[1]), refused(Rule::NoticeNotSent, "cause_position"));
     let gone = [after(annulled(1, 1)), vec![voided(9, 6, &ledger, &[1]).into()]].concat();

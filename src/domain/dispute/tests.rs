@@ -83,9 +83,11 @@ fn what_is_void_or_no_fact_is_not_disputed() {
     let dispute = format!("dispute/{}", id(1));
     check(&once, disputed(2, 6, &dispute, &[1]), refused(Rule::TargetNotAFact, "target_position"));
     check(&once, voided(9, 6, &dispute, &[1]), refused(Rule::TargetNotAFact, "target_position"));
-    check(&once, corrected(9, 6, &dispute, &[1], "disputed_on", "2026"), {
-        refused(Rule::TargetNotAFact, "target_position")
-    });
+    check(
+        &once,
+        corrected(9, 6, &dispute, &[1], "disputed_on", "2026"),
+        refused(Rule::TargetNotAFact, "target_position"),
+    );
     // What is disputed counts, and is corrected and voided like anything else.
     check(&once, annulled(1, 1), ADMITTED);
     check(&once, voided(9, 4, &decision(), &[1]), ADMITTED);

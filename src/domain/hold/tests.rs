@@ -74,7 +74,9 @@ fn a_hold_ends_by_its_release_and_in_no_other_way() {
     let once = and([held(1, &case(1)).into()]);
     let hold = format!("hold/{}", id(1));
     check(&once, voided(9, 4, &hold, &[]), refused(Rule::TargetNotAFact, "target_position"));
-    check(&once, corrected(9, 4, &hold, &[], "context.occurred_on", "2026"), {
-        refused(Rule::TargetNotAFact, "target_position")
-    });
+    check(
+        &once,
+        corrected(9, 4, &hold, &[], "context.occurred_on", "2026"),
+        refused(Rule::TargetNotAFact, "target_position"),
+    );
 }

@@ -102,9 +102,11 @@ fn a_request_is_extended_once_and_to_a_later_day() {
     check(&given(), extended(1, 2), refused(Rule::NotTheRequester, "person_id"));
     check(&given(), extended(2, 1), refused(Rule::StreamUnknown, "rights_id"));
     check(&once, extended(1, 1), refused(Rule::RequestAlreadyExtended, "rights_id"));
-    check(&once, RightsExtended { due_on: on("2050"), ..extended(1, 1) }, {
-        refused(Rule::RequestAlreadyExtended, "rights_id")
-    });
+    check(
+        &once,
+        RightsExtended { due_on: on("2050"), ..extended(1, 1) },
+        refused(Rule::RequestAlreadyExtended, "rights_id"),
+    );
     check(&over, extended(1, 1), refused(Rule::RequestEnded, "rights_id"));
 }
 
