@@ -172,7 +172,7 @@ pub async fn serve_with_exports(
         PageKey(service.keys().page_token_key()),
     );
     let records = RecordServiceServer::new(records.under(service.disclosure().clone()))
-    .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let prover = ProofServiceServer::new(Prover::new(Arc::clone(&service), stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     jobs.resume();
