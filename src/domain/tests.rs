@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::TestRunner;
 
 use crate::domain;
 use crate::domain::Day;
@@ -299,5 +301,40 @@ proptest! {
                 let _ = domain::admit(other, &book);
             }
         }
+    }
+}
+
+/// Random histories reach what follows from several events in their right order.
+#[test]
+fn random_histories_have_every_event_of_requests_disputes_and_disclosures() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeSet<EventType> = BTreeSet::new();
+    for _ in 0..300 {
+        let steps = prop::collection::vec(any_step(), 220).new_tree(&mut runner).expect("steps").current();
+        let mut book = Book::of(&[]);
+        let mut history: Vec<Event> = Vec::new();
+        for step in steps {
+            let Some(event) = step.after(&history) else { continue };
+            if domain::check(&event).is_ok() && domain::admit(&event, &book).is_ok() {
+                seen.insert(event.event_type());
+                book.record(&event);
+                history.push(event);
+            }
+        }
+    }
+    for event_type in [
+        EventType::RightsReceived,
+        EventType::RightsAcknowledged,
+        EventType::RightsExtended,
+        EventType::RightsFulfilled,
+        EventType::RightsRefused,
+        EventType::RecordDisputed,
+        EventType::StatementAttached,
+        EventType::DisputeResolved,
+        EventType::RecordDisclosed,
+        EventType::NoticeSent,
+        EventType::NoticeAcknowledged,
+    ] {
+        assert!(seen.contains(&event_type), "{}", event_type.name());
     }
 }

@@ -176,7 +176,12 @@ impl Step {
                     Event::RecordDisclosed(event) => Some(event),
                     _ => None,
                 })?;
-                let cause = history.len().checked_sub(back)? as u64 + u64::from(wrong == 4) * 1_000;
+                let sent = history.iter().rev().find_map(|event| match event {
+                    Event::NoticeSent(event) if acknowledged && back < 6 => Some(event.cause_position),
+                    _ => None,
+                });
+                let back = history.len().checked_sub(back)? as u64;
+                let cause = sent.unwrap_or(back) + u64::from(wrong == 4) * 1_000;
                 let of = if wrong == 2 { id(disclosure) } else { shown.disclosure_id.clone() };
                 let recipient_id = if wrong == 3 { id(disclosure) } else { shown.recipient_id.clone() };
                 let mut subject_ids = shown.subject_ids.clone();
