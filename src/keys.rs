@@ -234,7 +234,9 @@ pub enum KeysError {
         record: u64,
     },
     /// A key cannot be opened with the key-encryption key that its record names.
-    #[error("{file}: a data key cannot be opened with the key-encryption key; restore the file from the backup of the keys")]
+    #[error(
+        "{file}: a data key cannot be opened with the key-encryption key; restore the file from the backup of the keys"
+    )]
     Unsealed {
         /// Which file.
         file: String,

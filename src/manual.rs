@@ -17,6 +17,9 @@ pub mod foreign_tools {}
 #[doc = "```"]
 pub mod verify_proof {}
 
+#[doc = include_str!("manual/erasure.md")]
+pub mod erasure {}
+
 #[doc = include_str!("manual/errors.md")]
 pub mod errors {}
 

@@ -320,7 +320,20 @@ impl Service {
             std::mem::forget(self);
             return Ok(());
         }
-        let Self { reader, vault, sequencer, publisher, witnessing, sled, index, erasing, tending, .. } = self;
+        let Self {
+            reader,
+            vault,
+            sequencer,
+            publisher,
+            witnessing,
+            sled,
+            index,
+            erasing,
+            tending,
+            clock: _,
+            disclosure: _,
+            panics: _,
+        } = self;
         // While the writer still records.
         drop(erasing);
         if let Some(witnessing) = witnessing {

@@ -128,8 +128,7 @@ pub async fn run(arguments: EraseArgs) -> Result<ExitCode, Failed> {
         }
         What::Approve { name, ground, request_id } => {
             let request_id = request_id.unwrap_or_else(Uuid::new_v4).to_string();
-            let request =
-                v1::ApproveErasureRequest { request_id, name, ground: Some(ground), legal_basis: Vec::new() };
+            let request = v1::ApproveErasureRequest { request_id, name, ground: Some(ground), legal_basis: Vec::new() };
             let answer = client.approve_erasure(request).await?.into_inner();
             listed(&Vec::from_iter(answer.erasure), json);
             Ok(ExitCode::SUCCESS)
@@ -150,7 +149,8 @@ fn requested(answer: &v1::RequestErasureResponse, json: bool) -> ExitCode {
             json!({ "position": loss.position, "event_type": loss.event_type, "parts": loss.parts,
                     "open_payload": loss.open_payload, "erased_before": loss.erased_before })
         });
-        let holds: Vec<_> = answer.holds.iter().map(|hold| json!({ "name": hold.name, "target": hold.target })).collect();
+        let holds: Vec<_> =
+            answer.holds.iter().map(|hold| json!({ "name": hold.name, "target": hold.target })).collect();
         let losses: Vec<_> = losses.collect();
         println!(
             "{}",

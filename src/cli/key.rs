@@ -128,7 +128,9 @@ fn rewrap(which: &Which) -> Result<(), Failed> {
     if which.json {
         println!("{}", json!({ "rewrapped": true }));
     } else {
-        println!("the data keys are sealed under another key-encryption key; back up keys/ again, and destroy older copies");
+        println!(
+            "the data keys are sealed under another key-encryption key; back up keys/ again, and destroy older copies"
+        );
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Ve
         Kind::Obligation => duty::obligation(name, entries),
         Kind::Verification => duty::verification(name, entries),
         Kind::Amendment => amendment::rows(name, entries),
-        // Only the table of events has them; an erasure stands in the stream of what it erased, after it.
+        // An erasure stands in the stream of what it erased, after it; the others stand in the table of events alone.
         Kind::Erasure | Kind::Forgetting | Kind::Hold | Kind::Rights | Kind::Dispute | Kind::Disclosure => None,
     };
     let mut rows = rows.unwrap_or_default();

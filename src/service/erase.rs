@@ -15,8 +15,9 @@
 mod rewrite;
 mod survey;
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -55,6 +56,7 @@ use crate::sequencer::Queue;
 use crate::sequencer::Turns;
 use crate::service::Reader;
 use crate::store::SledStore;
+use crate::store::failpoint;
 
 pub use rewrite::Rewritten;
 pub use rewrite::outstanding;
@@ -214,7 +216,9 @@ impl Eraser {
             match self.carry_out(id, &state) {
                 Ok(Done { entries, keys }) => tracing::info!(erasure = %id, entries, keys, "carried out an erasure"),
                 Err(EraseError::Ending) => return,
-                Err(error) => tracing::error!(erasure = %id, %error, "an erasure is not carried out; it is tried again"),
+                Err(error) => {
+                    tracing::error!(erasure = %id, %error, "an erasure is not carried out; it is tried again");
+                }
             }
         }
     }
@@ -227,10 +231,11 @@ impl Eraser {
             return Err(EraseError::Held(held));
         }
         let data = &self.reader.vault().keys().data;
-        let mut keys: HashSet<[u8; 16]> = HashSet::new();
+        let mut keys: BTreeSet<[u8; 16]> = BTreeSet::new();
         for scope in &wanted.scopes {
             keys.extend(data.retire(&scope.owner, scope.class, scope.year)?);
         }
+        failpoint::hit("erase-retired");
         drop(self.turns.rest()?);
         let losses = survey(&self.reader, &keys, &wanted)?.losses;
         let left: Vec<Losing> =
@@ -238,16 +243,18 @@ impl Eraser {
         let payload = EntryErased {
             context: request.context.clone().map(|context| crate::events::Context { cause: None, ..context }),
             ground: request.ground.clone(),
-            order: request.order.clone(),
+            order: request.order,
             approvers: state.approvers.clone(),
         };
         for losing in left.chunks(REQUEST_ERASURES) {
             let request_id = own_request_id(id, losing[0].target.index);
-            self.record(prepare_erasures(request_id, &payload, losing, self.reader.vault())?)?;
+            self.record(&prepare_erasures(request_id, &payload, losing, self.reader.vault())?)?;
         }
+        failpoint::hit("erase-recorded");
         for key in &keys {
             data.destroy(key)?;
         }
+        failpoint::hit("erase-destroyed");
         let (entries, keys) = (losses.len() as u64, u32::try_from(keys.len()).unwrap_or(u32::MAX));
         let completed = ErasureCompleted { context: None, erasure_id: id.to_string(), entries, keys };
         let completed = Event::from(completed);
@@ -257,11 +264,11 @@ impl Eraser {
             events: vec![Proposed { event_type: completed.event_type(), bytes: completed.encode().into() }],
             conditions: Vec::new(),
         };
-        self.record(prepare(request, self.reader.vault())?)?;
+        self.record(&prepare(request, self.reader.vault())?)?;
         Ok(Done { entries, keys })
     }
 
-    fn record(&self, prepared: Prepared) -> Result<(), EraseError> {
+    fn record(&self, prepared: &Prepared) -> Result<(), EraseError> {
         loop {
             if self.ending.load(Ordering::Relaxed) {
                 return Err(EraseError::Ending);
@@ -349,17 +356,19 @@ pub fn forgetting(request: &ErasureRequested) -> Forgetting {
 /// The log, its index or the keys cannot be read, or a key not be overwritten.
 pub(super) fn destroy_again(reader: &Reader) -> Result<usize, EraseError> {
     let data = &reader.vault().keys().data;
-    let mut held: HashMap<[u8; 16], bool> = HashMap::new();
+    let mut held: BTreeMap<[u8; 16], bool> = BTreeMap::new();
     for index in reader.index().all_erasures()? {
-        let Some(Body::Erasure(_, target)) = reader.entry(index)?.map(|entry| entry.checked.leaf.body) else { continue };
+        let Some(Body::Erasure(_, target)) = reader.entry(index)?.map(|entry| entry.checked.leaf.body) else {
+            continue;
+        };
         let Some(manifest) = reader.entry(target.index)?.and_then(|entry| entry.checked.manifest) else { continue };
         for (_, part) in manifest.parts.iter().enumerate().filter(|(place, _)| target.parts & 1 << place != 0) {
-            if !held.contains_key(&part.key_id) {
-                held.insert(part.key_id, data.by_id(&part.key_id)?.is_some());
+            if let Entry::Vacant(unknown) = held.entry(part.key_id) {
+                unknown.insert(data.by_id(&part.key_id)?.is_some());
             }
         }
     }
-    let mut keys: HashSet<[u8; 16]> = held.into_iter().filter_map(|(id, held)| held.then_some(id)).collect();
+    let mut keys: BTreeSet<[u8; 16]> = held.into_iter().filter_map(|(id, held)| held.then_some(id)).collect();
     if keys.is_empty() {
         return Ok(0);
     }
@@ -367,7 +376,8 @@ pub(super) fn destroy_again(reader: &Reader) -> Result<usize, EraseError> {
     for loss in survey(reader, &keys, &Forgetting::default())?.losses {
         if loss.losing.target.parts != 0 {
             let entry = reader.entry(loss.losing.target.index)?;
-            let parts = entry.and_then(|entry| entry.checked.manifest).map(|manifest| manifest.parts).unwrap_or_default();
+            let parts =
+                entry.and_then(|entry| entry.checked.manifest).map(|manifest| manifest.parts).unwrap_or_default();
             for part in parts {
                 keys.remove(&part.key_id);
             }

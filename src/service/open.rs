@@ -139,15 +139,16 @@ fn open_parts(
             tracing::warn!(keys = again, "data keys whose entries were erased had come back; they are destroyed again");
         }
     }
+    let end = end_of(&*store)?;
     let parts = Parts {
-        store: Arc::clone(&store),
+        store,
         index: Arc::clone(&index),
         keys: Arc::clone(&keys),
         origin: Arc::clone(&origin),
         clock: Arc::clone(&clock),
         head,
         accept_gap: options.accept_gap,
-        end: end_of(&*store)?,
+        end,
         followed: opened.is_some(),
     };
     let mut sequencer = Sequencer::start(parts, options.limits)?;
@@ -174,7 +175,7 @@ fn open_parts(
                 proofs: publisher.proofs().clone(),
                 data: options.data.clone(),
                 origin: Arc::clone(&origin),
-                longest_delay: longest_delay(&*store)?,
+                longest_delay: longest_delay(reader.store())?,
                 stopper: sequencer.stopper.clone(),
                 turns: sequencer.turns.clone(),
                 clock: Arc::clone(&clock),
@@ -186,8 +187,8 @@ fn open_parts(
     };
     let tending =
         tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), sequencer.commits.clone(), panics)?;
-    let disk = sled.as_ref().zip(options.rewrite_within).map(|(store, within)| Disk {
-        store: Arc::clone(store),
+    let disk = sled.as_ref().zip(options.rewrite_within).map(|(sled, within)| Disk {
+        store: Arc::clone(sled),
         clock: Arc::clone(&clock),
         within,
     });

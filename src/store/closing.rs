@@ -18,6 +18,7 @@ use sha2::Sha256;
 use crate::log::LeafHash;
 use crate::store::EntryBytes;
 use crate::store::StoreError;
+use crate::store::Strip;
 use crate::store::chain;
 use crate::store::chain::Chain;
 use crate::store::folder::Folder;
@@ -94,21 +95,13 @@ pub(super) fn hash_db(path: &Path) -> Result<[u8; 32], StoreError> {
     }
 }
 
-/// What is to be stored in the place of an entry; none where it stays as it is. The leaf stays always.
-pub(super) type Strip<'a> = dyn Fn(u64, &EntryBytes) -> Result<Option<EntryBytes>, StoreError> + 'a;
-
-/// Nothing is taken out.
-pub(super) fn whole(_: u64, _: &EntryBytes) -> Result<Option<EntryBytes>, StoreError> {
-    Ok(None)
-}
-
 /// Writes a full volume again beside itself, verified, without what `strip` takes out. Its entries end before `end`.
 pub(super) fn rewrite(
     folder: &Folder,
     volume: &Volume,
     end: u64,
     cache_bytes: u64,
-    strip: &Strip<'_>,
+    strip: Option<&Strip<'_>>,
 ) -> Result<(), StoreError> {
     let first = volume.first();
     let staged = staging::begin(folder, first)?;
@@ -131,16 +124,21 @@ pub(super) fn place(folder: &Folder, first: u64) -> Result<(), StoreError> {
 }
 
 /// Entries of a volume as they are to be.
-fn stripped(volume: &Volume, from: u64, end: u64, strip: &Strip<'_>) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
+fn stripped(
+    volume: &Volume,
+    from: u64,
+    end: u64,
+    strip: Option<&Strip<'_>>,
+) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
     let read = volume.read(from, end, chain::READ_BYTES)?;
+    let Some(strip) = strip else { return Ok(read) };
     read.into_iter().map(|(index, entry)| Ok((index, strip(index, &entry)?.unwrap_or(entry)))).collect()
 }
 
-fn copy(from: &Volume, to: &Volume, end: u64, strip: &Strip<'_>) -> Result<(), StoreError> {
+fn copy(from: &Volume, to: &Volume, end: u64, strip: Option<&Strip<'_>>) -> Result<(), StoreError> {
     let mut next = from.first();
     while next < end {
-        let entries: Vec<EntryBytes> =
-            stripped(from, next, end, strip)?.into_iter().map(|(_, entry)| entry).collect();
+        let entries: Vec<EntryBytes> = stripped(from, next, end, strip)?.into_iter().map(|(_, entry)| entry).collect();
         let written = to.append(next, &entries);
         written.map_err(|refused| StoreError::SyncFailed { what: refused.to_string() })?;
         next += entries.len() as u64;
@@ -149,7 +147,7 @@ fn copy(from: &Volume, to: &Volume, end: u64, strip: &Strip<'_>) -> Result<(), S
 }
 
 /// Compares two volumes entry by entry and follows the chain; returns the leaf hash of the last entry.
-fn compare(old: &Volume, new: &Volume, end: u64, strip: &Strip<'_>) -> Result<LeafHash, StoreError> {
+fn compare(old: &Volume, new: &Volume, end: u64, strip: Option<&Strip<'_>>) -> Result<LeafHash, StoreError> {
     let mut chain = Chain::new(old.first());
     let mut leaf = LeafHash::NONE;
     let mut next = old.first();

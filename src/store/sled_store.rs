@@ -19,6 +19,7 @@ use crate::store::LogStore;
 use crate::store::OpenOptions;
 use crate::store::StoreError;
 use crate::store::StoreStats;
+use crate::store::Strip;
 use crate::store::closing;
 use crate::store::failpoint;
 use crate::store::folder;
@@ -164,7 +165,7 @@ impl SledStore {
             if closing::is_closed(&self.folder.volume(first)) {
                 continue;
             }
-            self.rewrite(first, end, &closing::whole)?;
+            self.rewrite(first, end, None)?;
             closed += 1;
         }
         Ok(closed)
@@ -177,11 +178,7 @@ impl SledStore {
     /// # Errors
     ///
     /// A volume could not be rewritten; it stays as it was, as do those after it.
-    pub fn rewrite_volumes(
-        &self,
-        entries: &BTreeSet<u64>,
-        strip: &dyn Fn(u64, &EntryBytes) -> Result<Option<EntryBytes>, StoreError>,
-    ) -> Result<usize, StoreError> {
+    pub fn rewrite_volumes(&self, entries: &BTreeSet<u64>, strip: &Strip<'_>) -> Result<usize, StoreError> {
         let Some(last) = entries.last() else { return Ok(0) };
         {
             // One after the other with what closes full volumes.
@@ -199,7 +196,7 @@ impl SledStore {
         for pair in firsts.windows(2) {
             let (first, end) = (pair[0], pair[1]);
             if entries.range(first..end).next().is_some() {
-                self.rewrite(first, end, strip)?;
+                self.rewrite(first, end, Some(strip))?;
                 written += 1;
             }
         }
@@ -207,7 +204,7 @@ impl SledStore {
     }
 
     /// Writes an older volume again, and puts it in the place of the other.
-    fn rewrite(&self, first: u64, end: u64, strip: &closing::Strip<'_>) -> Result<(), StoreError> {
+    fn rewrite(&self, first: u64, end: u64, strip: Option<&Strip<'_>>) -> Result<(), StoreError> {
         let _alone = self.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
         let volume = self.older(first, end)?;
         closing::rewrite(&self.folder, &volume, end, self.options.older_cache_bytes(), strip)?;

@@ -9,6 +9,7 @@ mod completions;
 mod crash;
 mod demo;
 mod doctor;
+mod erasure;
 mod export;
 mod http;
 mod import;

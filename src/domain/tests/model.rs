@@ -137,6 +137,12 @@ fn follows(all: &[Event], event: &Event) -> bool {
     }
     let history = History(&counting);
     match event {
+        Event::ErasureRequested(_)
+        | Event::ErasureApproved(_)
+        | Event::ErasureWithdrawn(_)
+        | Event::ErasureCompleted(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_) => unreachable!("no random history has any"),
         Event::PersonRegistered(event) => !history.registered(&event.entity_id),
         Event::OrganisationRegistered(event) => !history.registered(&event.entity_id),
         Event::PositionAssigned(event) => {
@@ -336,7 +342,18 @@ fn follows(all: &[Event], event: &Event) -> bool {
                     .verification(&event.verification_id)
                     .is_some_and(|ordered| !before(event.concluded_on.as_ref(), ordered.ordered_on.as_ref()))
         }
-        _ => unreachable!("asked of the whole history"),
+        Event::RecordCorrected(_) | Event::RecordVoided(_) => unreachable!("asked of the whole history"),
+        Event::RightsReceived(_)
+        | Event::RightsAcknowledged(_)
+        | Event::RightsExtended(_)
+        | Event::RightsFulfilled(_)
+        | Event::RightsRefused(_)
+        | Event::RecordDisputed(_)
+        | Event::StatementAttached(_)
+        | Event::DisputeResolved(_)
+        | Event::RecordDisclosed(_)
+        | Event::NoticeSent(_)
+        | Event::NoticeAcknowledged(_) => unreachable!("answered above"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an erasure would take away: every entry is looked at, since a data key is destroyed only when nothing that it
 //! sealed is left.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::domain::State;
 use crate::index::IndexError;
@@ -72,10 +72,10 @@ pub struct Survey {
 /// # Errors
 ///
 /// The log or the index cannot be read; nothing was done.
-pub fn survey(reader: &Reader, keys: &HashSet<[u8; 16]>, wanted: &Forgetting) -> Result<Survey, IndexError> {
+pub fn survey(reader: &Reader, keys: &BTreeSet<[u8; 16]>, wanted: &Forgetting) -> Result<Survey, IndexError> {
     let holds = holds(reader)?;
     let mut survey = Survey::default();
-    let mut held: HashSet<usize> = HashSet::new();
+    let mut held: BTreeSet<usize> = BTreeSet::new();
     for (place, (stream, subject, _)) in holds.iter().enumerate() {
         if wanted.scopes.iter().any(|scope| scope.owner == *subject || scope.owner == *stream) {
             held.insert(place);
@@ -107,7 +107,8 @@ pub fn survey(reader: &Reader, keys: &HashSet<[u8; 16]>, wanted: &Forgetting) ->
             });
         }
     }
-    survey.holds = holds.into_iter().enumerate().filter(|(place, _)| held.contains(place)).map(|(_, (.., hold))| hold).collect();
+    survey.holds =
+        holds.into_iter().enumerate().filter(|(place, _)| held.contains(place)).map(|(_, (.., hold))| hold).collect();
     Ok(survey)
 }
 
@@ -116,9 +117,9 @@ pub fn survey(reader: &Reader, keys: &HashSet<[u8; 16]>, wanted: &Forgetting) ->
 /// # Errors
 ///
 /// The keys cannot be read.
-pub fn keys_of(reader: &Reader, wanted: &Forgetting) -> Result<HashSet<[u8; 16]>, KeysError> {
+pub fn keys_of(reader: &Reader, wanted: &Forgetting) -> Result<BTreeSet<[u8; 16]>, KeysError> {
     let data = &reader.vault().keys().data;
-    let mut ids = HashSet::new();
+    let mut ids = BTreeSet::new();
     for scope in &wanted.scopes {
         ids.extend(data.ids_of(&scope.owner, scope.class, scope.year)?);
     }
@@ -126,14 +127,16 @@ pub fn keys_of(reader: &Reader, wanted: &Forgetting) -> Result<HashSet<[u8; 16]>
 }
 
 /// Bits of what one entry would lose.
-fn parts_of(entry: &Checked, keys: &HashSet<[u8; 16]>, wanted: &Forgetting) -> u32 {
+fn parts_of(entry: &Checked, keys: &BTreeSet<[u8; 16]>, wanted: &Forgetting) -> u32 {
     let Some(manifest) = &entry.manifest else { return 0 };
     if !matches!(entry.leaf.body, crate::log::Body::Event(_)) {
         return 0;
     }
-    let sealed = manifest.parts.iter().enumerate().filter(|(_, part)| {
-        part.sealed_by == SealedBy::Service && keys.contains(&part.key_id)
-    });
+    let sealed = manifest
+        .parts
+        .iter()
+        .enumerate()
+        .filter(|(_, part)| part.sealed_by == SealedBy::Service && keys.contains(&part.key_id));
     let mut parts = sealed.fold(0, |parts, (place, _)| parts | 1 << place);
     if wanted.open_positions.binary_search(&entry.leaf.index).is_ok() {
         parts |= OPEN_PAYLOAD_BIT;
@@ -149,9 +152,10 @@ fn holds(reader: &Reader) -> Result<Vec<(Key, Key, Held)>, IndexError> {
         let Ok(key) = Key::of_stream_id("hold", &id.to_string()) else { continue };
         let row = reader.index().object(&key)?;
         let Some(State::Hold(hold)) = row.as_ref().and_then(|row| row.state.as_deref()) else { continue };
-        let keys = hold.target.split_once('/').and_then(|(kind, id)| {
-            Some((Key::of_stream_id(kind, id).ok()?, Key::of_subject_id(kind, id).ok()?))
-        });
+        let keys = hold
+            .target
+            .split_once('/')
+            .and_then(|(kind, id)| Some((Key::of_stream_id(kind, id).ok()?, Key::of_subject_id(kind, id).ok()?)));
         if let Some((stream, subject)) = keys.filter(|_| !hold.released) {
             found.push((stream, subject, Held { hold: id, target: hold.target.clone() }));
         }
