@@ -28,6 +28,8 @@ use crate::views::known;
 use crate::views::name_of;
 use crate::views::obligation;
 use crate::views::petition;
+use crate::views::policy::DisclosurePolicy;
+use crate::views::rights;
 use crate::views::verification;
 use crate::views::work;
 
@@ -66,7 +68,7 @@ pub fn record(name: &Name, about: &[Recorded], of_cases: &[Recorded], view: View
     record.petitions = Some(petition::tally(&facts));
     record.disputes = facts.disputes();
     record.disputed = dispute::any_open(&record.disputes);
-    record.pending = work::pending(&record);
+    record.pending = work::pending(&record, &rights::of_facts(&facts, &DisclosurePolicy::default()));
     record.declarations.truncate(DECLARATIONS_MAX);
     record.obligations.truncate(DECLARATIONS_MAX);
     record.verifications.truncate(DECLARATIONS_MAX);

@@ -25,6 +25,11 @@ pub fn rights(name: &Name, entries: &[Recorded], view: View, policy: &Disclosure
     Some(rights)
 }
 
+/// Every request that these entries tell of, in the order of recording.
+pub(super) fn of_facts(facts: &Facts<'_>, policy: &DisclosurePolicy) -> Vec<Rights> {
+    facts.of(Kind::Rights).iter().map(|told| fold(told, facts.view(), policy)).collect()
+}
+
 fn fold(told: &Told<'_>, view: View, policy: &DisclosurePolicy) -> Rights {
     let mut rights = Rights {
         name: told.name.clone(),

@@ -68,13 +68,14 @@ pub fn last_day(due_on: Option<&PartialDate>) -> Option<Day> {
     due_on.map(dates::latest)
 }
 
-/// What is pending in a record, by its last day; what has none last.
-pub(super) fn pending(record: &Record) -> Vec<WorkItem> {
+/// What is pending in a record, and of the requests of the person, by its last day; what has none last.
+pub(super) fn pending(record: &Record, rights: &[Rights]) -> Vec<WorkItem> {
     let mut items: Vec<WorkItem> = Vec::new();
     items.extend(record.cases.iter().filter_map(|case| of_summary(case, &record.name)));
     items.extend(record.decisions.iter().flat_map(|decision| &decision.appeals).filter_map(of_appeal));
     items.extend(record.obligations.iter().filter_map(of_obligation));
     items.extend(record.verifications.iter().filter_map(of_verification));
+    items.extend(rights.iter().filter_map(of_rights));
     let day = |item: &WorkItem| last_day(item.due_on.as_ref()).unwrap_or(Day::MAX);
     items.sort_by(|a, b| (day(a), a.due_on.is_none(), &a.name).cmp(&(day(b), b.due_on.is_none(), &b.name)));
     items

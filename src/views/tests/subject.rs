@@ -187,6 +187,21 @@ fn a_dispute_is_of_its_matter_alone_and_stands_in_the_record() {
 }
 
 #[test]
+fn an_open_request_is_pending_in_the_record() {
+    let holder = name("entity", 1);
+    let pending = |events: Vec<Event>| {
+        let story = Story::of(events);
+        let record = record::record(&holder, &story.about(&holder), &[], view("2026-06-01", ALL)).unwrap();
+        record.pending.iter().map(|item| item.name.clone()).collect::<Vec<_>>()
+    };
+    let first = vec![person(1), asked(1, "2026-05-01")];
+    assert_eq!(pending(first.clone()), [name("rights", 60).to_string()]);
+    assert_eq!(pending([first.clone(), vec![answered(1, 1)]].concat()), [name("rights", 60).to_string()]);
+    assert_eq!(pending([first, vec![answered(1, 3)]].concat()), Vec::<String>::new());
+    assert_eq!(pending(vec![person(1), asked(2, "2026-05-01")]), Vec::<String>::new());
+}
+
+#[test]
 fn of_a_dispute_that_was_erased_is_told_what_is_still_known() {
     let target = name("decision", 20);
     let events = [person(1), issued("2026-01-01", vec![]), disputed(1, 2, &target), said(1, 2, &target)];
