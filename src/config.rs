@@ -27,6 +27,7 @@ use crate::sequencer::Limits;
 use crate::service::Options;
 use crate::store::OpenOptions;
 use crate::telemetry;
+use crate::views::policy::DisclosurePolicy;
 use crate::witness::WitnessFail;
 use crate::witness::WitnessOptions;
 use crate::witness::read_policy;
@@ -92,6 +93,9 @@ pub struct Config {
     pub profiles: Option<PathBuf>,
     /// Exports on a schedule: `[[export]]` in the file of settings, and there alone.
     pub export: Vec<ExportSetting>,
+    /// How long what is on record may be shown, who is told of changes, and by when requests are usually answered:
+    /// `[disclosure]` in the file of settings, and there alone.
+    pub disclosure: DisclosurePolicy,
     /// Where spans go.
     pub telemetry: telemetry::Settings,
 }
@@ -127,6 +131,7 @@ impl Default for Config {
             accept_after_sync_error: false,
             profiles: None,
             export: Vec::new(),
+            disclosure: DisclosurePolicy::default(),
             telemetry: telemetry::Settings::default(),
         }
     }
@@ -238,6 +243,7 @@ impl Config {
         let sealed = self.http_listen.is_none() || self.seal_every_ms > 0;
         range(sealed, "http_listen", "not without seal_every_ms: what is not sealed is not published")?;
         range(self.http_access().is_some(), "http_auditor_tokens", TOKENS)?;
+        self.disclosure.check().map_err(|(key, rule)| ConfigError::Range { key, rule })?;
         self.telemetry.check().map_err(|(key, rule)| ConfigError::Range { key, rule })
     }
 
@@ -299,6 +305,7 @@ impl Config {
                 map_bytes: self.map_bytes,
             }),
             witness: self.witness()?,
+            disclosure: self.disclosure.clone(),
         })
     }
 

@@ -28,3 +28,6 @@ pub mod alarms {}
 
 #[doc = include_str!("manual/witnesses.md")]
 pub mod witnesses {}
+
+#[doc = include_str!("manual/subject.md")]
+pub mod subject {}

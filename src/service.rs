@@ -48,6 +48,7 @@ use crate::store::OpenOptions;
 use crate::store::SledStore;
 use crate::store::StoreError;
 use crate::store::background_panics;
+use crate::views::policy::DisclosurePolicy;
 use crate::witness;
 use crate::witness::Contradiction;
 use crate::witness::WitnessOptions;
@@ -90,6 +91,8 @@ pub struct Options {
     pub rewrite_within: Option<Duration>,
     /// How it is witnessed; none, and nobody is asked. Only what is published is witnessed.
     pub witness: Option<WitnessOptions>,
+    /// How long what is on record may be shown, and who is told of changes.
+    pub disclosure: DisclosurePolicy,
 }
 
 impl Options {
@@ -107,6 +110,7 @@ impl Options {
             publish: None,
             rewrite_within: None,
             witness: None,
+            disclosure: DisclosurePolicy::default(),
         }
     }
 }
@@ -174,6 +178,7 @@ pub struct Service {
     erasing: Erasing,
     tending: tend::Tending,
     clock: Clock,
+    disclosure: DisclosurePolicy,
     /// How many of sled's own threads had died before it was opened.
     panics: u64,
 }
@@ -255,6 +260,11 @@ impl Service {
         &self.clock
     }
 
+    /// How long what is on record may be shown, and who is told of changes.
+    pub const fn disclosure(&self) -> &DisclosurePolicy {
+        &self.disclosure
+    }
+
     /// The keys.
     pub fn keys(&self) -> &Keyring {
         self.vault.keys()
@@ -321,6 +331,7 @@ impl Service {
             erasing,
             tending,
             clock: _,
+            disclosure: _,
             panics: _,
         } = self;
         // While the writer still records.

@@ -8,6 +8,7 @@ mod listed;
 mod lists;
 mod matters;
 mod register;
+mod subject;
 mod tables;
 mod words;
 
@@ -51,6 +52,8 @@ pub use lists::WorklistArgs;
 pub use register::ExpiringArgs;
 pub use register::RegisterArgs;
 pub use register::RegisterOf;
+pub use subject::DisclosuresArgs;
+pub use subject::NoticesArgs;
 
 const PAGE_SIZE: u32 = 1000;
 
@@ -156,6 +159,25 @@ const EXPIRING: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 expiring \
     3Q8H5T0V9XKZ4M2N6P7R1S5W8C --ends-from 2026-01-01 --ends-to 2026-12-31";
 
+const RIGHTS: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 rights 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity show --from http://127.0.0.1:7411 rights \
+    entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C --open-only";
+
+const DISCLOSURES: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 disclosures 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity show --from http://127.0.0.1:7411 disclosures \
+    --body 3Q8H5T0V9XKZ4M2N6P7R1S5W8D --day-from 2026-01-01";
+
+const NOTICES: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 notices
+  probity show --from http://127.0.0.1:7411 notices 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
+    --overdue";
+
+const CLEARANCE: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 clearance 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
+    --purpose purpose:appointment";
+
 const TIMELINE: &str = r"Example:
   probity show --from http://127.0.0.1:7411 timeline \
     entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C";
@@ -242,6 +264,30 @@ pub enum What {
     /// What was recorded after a position.
     #[command(after_help = CHANGES)]
     Changes(ChangesArgs),
+    /// A request of a person about his own record; or all of one person.
+    #[command(after_help = RIGHTS)]
+    Rights {
+        /// `rights/…`, or a person, `entity/…`
+        name: String,
+        /// Of a person: only what is not yet answered.
+        #[arg(long)]
+        open_only: bool,
+    },
+    /// To whom records were shown.
+    #[command(after_help = DISCLOSURES)]
+    Disclosures(DisclosuresArgs),
+    /// Past recipients who are still to be told of a change.
+    #[command(after_help = NOTICES)]
+    Notices(NoticesArgs),
+    /// What may be known about a person or body before it is appointed.
+    #[command(after_help = CLEARANCE)]
+    Clearance {
+        /// `entity/…`
+        name: String,
+        /// What it is for.
+        #[arg(long, value_name = "SCHEME:CODE")]
+        purpose: String,
+    },
     /// What was recorded about anything, in the order of recording.
     #[command(after_help = TIMELINE)]
     Timeline {
@@ -340,6 +386,9 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
         | What::Verification { .. }
         | What::Appeal { .. }
         | What::Checklist { .. } => ask::matter(&mut client, args, at, style).await,
+        What::Rights { .. } | What::Disclosures(_) | What::Notices(_) | What::Clearance { .. } => {
+            subject::subject(&mut client, args, at, style).await
+        }
         What::Work(wanted) => {
             let answer = ask::work(&mut client, wanted, at).await?;
             let title =

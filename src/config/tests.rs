@@ -100,3 +100,24 @@ fn what_is_wrong_is_named_by_its_key() {
     }
     assert!(Config::read(Some(std::path::Path::new("/nowhere/probity.toml")), &NO_FLAGS).is_err());
 }
+
+#[test]
+fn disclosure_windows_are_data() {
+    let built_in = read("", &NO_FLAGS).unwrap().disclosure;
+    assert_eq!((built_in.window_days, built_in.rights_ack_working_days, built_in.rights_answer_days), (365, 2, 20));
+    let file = "[disclosure]\nwindow_days = 90\n[[disclosure.windows]]\nform = \"sanction/expulsion\"\n\
+                [[disclosure.windows]]\nregime = \"regime/civil\"\ndays = 30\nbar = true";
+    let read_in = read(file, &NO_FLAGS).unwrap().disclosure;
+    assert_eq!((read_in.window_days, read_in.windows.len(), read_in.notice_days), (90, 2, 10));
+    assert_eq!((read_in.windows[0].days, read_in.windows[1].days, read_in.windows[1].bar), (None, Some(30), true));
+    for (wrong, key) in [
+        ("[disclosure]\nwindow_days = 99999999", "disclosure.window_days"),
+        ("[disclosure]\nwindow_days = -1", "window_days"),
+        ("[disclosure]\nwindows_days = 1", "windows_days"),
+        ("[[disclosure.windows]]\nform = \"expulsion\"", "disclosure.windows"),
+        ("[[disclosure.windows]]\ndays = 3", "disclosure.windows"),
+    ] {
+        let error = read(wrong, &NO_FLAGS).unwrap_err();
+        assert!(error.contains(key), "{wrong}: {error}");
+    }
+}

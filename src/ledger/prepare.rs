@@ -418,6 +418,22 @@ pub(super) fn links(event: &Event) -> Vec<Key> {
         Event::RecordVoided(event) => {
             event.target.split_once('/').and_then(|(kind, id)| one(kind, id)).into_iter().collect()
         }
+        Event::RecordDisputed(event) => {
+            let target = event.target.split_once('/').and_then(|(kind, id)| one(kind, id));
+            target.into_iter().chain(one("rights", &event.rights_id)).collect()
+        }
+        Event::StatementAttached(event) => {
+            event.target.split_once('/').and_then(|(kind, id)| one(kind, id)).into_iter().collect()
+        }
+        Event::DisputeResolved(event) => {
+            event.target.split_once('/').and_then(|(kind, id)| one(kind, id)).into_iter().collect()
+        }
+        Event::RecordDisclosed(event) => event
+            .targets
+            .iter()
+            .filter_map(|target| target.split_once('/'))
+            .filter_map(|(kind, id)| one(kind, id))
+            .collect(),
         _ => Vec::new(),
     }
 }

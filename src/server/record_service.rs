@@ -3,6 +3,7 @@
 
 mod at;
 mod changes;
+mod disclosures;
 mod errors;
 mod filter;
 mod matters;
@@ -10,6 +11,7 @@ mod open;
 mod page;
 mod read;
 mod registers;
+mod rights;
 mod work;
 
 use std::fmt;
@@ -50,6 +52,7 @@ use crate::views::Histories;
 use crate::views::case;
 use crate::views::decision;
 use crate::views::declaration;
+use crate::views::policy::DisclosurePolicy;
 use crate::views::record;
 use crate::views::timeline;
 
@@ -63,6 +66,7 @@ pub struct Records<H> {
     applied: watch::Receiver<u64>,
     clock: Clock,
     page_key: PageKey,
+    policy: DisclosurePolicy,
 }
 
 impl<H> fmt::Debug for Records<H> {
@@ -75,7 +79,13 @@ impl<H: Histories> Records<H> {
     /// A service that reads from `histories`. `applied` says whenever the views have moved on; what it carries is
     /// [`crate::views::Coverage::applied`]. `page_key` protects page tokens: those made under another are refused.
     pub fn new(histories: Arc<H>, applied: watch::Receiver<u64>, clock: Clock, page_key: PageKey) -> Self {
-        Self { histories, applied, clock, page_key }
+        Self { histories, applied, clock, page_key, policy: DisclosurePolicy::default() }
+    }
+
+    /// The same, under what the operator says of showing records.
+    #[must_use]
+    pub fn under(self, policy: DisclosurePolicy) -> Self {
+        Self { policy, ..self }
     }
 
     /// Waits until the answer can be given, then reads and folds it away from the threads that serve requests.
@@ -341,6 +351,41 @@ impl<H: Histories> RecordService for Records<H> {
     ) -> Result<Response<v1::DiffDeclarationsResponse>, Status> {
         self.difference(request).await
     }
+
+    async fn get_clearance(
+        &self,
+        request: Request<v1::GetClearanceRequest>,
+    ) -> Result<Response<v1::GetClearanceResponse>, Status> {
+        self.clearance(request).await
+    }
+
+    async fn get_rights(
+        &self,
+        request: Request<v1::GetRightsRequest>,
+    ) -> Result<Response<v1::GetRightsResponse>, Status> {
+        self.one_rights(request).await
+    }
+
+    async fn list_rights(
+        &self,
+        request: Request<v1::ListRightsRequest>,
+    ) -> Result<Response<v1::ListRightsResponse>, Status> {
+        self.each_rights(request).await
+    }
+
+    async fn list_disclosures(
+        &self,
+        request: Request<v1::ListDisclosuresRequest>,
+    ) -> Result<Response<v1::ListDisclosuresResponse>, Status> {
+        self.disclosures(request).await
+    }
+
+    async fn list_notices_due(
+        &self,
+        request: Request<v1::ListNoticesDueRequest>,
+    ) -> Result<Response<v1::ListNoticesDueResponse>, Status> {
+        self.notices_due(request).await
+    }
 }
 
 /// Kinds of streams that a timeline can be asked of.
@@ -356,6 +401,9 @@ const TIMELINE_KINDS: &[&str] = &[
     "record",
     "erasure",
     "hold",
+    "rights",
+    "dispute",
+    "disclosure",
 ];
 
 fn parse_name(text: &str, kinds: &'static [&'static str]) -> Result<Name, Refusal> {

@@ -165,13 +165,14 @@ pub async fn serve_with_exports(
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
-    let records = RecordServiceServer::new(Records::new(
+    let records = Records::new(
         Arc::new(service.reader().clone()),
         applied(service.head(), stop.clone()),
         Arc::clone(service.clock()),
         PageKey(service.keys().page_token_key()),
-    ))
-    .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    );
+    let records = RecordServiceServer::new(records.under(service.disclosure().clone()))
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let prover = ProofServiceServer::new(Prover::new(Arc::clone(&service), stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     jobs.resume();

@@ -193,7 +193,20 @@ fn open_parts(
         within,
     });
     let erasing = Erasing::start(reader.clone(), sequencer.queue.clone(), sequencer.turns.clone(), disk)?;
-    Ok(Service { reader, vault, sequencer, publisher, witnessing, sled, index, erasing, tending, clock, panics })
+    Ok(Service {
+        reader,
+        vault,
+        sequencer,
+        publisher,
+        witnessing,
+        sled,
+        index,
+        erasing,
+        tending,
+        clock,
+        disclosure: options.disclosure.clone(),
+        panics,
+    })
 }
 
 /// The longest delay that GENESIS promises.

@@ -54,7 +54,11 @@ const MODULES: [(&str, &[&str], bool); 27] = [
         false,
     ),
     ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
-    ("config", &["log", "telemetry", "store", "sequencer", "publish", "http", "witness", "service", "delivery"], false),
+    (
+        "config",
+        &["log", "telemetry", "views", "store", "sequencer", "publish", "http", "witness", "service", "delivery"],
+        false,
+    ),
     ("import", &["events", "proto", "config"], false),
     (
         "server",

@@ -95,6 +95,7 @@ pub(super) async fn work(
         Work::Obligation => WorkKind::Obligation.into(),
         Work::Petition => WorkKind::Petition.into(),
         Work::Verification => WorkKind::Verification.into(),
+        Work::Rights => WorkKind::Rights.into(),
     };
     let mut request = ListWorkRequest {
         body: wanted.body.as_deref().map(|body| full("entity", body)).unwrap_or_default(),

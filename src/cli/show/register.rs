@@ -476,7 +476,7 @@ fn word(name: &str, given: Option<&str>) -> Result<i32, Failure> {
 }
 
 /// A code with its scheme before the colon.
-fn code(given: Option<&str>) -> Result<Option<Code>, Failure> {
+pub(super) fn code(given: Option<&str>) -> Result<Option<Code>, Failure> {
     let Some(given) = given else { return Ok(None) };
     match given.split_once(':') {
         Some((scheme, code)) if !scheme.is_empty() && !code.is_empty() => {
@@ -486,6 +486,6 @@ fn code(given: Option<&str>) -> Result<Option<Code>, Failure> {
     }
 }
 
-fn period(from: Option<Day>, to: Option<Day>) -> Option<Period> {
+pub(super) fn period(from: Option<Day>, to: Option<Day>) -> Option<Period> {
     (from.is_some() || to.is_some()).then(|| Period { from: from.map(Into::into), to: to.map(Into::into) })
 }

@@ -126,6 +126,9 @@ impl<H: Histories> Reader<'_, H> {
         let target = match entry.event() {
             Some(Event::RecordCorrected(event)) => Some(&event.target),
             Some(Event::RecordVoided(event)) => Some(&event.target),
+            Some(Event::RecordDisputed(event)) => Some(&event.target),
+            Some(Event::StatementAttached(event)) => Some(&event.target),
+            Some(Event::DisputeResolved(event)) => Some(&event.target),
             Some(_) | None => None,
         };
         let target = target.and_then(|target| Name::parse(target).ok()).map(|name| Key::of_stream(&name));

@@ -2,6 +2,7 @@
 
 use prost::Message;
 
+use crate::events::EventType;
 use crate::log::Key;
 use crate::log::Name;
 use crate::server::record_service::errors::Refusal;
@@ -120,6 +121,9 @@ impl<'a, H: Histories> Reader<'a, H> {
                 continue;
             }
             let linked = entry.stream_name().and_then(|found| Name::parse(&found).ok());
+            if !links::is_of_the_matter(event) {
+                continue;
+            }
             match (follow(name), linked) {
                 (Follow::Nothing, _) | (_, None) => {}
                 (Follow::Whole, Some(linked)) => self.gather(&linked, names, entries, follow)?,
@@ -208,6 +212,41 @@ impl<'a, H: Histories> Reader<'a, H> {
         Ok((rows, None))
     }
 
+    /// Rows of the streams that begin in a history, behind a place: until a page is full, or enough was looked at. With
+    /// the place to go on behind, where there may be more.
+    pub(super) fn begun<R: Weigh>(
+        &mut self,
+        history: History<'_>,
+        begins: EventType,
+        (mut after, size): (Option<u64>, usize),
+        row: impl Fn(&mut Self, &Name) -> Result<Option<R>, Refusal>,
+    ) -> Result<(Vec<R>, Option<u64>), Refusal> {
+        let mut rows: Vec<R> = Vec::new();
+        let (mut looked, mut weight) = (0, 0);
+        loop {
+            let places = self.histories.places(history, after, self.view.known_at, CANDIDATES_AT_ONCE)?;
+            let all = places.len() < CANDIDATES_AT_ONCE;
+            for place in places {
+                let full = rows.len() == size || weight > ANSWER_BYTES_MAX / 2;
+                if full || looked == CANDIDATES_MAX || self.is_tired() {
+                    return Ok((rows, after));
+                }
+                looked += 1;
+                after = Some(place);
+                let entry = self.entries(&[place])?.pop().filter(|entry| entry.event_type == begins);
+                let name = entry.and_then(|entry| entry.stream_name()).and_then(|name| Name::parse(&name).ok());
+                let Some(name) = name else { continue };
+                if let Some(row) = row(self, &name)? {
+                    weight += row.weight();
+                    rows.push(row);
+                }
+            }
+            if all {
+                return Ok((rows, None));
+            }
+        }
+    }
+
     /// Whether a list should end its page, so that the next row does not make it fail.
     pub(super) const fn is_tired(&self) -> bool {
         self.entries_left < ENTRIES_MAX / 2
@@ -231,8 +270,16 @@ impl<'a, H: Histories> Reader<'a, H> {
     }
 
     fn whole(&mut self, history: History<'_>) -> Result<Vec<Recorded>, Refusal> {
+        self.whole_after(history, None)
+    }
+
+    /// The entries of a history behind a place.
+    pub(super) fn whole_after(
+        &mut self,
+        history: History<'_>,
+        mut after: Option<u64>,
+    ) -> Result<Vec<Recorded>, Refusal> {
         let mut entries = Vec::new();
-        let mut after = None;
         loop {
             let places = self.histories.places(history, after, self.view.known_at, PLACES_AT_ONCE)?;
             after = places.last().copied();

@@ -44,13 +44,13 @@ use crate::views::petition;
 use crate::views::verification;
 
 /// What every list is asked for.
-struct Asked<'a> {
-    body: &'a str,
-    recorded_from: Option<&'a Timestamp>,
-    recorded_to: Option<&'a Timestamp>,
-    at: Option<&'a AsOf>,
-    page_size: u32,
-    token: &'a str,
+pub(super) struct Asked<'a> {
+    pub body: &'a str,
+    pub recorded_from: Option<&'a Timestamp>,
+    pub recorded_to: Option<&'a Timestamp>,
+    pub at: Option<&'a AsOf>,
+    pub page_size: u32,
+    pub token: &'a str,
 }
 
 /// Every list's request has these fields, and each is a message of its own.
@@ -68,7 +68,7 @@ macro_rules! asked {
 }
 
 /// A list, ready to be read.
-struct List {
+pub(super) struct List {
     register: Register,
     page: Page,
     times: Times,
@@ -77,7 +77,7 @@ struct List {
 
 impl<H: Histories> Records<H> {
     /// `request` without its token is what the tokens of its pages belong to.
-    fn list_of<M: Message>(
+    pub(super) fn list_of<M: Message>(
         &self,
         (method, kind): (&str, &'static str),
         request: &M,
@@ -93,7 +93,7 @@ impl<H: Histories> Records<H> {
         Ok(List { register, page, times, patience })
     }
 
-    async fn list<R, A, F>(
+    pub(super) async fn list<R, A, F>(
         &self,
         list: List,
         row: F,
