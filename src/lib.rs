@@ -3,6 +3,7 @@
 //!
 //! The log is the only truth. Everything else is a fold of it and can be thrown away.
 
+pub mod access;
 pub mod backup;
 pub mod cli;
 pub mod clock;

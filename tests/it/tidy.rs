@@ -7,10 +7,11 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 27] = [
+const MODULES: [(&str, &[&str], bool); 28] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
+    ("access", &["log"], true),
     ("clock", &[], false),
     ("telemetry", &[], false),
     ("fetch", &["log"], false),
