@@ -5,6 +5,7 @@
 //! the log can tell, whose matter it is, is asked of [`Caller::may`] before anything of the matter is answered.
 
 mod caller;
+mod guard;
 mod level;
 mod policy;
 mod rules;
@@ -17,6 +18,10 @@ pub use caller::LOCAL;
 pub use caller::Matter;
 pub use caller::Presented;
 pub use caller::decide;
+pub use guard::Guard;
+pub use guard::Peer;
+pub use guard::Refused;
+pub use guard::Said;
 pub use level::Action;
 pub use level::Class;
 pub use level::Classes;

@@ -2,6 +2,7 @@
 //! nothing of cases, and gives nothing that is not published.
 
 mod access;
+mod door;
 mod metrics;
 mod requests;
 mod tiles;
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::Request;
 use axum::extract::State;
@@ -30,7 +32,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::tls::Acceptor;
+use crate::tls::Transport;
+
 pub use access::Access;
+pub use door::Door;
 pub use metrics::METRICS;
 pub use metrics::Page;
 pub use metrics::metrics_pages;
@@ -69,6 +75,29 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Answers with the pages until `stop`, then cuts whoever is still there. Every request is counted.
 pub async fn serve(listener: TcpListener, pages: Router, requests: Arc<Requests>, stop: CancellationToken) {
+    answer(listener, pages, requests, None, stop).await;
+}
+
+/// The same, behind a door.
+pub async fn serve_behind(
+    door: Door,
+    listener: TcpListener,
+    pages: Router,
+    requests: Arc<Requests>,
+    stop: CancellationToken,
+) {
+    let acceptor = door.acceptor.clone();
+    let pages = pages.layer(middleware::from_fn_with_state(door, door::admit));
+    answer(listener, pages, requests, acceptor, stop).await;
+}
+
+async fn answer(
+    listener: TcpListener,
+    pages: Router,
+    requests: Arc<Requests>,
+    acceptor: Option<Acceptor>,
+    stop: CancellationToken,
+) {
     let pages = pages.fallback(nothing).layer(middleware::from_fn_with_state(requests, count));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let answering = async {
@@ -78,11 +107,11 @@ pub async fn serve(listener: TcpListener, pages: Router, requests: Arc<Requests>
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
-            let (pages, stop) = (pages.clone(), stop.clone());
+            let (pages, acceptor, stop) = (pages.clone(), acceptor.clone(), stop.clone());
             tokio::spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = converse(stream, pages) => {}
+                    () = converse(stream, pages, acceptor) => {}
                 }
                 drop(place);
             });
@@ -94,9 +123,14 @@ pub async fn serve(listener: TcpListener, pages: Router, requests: Arc<Requests>
     }
 }
 
-async fn converse(stream: TcpStream, pages: Router) {
+async fn converse(stream: TcpStream, pages: Router, acceptor: Option<Acceptor>) {
     // Answers are small and whole: waiting for more of them to send is waiting for nothing.
     stream.set_nodelay(true).unwrap_or_default();
+    let Ok(Ok((stream, peer))) = tokio::time::timeout(PATIENCE, Transport::pages(stream, acceptor.as_ref())).await
+    else {
+        return;
+    };
+    let pages = pages.layer(Extension(Arc::new(peer)));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     let mut connection =

@@ -81,6 +81,8 @@ pub enum Denied {
 pub struct Caller {
     /// `None`: there is no access control, and everything is allowed.
     principal: Option<Arc<Principal>>,
+    /// What the method may show.
+    shows: Classes,
     purpose: Option<Coded>,
     legal_basis: Option<Coded>,
     /// What the call asked about, allowed or not. Guards a set that only grows.
@@ -103,11 +105,11 @@ pub struct Matter {
 impl Caller {
     /// Of a service without access control: everything is allowed.
     pub fn local() -> Self {
-        Self { principal: None, purpose: None, legal_basis: None, asked: Arc::default() }
+        Self { principal: None, shows: Classes::OPENABLE, purpose: None, legal_basis: None, asked: Arc::default() }
     }
 
-    fn of(principal: Arc<Principal>, purpose: Option<Coded>, legal_basis: Option<Coded>) -> Self {
-        Self { principal: Some(principal), purpose, legal_basis, asked: Arc::default() }
+    fn of(principal: Arc<Principal>, shows: Class, purpose: Option<Coded>, legal_basis: Option<Coded>) -> Self {
+        Self { principal: Some(principal), shows: Classes::up_to(shows), purpose, legal_basis, asked: Arc::default() }
     }
 
     /// The stable id, as it stands in manifests.
@@ -140,10 +142,10 @@ impl Caller {
         self.principal.as_ref()?.role.territory.as_deref()
     }
 
-    /// The classes of data that it may see by itself. P5 is never among them: that takes a second custodian.
+    /// The classes of data that the method may show it by itself. P5 is never among them: that takes a second custodian.
     pub fn classes(&self) -> Classes {
         let own = self.principal.as_ref().map_or(Classes::OPENABLE, |principal| principal.role.classes);
-        own.and(Classes::OPENABLE)
+        own.and(self.shows).and(Classes::OPENABLE)
     }
 
     /// Whether it may take part in opening what is protected.
@@ -204,7 +206,7 @@ pub fn decide(policy: &Policy, method: &str, presented: &Presented) -> Result<(C
     let Some(levels) = rule.levels else {
         // Anybody may: who it is does not matter, and has no rights by it.
         let caller = principal.unwrap_or_else(Policy::nobody);
-        return Ok((Caller::of(caller, None, None), rule));
+        return Ok((Caller::of(caller, rule.shows, None, None), rule));
     };
     let principal = principal.ok_or(Denied::Unauthenticated)?;
     let role = &principal.role;
@@ -222,5 +224,5 @@ pub fn decide(policy: &Policy, method: &str, presented: &Presented) -> Result<(C
             return Err(Denied::Basis("probity-legal-basis"));
         }
     }
-    Ok((Caller::of(principal, purpose, legal_basis), rule))
+    Ok((Caller::of(principal, rule.shows, purpose, legal_basis), rule))
 }

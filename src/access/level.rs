@@ -134,6 +134,11 @@ impl Classes {
         Self(bits)
     }
 
+    /// A class and all below it.
+    pub const fn up_to(class: Class) -> Self {
+        Self((1 << (class as u8 + 1)) - 2)
+    }
+
     /// Whether a class is among them.
     pub const fn has(self, class: Class) -> bool {
         matches!(class, Class::P0) || self.0 & (1 << class as u8) != 0

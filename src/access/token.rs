@@ -86,6 +86,9 @@ pub enum TokenError {
     /// It is over, or has no end.
     #[error("expired")]
     Expired,
+    /// The policy knows nobody of its `sub`.
+    #[error("nobody that the policy knows")]
+    Subject,
     /// It is not valid yet.
     #[error("not valid yet")]
     NotYet,

@@ -11,6 +11,7 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 
+use crate::access::Caller;
 use crate::log::HistoryName;
 use crate::log::LeafHash;
 use crate::log::Name;
@@ -34,6 +35,8 @@ use crate::server::errors::field_invalid;
 use crate::server::errors::of_append;
 use crate::server::errors::of_index;
 use crate::server::errors::of_store;
+use crate::server::gate;
+use crate::server::gate::denied;
 use crate::server::services::proof_service_server::ProofService;
 use crate::service::Service;
 
@@ -144,8 +147,13 @@ impl ProofService for Prover {
         &self,
         request: Request<v1::ProveSubjectRequest>,
     ) -> Result<Response<Self::ProveSubjectStream>, Status> {
+        let caller = gate::caller(request.extensions())?;
         let v1::ProveSubjectRequest { history, inclusion_of_each } = request.into_inner();
         let history = history_name(history)?;
+        // Also where there is nothing: absence is an answer, and it is for the same callers.
+        if !may_prove(&caller, &history) {
+            return Err(denied());
+        }
         let (count, size, file) = self
             .make(move |proofs| {
                 let found = proofs.of_history(history, inclusion_of_each)?;
@@ -161,6 +169,14 @@ impl ProofService for Prover {
         let head = v1::ProofHead { count, size, seal_position: size - 1, file_bytes: file.len() as u64 };
         Ok(Response::new(Box::pin(tokio_stream::iter(chunks(head, &Bytes::from(file))))))
     }
+}
+
+/// Whether the history is the caller's: all of them are an auditor's, and to a person belongs its own.
+fn may_prove(caller: &Caller, history: &HistoryName) -> bool {
+    let (HistoryName::Stream(name) | HistoryName::Subject(name)) = history;
+    caller.note(name.as_str());
+    let own = matches!(history, HistoryName::Subject(name) if caller.entity() == Some(name));
+    caller.sees_everything() || own
 }
 
 /// The file in pieces, that are slices of it; the first says what it is about.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 28] = [
+const MODULES: [(&str, &[&str], bool); 30] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
@@ -15,6 +15,8 @@ const MODULES: [(&str, &[&str], bool); 28] = [
     ("clock", &[], false),
     ("telemetry", &[], false),
     ("fetch", &["log"], false),
+    ("tls", &["access"], false),
+    ("reload", &["access", "fetch", "tls"], false),
     ("proto", &["events"], false),
     ("domain", &["events"], true),
     ("ledger", &["events", "log", "domain"], true),
@@ -33,7 +35,7 @@ const MODULES: [(&str, &[&str], bool); 28] = [
     ("publish", &["log", "ledger", "store", "keys", "index", "sequencer"], false),
     ("witness", &["log", "clock", "fetch", "verify", "store", "sequencer", "publish"], false),
     ("monitor", &["log", "clock", "fetch", "publish", "witness"], false),
-    ("http", &["log", "publish"], false),
+    ("http", &["access", "log", "clock", "tls", "publish"], false),
     (
         "service",
         &[
@@ -55,14 +57,33 @@ const MODULES: [(&str, &[&str], bool); 28] = [
         false,
     ),
     ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
-    ("config", &["log", "telemetry", "store", "sequencer", "publish", "http", "witness", "service", "delivery"], false),
+    (
+        "config",
+        &[
+            "log",
+            "telemetry",
+            "tls",
+            "reload",
+            "store",
+            "sequencer",
+            "publish",
+            "http",
+            "witness",
+            "service",
+            "delivery",
+        ],
+        false,
+    ),
     ("import", &["events", "proto", "config"], false),
     (
         "server",
         &[
+            "access",
             "events",
             "log",
             "clock",
+            "tls",
+            "reload",
             "telemetry",
             "http",
             "proto",
@@ -86,9 +107,12 @@ const MODULES: [(&str, &[&str], bool); 28] = [
     (
         "cli",
         &[
+            "access",
             "events",
             "log",
             "clock",
+            "tls",
+            "reload",
             "telemetry",
             "http",
             "fetch",
