@@ -63,5 +63,10 @@ impl ConnectionArgs {
 ///
 /// As [`Credentials::dial`].
 pub(super) async fn dial(url: &str) -> Result<Line, DialError> {
-    GIVEN.get().cloned().unwrap_or_default().dial(url).await
+    given().dial(url).await
+}
+
+/// What was given.
+pub(super) fn given() -> Credentials {
+    GIVEN.get().cloned().unwrap_or_default()
 }

@@ -74,7 +74,7 @@ const MODULES: [(&str, &[&str], bool); 30] = [
         ],
         false,
     ),
-    ("import", &["events", "proto", "config"], false),
+    ("import", &["events", "tls", "proto", "config"], false),
     (
         "server",
         &[
