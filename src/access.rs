@@ -5,6 +5,7 @@
 //! the log can tell, whose matter it is, is asked of [`Caller::may`] before anything of the matter is answered.
 
 mod caller;
+mod custody;
 mod guard;
 mod level;
 mod policy;
@@ -18,6 +19,9 @@ pub use caller::LOCAL;
 pub use caller::Matter;
 pub use caller::Presented;
 pub use caller::decide;
+pub use custody::Custody;
+pub use custody::OFFER_S;
+pub use custody::ProtectedPart;
 pub use guard::Guard;
 pub use guard::Peer;
 pub use guard::Refused;

@@ -1,5 +1,6 @@
 //! gRPC: one file per service; the only place that sees requests and domain together.
 
+pub mod access_service;
 mod acknowledged;
 pub mod admin_service;
 mod appends;

@@ -57,6 +57,7 @@ const DECLARED_LISTS: Levels = Levels::of(&[Level::L4, Level::L5, Level::L6, Lev
 const EXPORTERS: Levels = Levels::of(&[Level::L0, Level::A1]);
 const OPERATORS: Levels = Levels::of(&[Level::O1]);
 const WATCHERS: Levels = Levels::of(&[Level::A1, Level::O1]);
+const CUSTODIANS: Levels = Levels::of(&[Level::L7]);
 const AUDITORS: Levels = Levels::of(&[Level::A1]);
 
 /// Anybody, also without a name: nothing of it is about anybody.
@@ -137,6 +138,8 @@ pub const RULES: &[Rule] = &[
     export("probity.v1.ExportService/ListExports", false),
     export("probity.v1.ExportService/CancelExport", false),
     export("probity.v1.ExportService/DownloadExport", true),
+    Rule { own: false, ..read("probity.v1.AccessService/OfferCustody", CUSTODIANS, Class::P1) },
+    Rule { own: false, ..read("probity.v1.AccessService/OpenProtected", CUSTODIANS, Class::P5) },
     integrity("probity.v1.AdminService/GetServerInfo"),
     act("probity.v1.AdminService/ListViews", OPERATORS, Action::Admin),
     act("probity.v1.AdminService/RebuildViews", OPERATORS, Action::Admin),

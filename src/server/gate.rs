@@ -108,7 +108,7 @@ fn said(headers: &HeaderMap) -> Said<'_> {
 fn status(refused: Refused) -> Status {
     match refused {
         Refused::Token(_) | Refused::Denied(Denied::Unauthenticated) => {
-            tracing::info!(%refused, "a call was not let in");
+            tracing::debug!(%refused, "a call was not let in");
             // Why a token is refused is for whoever reads the log: it would help those who forge them.
             Reason::Unauthenticated
                 .status("who calls is not known here: show a certificate, or a token that is valid", &[])

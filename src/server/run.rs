@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use rand::Rng as _;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -16,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic_health::server::HealthReporter;
 use tower::util::MapResponseLayer;
+use zeroize::Zeroizing;
 
+use crate::access::Custody;
 use crate::delivery;
 use crate::delivery::Jobs;
 use crate::delivery::Keeper;
@@ -32,6 +35,7 @@ use crate::ledger::Head;
 use crate::reload::Current;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
+use crate::server::access_service::Protected;
 use crate::server::admin_service::Admin;
 use crate::server::appends::Appends;
 use crate::server::calls::Calls;
@@ -43,6 +47,7 @@ use crate::server::ledger_service::Ledger;
 use crate::server::proof_service::Prover;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::Records;
+use crate::server::services::access_service_server::AccessServiceServer;
 use crate::server::services::admin_service_server::AdminServiceServer;
 use crate::server::services::export_service_server::ExportServiceServer;
 use crate::server::services::ledger_service_server::LedgerServiceServer;
@@ -210,6 +215,11 @@ pub async fn serve_behind(
     let page_key = PageKey(service.keys().page_token_key());
     let exports = ExportServiceServer::new(Exports::new(jobs, page_key, stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let mut custody_key = Zeroizing::new([0; 32]);
+    rand::rng().fill_bytes(&mut *custody_key);
+    let custody = Custody::new(&custody_key);
+    let protected = AccessServiceServer::new(Protected::new(Arc::clone(&service), current.guard.clone(), custody))
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let kept = planned.into_iter().enumerate().map(|(number, planned)| {
         let keeper = Keeper::new(planned, number, maker.clone());
         tokio::spawn(keeper.keep(Arc::clone(service.clock()), stop.clone()))
@@ -236,7 +246,8 @@ pub async fn serve_behind(
         .add_service(prover)
         .add_service(records)
         .add_service(admin)
-        .add_service(exports);
+        .add_service(exports)
+        .add_service(protected);
     let stopped = stop.clone();
     let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
     let metrics = Arc::new(registry);
