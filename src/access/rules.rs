@@ -97,7 +97,6 @@ const fn export(method: &'static str, basis: bool) -> Rule {
 /// Every rule there is.
 pub const RULES: &[Rule] = &[
     open("grpc.health.v1.Health/Check"),
-    open("grpc.health.v1.Health/List"),
     open("grpc.health.v1.Health/Watch"),
     integrity("grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
     append("probity.v1.LedgerService/Append"),

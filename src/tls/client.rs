@@ -146,7 +146,7 @@ impl Credentials {
         Ok(Arc::new(config))
     }
 
-    fn told(&self) -> Result<Told, DialError> {
+    pub(super) fn told(&self) -> Result<Told, DialError> {
         let wrong = |what: &str, why: String| DialError::Told { what: what.to_owned(), why };
         let word = |what: &str, word: &Option<String>| {
             let parse = |word: &String| AsciiMetadataValue::try_from(word.as_str());
