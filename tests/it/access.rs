@@ -144,7 +144,7 @@ fn policy() -> String {
         text += &format!("[[role]]\nname = \"{name}\"\nlevel = \"{level}\"\n{lines}\n");
     };
     let body = |side: u64| format!("body = \"{}\"", name("body", side));
-    let handler = "classes = [\"P1\", \"P2\", \"P3\", \"P4\"]\nactions = [\"append\", \"read\", \"prove\", \"verify\"]\nevents = [\"case.*\", \"decision.*\", \"petition.*\", \"record.*\", \"entity.*\"]";
+    let handler = "classes = [\"P1\", \"P2\", \"P3\", \"P4\"]\nactions = [\"append\", \"read\", \"prove\", \"verify\"]\nevents = [\"case.*\", \"allegation.*\", \"decision.*\", \"petition.*\", \"record.*\", \"entity.*\"]";
     role("handler-a", "L4", &format!("{}\n{handler}", body(A)));
     role("handler-b", "L4", &format!("{}\n{handler}", body(B)));
     role("appeals", "L6", &format!("{}\nclasses = [\"P1\", \"P4\"]\nactions = [\"read\"]", body(C)));

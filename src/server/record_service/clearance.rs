@@ -28,3 +28,6 @@ fn clear_decision(decision: &mut Decision) {
 const fn counts(standing: Standing) -> bool {
     matches!(standing, Standing::InForce | Standing::Pending | Standing::Uncertain)
 }
+
+#[cfg(test)]
+mod tests;
