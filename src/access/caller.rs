@@ -202,7 +202,8 @@ impl Caller {
 /// It may not; nothing of the request was looked at.
 pub fn decide(policy: &Policy, method: &str, presented: &Presented) -> Result<(Caller, &'static Rule), Denied> {
     let principal = presented.principal.as_deref().and_then(|id| policy.principal(id));
-    let rule = rule_of(method).ok_or(if principal.is_some() { Denied::Method } else { Denied::Unauthenticated })?;
+    let unruled = if principal.is_some() { Denied::Method } else { Denied::Unauthenticated };
+    let rule = rule_of(method).ok_or(unruled)?;
     let Some(levels) = rule.levels else {
         // Anybody may: who it is does not matter, and has no rights by it.
         let caller = principal.unwrap_or_else(Policy::nobody);

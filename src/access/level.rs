@@ -150,6 +150,7 @@ impl Classes {
     }
 
     /// Those that both have.
+    #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }

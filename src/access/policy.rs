@@ -179,7 +179,7 @@ impl Policy {
             tokens: file.tokens.map(read_tokens).transpose()?,
         };
         for principal in file.principal {
-            policy.admit(principal, &roles)?;
+            policy.admit(&principal, &roles)?;
         }
         if !policy.subjects.is_empty() && policy.tokens.is_none() {
             return Err(wrong("tokens", "needed where a principal has subjects"));
@@ -187,7 +187,7 @@ impl Policy {
         Ok(policy)
     }
 
-    fn admit(&mut self, file: PrincipalFile, roles: &BTreeMap<String, Arc<Role>>) -> Result<(), PolicyError> {
+    fn admit(&mut self, file: &PrincipalFile, roles: &BTreeMap<String, Arc<Role>>) -> Result<(), PolicyError> {
         let id = read_id(&file.id)?;
         let key = |name: &str| format!("principal {id}: {name}");
         let role = roles.get(&file.role).ok_or_else(|| wrong(key("role"), "a role of this file"))?;

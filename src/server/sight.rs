@@ -98,12 +98,11 @@ impl Sight {
         }
         // Against a chain of matters that leads back to itself.
         self.streams.insert(*stream, false);
-        let sees = match first(log, stream, self.upto)? {
-            Some(event) => self.sees_begun_by(log, stream, &event)?,
-            None => {
-                self.waste(log)?;
-                false
-            }
+        let sees = if let Some(event) = first(log, stream, self.upto)? {
+            self.sees_begun_by(log, stream, &event)?
+        } else {
+            self.waste(log)?;
+            false
         };
         self.streams.insert(*stream, sees);
         Ok(sees)
