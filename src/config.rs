@@ -22,7 +22,6 @@ use crate::delivery::Planned;
 use crate::delivery::Profiles;
 use crate::delivery::SettingError;
 use crate::http::Access;
-use crate::log::Policy;
 use crate::publish::PublishOptions;
 use crate::reload::Sources;
 use crate::sequencer::Limits;
@@ -32,6 +31,7 @@ use crate::telemetry;
 use crate::tls::Files;
 use crate::witness::WitnessFail;
 use crate::witness::WitnessOptions;
+use crate::witness::read_policy;
 
 /// Everything that `probity serve` can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -286,8 +286,7 @@ impl Config {
     pub fn witness(&self) -> Result<Option<WitnessOptions>, ConfigError> {
         let Some(file) = &self.witness_policy else { return Ok(None) };
         let unreadable = |what: String| ConfigError::Policy { file: file.clone(), what };
-        let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
-        let policy = Policy::parse(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        let policy = read_policy(file).map_err(|error| unreadable(error.why.to_string()))?;
         if policy.witnesses().all(|(_, witness)| witness.url.is_none()) {
             return Err(unreadable("it has no witness with an address".to_owned()));
         }

@@ -1,9 +1,11 @@
-//! Asking others over HTTP: witnesses, and logs that are served as files. Knows nothing of what they say.
+//! Asking others over HTTP: witnesses, and logs that are served as files, or lie as files. Believes nothing of what they say.
 //!
 //! It blocks: whoever asks has a thread for it. Nothing is followed elsewhere, and nobody is waited for longer than was
 //! said.
 
+mod entries;
 mod tiled;
+mod token;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,9 +16,14 @@ use ureq::http::Response;
 use ureq::tls::RootCerts;
 use ureq::tls::TlsConfig;
 
+pub use entries::TiledEntries;
 pub use tiled::TiledError;
 pub use tiled::TiledLog;
 pub use tiled::TiledTree;
+pub use token::read_token;
+
+/// How many questions are under way at once, of whoever asks for much.
+const AT_ONCE: usize = 8;
 
 /// Asks over HTTP and HTTPS, with the certificates that the machine trusts. Cheap to clone; connections are kept.
 #[derive(Clone)]
@@ -51,6 +58,7 @@ impl Client {
             .max_redirects_will_error(false)
             .timeout_global(Some(patience))
             .tls_config(tls)
+            .max_idle_connections_per_host(AT_ONCE)
             .user_agent(concat!("probity/", env!("CARGO_PKG_VERSION")))
             .build();
         Self(config.into())

@@ -43,17 +43,35 @@ pub use metrics::metrics_pages;
 pub use requests::Requests;
 pub use tiles::log_pages;
 
-/// Connections at once; whoever comes then waits.
-const CONNECTIONS_MAX: usize = 256;
-
-/// How long a request's head may take to come, and an answer to be made.
+/// How long an answer may take to be made.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a connection is kept for further requests, so that places go round.
-const CONNECTION_LIFE: Duration = Duration::from_mins(10);
+/// How many may be connected, and how long one waits for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Connections at once; whoever comes then waits. At least 1.
+    pub connections_max: usize,
+    /// How long a request's head may take to come, and how long a connection may say nothing.
+    pub head: Duration,
+    /// How long a connection is kept for further requests, so that places go round.
+    pub connection: Duration,
+    /// How long the last answer of a connection may then take to be read.
+    pub last_answer: Duration,
+    /// How long an answer that is under way may take when all is to end.
+    pub farewell: Duration,
+}
 
-/// How long the last answer of a connection may then take to be read.
-const LAST_ANSWER: Duration = Duration::from_mins(1);
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connections_max: 256,
+            head: Duration::from_secs(10),
+            connection: Duration::from_mins(10),
+            last_answer: Duration::from_mins(1),
+            farewell: Duration::from_secs(2),
+        }
+    }
+}
 
 /// How long to wait after the system gave no connection, as when no file handle is left.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -73,9 +91,9 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Answers with the pages until `stop`, then cuts whoever is still there. Every request is counted.
+/// Answers with the pages until `stop`. Every request is counted.
 pub async fn serve(listener: TcpListener, pages: Router, requests: Arc<Requests>, stop: CancellationToken) {
-    answer(listener, pages, requests, None, stop).await;
+    take(listener, counted(pages, requests), Patience::default(), None, stop).await;
 }
 
 /// The same, behind a door.
@@ -88,18 +106,26 @@ pub async fn serve_behind(
 ) {
     let acceptor = door.acceptor.clone();
     let pages = pages.layer(middleware::from_fn_with_state(door, door::admit));
-    answer(listener, pages, requests, acceptor, stop).await;
+    take(listener, counted(pages, requests), Patience::default(), acceptor, stop).await;
 }
 
-async fn answer(
+fn counted(pages: Router, requests: Arc<Requests>) -> Router {
+    pages.fallback(nothing).layer(middleware::from_fn_with_state(requests, count))
+}
+
+/// Answers with the pages until `stop`, and waits for the answers that are under way then.
+pub async fn answer(listener: TcpListener, pages: Router, patience: Patience, stop: CancellationToken) {
+    take(listener, pages, patience, None, stop).await;
+}
+
+async fn take(
     listener: TcpListener,
     pages: Router,
-    requests: Arc<Requests>,
+    patience: Patience,
     acceptor: Option<Acceptor>,
     stop: CancellationToken,
 ) {
-    let pages = pages.fallback(nothing).layer(middleware::from_fn_with_state(requests, count));
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(patience.connections_max));
     let answering = async {
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -109,10 +135,7 @@ async fn answer(
             };
             let (pages, acceptor, stop) = (pages.clone(), acceptor.clone(), stop.clone());
             tokio::spawn(async move {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = converse(stream, pages, acceptor) => {}
-                }
+                converse(stream, pages, patience, acceptor, stop).await;
                 drop(place);
             });
         }
@@ -121,25 +144,38 @@ async fn answer(
         () = stop.cancelled() => {}
         () = answering => {}
     }
+    // Nobody has a place any more when all of them can be had.
+    drop(places.acquire_many(u32::try_from(patience.connections_max).unwrap_or(u32::MAX)).await);
 }
 
-async fn converse(stream: TcpStream, pages: Router, acceptor: Option<Acceptor>) {
+async fn converse(
+    stream: TcpStream,
+    pages: Router,
+    patience: Patience,
+    acceptor: Option<Acceptor>,
+    stop: CancellationToken,
+) {
     // Answers are small and whole: waiting for more of them to send is waiting for nothing.
     stream.set_nodelay(true).unwrap_or_default();
-    let Ok(Ok((stream, peer))) = tokio::time::timeout(PATIENCE, Transport::pages(stream, acceptor.as_ref())).await
+    let Ok(Ok((stream, peer))) = tokio::time::timeout(patience.head, Transport::pages(stream, acceptor.as_ref())).await
     else {
         return;
     };
     let pages = pages.layer(Extension(Arc::new(peer)));
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    builder.timer(TokioTimer::new()).header_read_timeout(patience.head);
     let mut connection =
         std::pin::pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(pages)));
     // Whoever breaks off, or sends what is no HTTP, gets nothing.
-    if tokio::time::timeout(CONNECTION_LIFE, connection.as_mut()).await.is_err() {
-        connection.as_mut().graceful_shutdown();
-        drop(tokio::time::timeout(LAST_ANSWER, connection).await);
-    }
+    let left = tokio::select! {
+        ended = tokio::time::timeout(patience.connection, connection.as_mut()) => match ended {
+            Ok(_) => return,
+            Err(_) => patience.last_answer,
+        },
+        () = stop.cancelled() => patience.farewell,
+    };
+    connection.as_mut().graceful_shutdown();
+    drop(tokio::time::timeout(left, connection).await);
 }
 
 async fn count(State(requests): State<Arc<Requests>>, request: Request, next: Next) -> Response {

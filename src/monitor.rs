@@ -1,7 +1,10 @@
 //! Watching a log from outside: its checkpoint is fetched, held against the last one that was seen, and kept.
 //!
 //! Whoever runs this somewhere else than the log makes sure that the log that he sees is one log. It needs the log's public
-//! key and its address, and no credential.
+//! key and its address; with the token of an auditor it also reads what was recorded since, and replays it.
+
+mod kept;
+mod leaves;
 
 use std::fs;
 use std::io;
@@ -29,6 +32,9 @@ use crate::log::verify_consistency;
 use crate::publish::keep_note;
 use crate::witness::keep_evidence;
 
+pub use kept::KeptError;
+pub use kept::KeptReplay;
+
 /// What is watched, and by which rules.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -41,8 +47,12 @@ pub struct Watched {
     pub policy: Option<Policy>,
     /// Seconds after which the quorum's cosignatures are too old: the longest delay of the log, and a margin.
     pub stale_s: u64,
-    /// Where the last checkpoint is kept, and what shows a fault.
+    /// Where the last checkpoint is kept, how far the entries were replayed, and what shows a fault.
     pub state: PathBuf,
+    /// Whether the entries are read and replayed.
+    pub replayed: bool,
+    /// The token of an auditor, where the log asks for one to give entries.
+    pub token: Option<String>,
 }
 
 /// What is wrong with the log.
@@ -57,6 +67,12 @@ pub enum Alarm {
     Forked,
     /// What it serves as files does not lead to the root that it signed.
     FilesDiffer,
+    /// An entry says another time than it can have been recorded at.
+    BackDated,
+    /// A seal commits to another map than the one of the entries before it: something is withheld from a history.
+    Omission,
+    /// An entry is not what the format has there.
+    WrongEntries,
     /// Fewer witnesses cosigned it than the policy asks.
     NotWitnessed,
     /// The quorum's cosignatures are too old.
@@ -87,7 +103,16 @@ pub struct Look {
     pub witnesses: Vec<String>,
     /// What is wrong; nothing, where it is empty.
     pub alarms: Vec<Raised>,
+    /// Entries whose leaves are verified, since the log began.
+    pub replayed: u64,
+    /// Why the entries could not be replayed up to the checkpoint, where nothing is wrong with what could.
+    pub unread: Option<String>,
+    /// What nobody looks at here.
+    pub not_looked_at: Option<&'static str>,
 }
+
+/// What is not looked at without entries.
+const NO_ENTRIES: &str = "the entries, so neither their times, chain and sequences nor the maps that seals commit to";
 
 /// Why it could not be looked.
 #[derive(Debug, Error)]
@@ -123,7 +148,7 @@ type Signed = (Checkpoint, Note);
 /// The log cannot be had, or the state cannot be used: nothing is known, and nothing changed.
 pub fn look(watched: &Watched, client: &Client, now_s: u64) -> Result<Look, LookError> {
     let before = kept(watched)?;
-    let tiled = TiledLog::new(client.clone(), &watched.url, None);
+    let tiled = TiledLog::new(client.clone(), &watched.url, watched.token.clone());
     let note = tiled.checkpoint()?;
     let mut look = Look {
         origin: watched.log.name().to_owned(),
@@ -131,6 +156,9 @@ pub fn look(watched: &Watched, client: &Client, now_s: u64) -> Result<Look, Look
         before: before.as_ref().map(|(checkpoint, _)| checkpoint.size),
         witnesses: Vec::new(),
         alarms: Vec::new(),
+        replayed: 0,
+        unread: None,
+        not_looked_at: (!watched.replayed).then_some(NO_ENTRIES),
     };
     let checkpoint = match read(&watched.log, &note) {
         Ok(checkpoint) => checkpoint,
@@ -141,7 +169,12 @@ pub fn look(watched: &Watched, client: &Client, now_s: u64) -> Result<Look, Look
     };
     look.size = Some(checkpoint.size);
     match continues(&tiled, before.as_ref().map(|(checkpoint, _)| checkpoint.head()), checkpoint.head())? {
-        Ok(()) => keep(watched, &note)?,
+        Ok(()) => {
+            keep(watched, &note)?;
+            if watched.replayed {
+                look.replay(watched, &tiled, (&checkpoint, &note), before.as_ref(), now_s)?;
+            }
+        }
         Err((alarm, why)) => look.raise(watched, alarm, why, before.as_ref(), &note),
     }
     if let Some(policy) = &watched.policy {
@@ -205,9 +238,23 @@ impl Look {
     }
 
     fn raise(&mut self, watched: &Watched, alarm: Alarm, why: String, before: Option<&Signed>, note: &Note) {
+        self.raise_with(watched, alarm, why, before, note, &[]);
+    }
+
+    /// With pieces of evidence beside the notes.
+    fn raise_with(
+        &mut self,
+        watched: &Watched,
+        alarm: Alarm,
+        why: String,
+        before: Option<&Signed>,
+        note: &Note,
+        more: &[(&str, &str)],
+    ) {
         let held = before.map_or_else(String::new, |(_, note)| note.to_string());
         let now = note.to_string();
-        let pieces = [("the last checkpoint that was kept", held.as_str()), ("the checkpoint that is served", &now)];
+        let notes = [("the last checkpoint that was kept", held.as_str()), ("the checkpoint that is served", &now)];
+        let pieces = [&notes, more].concat();
         let name = format!("{}-{}", alarm.name(), self.origin);
         let evidence = keep_evidence(&watched.state.join("evidence"), &name, &why, &pieces);
         if let Err(error) = &evidence {
@@ -250,6 +297,9 @@ impl Alarm {
             Self::RolledBack => "rolled-back",
             Self::Forked => "forked",
             Self::FilesDiffer => "files-differ",
+            Self::BackDated => "back-dated",
+            Self::Omission => "omission",
+            Self::WrongEntries => "wrong-entries",
             Self::NotWitnessed => "not-witnessed",
             Self::Stale => "stale",
         }
@@ -269,6 +319,12 @@ impl From<ProveError<TiledError>> for LookError {
 
 fn file_of(watched: &Watched) -> PathBuf {
     watched.state.join(monitoring_path(watched.log.name()).replace('/', "."))
+}
+
+impl From<KeptError> for LookError {
+    fn from(KeptError { file, what }: KeptError) -> Self {
+        Self::Kept { file, what }
+    }
 }
 
 fn kept(watched: &Watched) -> Result<Option<Signed>, LookError> {

@@ -12,6 +12,7 @@ pub mod export_service;
 mod figures;
 mod gate;
 pub mod ledger_service;
+mod own_log;
 pub mod proof_service;
 pub mod read;
 pub mod record_service;

@@ -10,8 +10,10 @@ mod order;
 mod proof;
 mod replay;
 mod run;
+mod state;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -32,13 +34,20 @@ pub use proof::verify_consistent;
 pub use proof::verify_proof_file;
 pub use proof::verify_subject_proof;
 pub use replay::LeafReplay;
+pub use run::Stop;
 pub use run::verify;
 pub use run::verify_range;
+pub use state::StateFault;
 
 /// Where entries come from.
 pub trait Entries: Sync {
     /// Number of entries.
     fn size(&self) -> u64;
+
+    /// What of each entry there is: the bytes that [`Entries::read`] gives are that.
+    fn pieces(&self) -> Pieces {
+        Pieces::Whole
+    }
 
     /// Entries from one on, in order, of about so many bytes; at least one where there is one.
     ///
@@ -46,6 +55,18 @@ pub trait Entries: Sync {
     ///
     /// They cannot be had.
     fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Unreadable>;
+}
+
+/// What of each entry is there to be verified. The less it is, the fewer steps can be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pieces {
+    /// Everything that is kept of it: all steps.
+    #[default]
+    Whole,
+    /// Its leaf, as it is hashed: steps 1 to 5, and of an erasure not whether its target has what it names.
+    Leaves,
+    /// Its leaf hash: step 3, and of step 1 what needs no leaf.
+    Hashes,
 }
 
 /// Entries cannot be had.
@@ -88,6 +109,8 @@ pub struct Wanted<'a> {
     pub opener: Option<&'a dyn Opener>,
     /// Threads that look at entries; 0 means as many as there are cores.
     pub threads: usize,
+    /// Set by whoever wants to be done: what is being read is still verified, and nothing after it.
+    pub interrupted: Option<&'a AtomicBool>,
 }
 
 impl fmt::Debug for Wanted<'_> {
@@ -104,6 +127,8 @@ impl fmt::Debug for Wanted<'_> {
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
+    /// What of each entry there was, so which steps were done.
+    pub pieces: Pieces,
     /// Entries verified, from the first that was wanted; those before the first fault where there is one.
     pub entries: u64,
     /// Bytes of them.

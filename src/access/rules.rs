@@ -110,6 +110,7 @@ pub const RULES: &[Rule] = &[
     act("probity.v1.ProofService/ProveInclusion", PROVERS, Action::Prove),
     integrity("probity.v1.ProofService/ProveConsistency"),
     Rule { action: Action::Prove, ..read("probity.v1.ProofService/ProveSubject", SUBJECTS, Class::P1) },
+    act("probity.v1.ProofService/Verify", WATCHERS, Action::Verify),
     read("probity.v1.RecordService/Find", FINDERS, Class::P1),
     read("probity.v1.RecordService/GetRecord", RECORDS, Class::P2),
     read("probity.v1.RecordService/GetCase", MATTERS, Class::P4),

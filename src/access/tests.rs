@@ -41,6 +41,7 @@ probity.v1.ProofService/GetCheckpoint                    0123 4567 AO  P0 -
 probity.v1.ProofService/ProveInclusion                   ...3 456. A.  P0 -
 probity.v1.ProofService/ProveConsistency                 0123 4567 AO  P0 -
 probity.v1.ProofService/ProveSubject                     ...3 .... A.  P1 basis
+probity.v1.ProofService/Verify                           .... .... AO  P0 -
 probity.v1.RecordService/Find                            .12. 456. ..  P1 basis
 probity.v1.RecordService/GetRecord                       ..23 456. A.  P2 basis
 probity.v1.RecordService/GetCase                         ...3 4.6. A.  P4 basis

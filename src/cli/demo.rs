@@ -6,6 +6,7 @@ mod acts;
 mod declaration;
 mod folder;
 mod forger;
+mod proof;
 mod stage;
 mod story;
 mod teller;
@@ -31,7 +32,7 @@ use crate::server::admin_service::NO_ACCESS_CONTROL;
 ///
 /// A case, a decision, an appeal, an annulment, a declaration and its amendment are recorded by a service on a fresh
 /// folder; a record is shown now, as of an earlier day, and as it was known before; the log is verified, forged twice
-/// in copies, and verified again.
+/// in copies, and verified again; at the end all that is filed about a person is proved complete.
 ///
 /// Exit status: 0 every step came out as told, 1 one did not, 2 it could not begin.
 #[derive(Args, Clone, Debug)]
@@ -104,12 +105,13 @@ async fn play(
 ) -> Result<Option<Stage>, Surprise> {
     teller.heading("Probity: the record of how power is held to account, in a log that nobody can change unseen.");
     teller.why(&format!("Everybody in this story is invented. As it stands: {NO_ACCESS_CONTROL}."));
-    let told = acts::affair(teller, data, arguments.listen).await?;
+    let mut told = acts::affair(teller, data, arguments.listen).await?;
     acts::forgers(teller, data, passing, &told)?;
     acts::export(teller, data, passing, &told)?;
+    told.head = proof::proved(teller, data, arguments.listen, &told).await?;
     let stage = if arguments.keep {
         teller.step("The service starts again on the same folder, and stays");
-        let mut stage = Stage::open(data, arguments.listen).await?;
+        let mut stage = Stage::published(data, arguments.listen).await?;
         let head = stage.head().await?;
         teller::expect(head == told.head, || format!("its head is {head:?}, it was {:?}", told.head))?;
         teller.tell(format_args!("listening on {}", stage.url));
@@ -181,5 +183,9 @@ fn next_commands(teller: &Teller, arguments: &DemoArgs, stage: Option<&Stage>, t
     line(&format!("{program} show --from {url} person {person} --as-of 2024-07-01 --open"));
     line(&format!("{program} show --from {url} declaration {declaration} --open"));
     line(&format!("{program} verify --from {url} --head {index}:{hash}"));
+    if stage.is_some() {
+        line(&format!("{program} prove --from {url} subject {person} -o linden.subject-proof"));
+        line(&format!("{program} verify proof linden.subject-proof --key {}", told.key));
+    }
     line(&format!("grpcurl -plaintext {address} probity.v1.LedgerService/GetHead"));
 }

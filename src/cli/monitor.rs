@@ -12,24 +12,27 @@ use tokio::signal::unix::signal;
 
 use crate::clock;
 use crate::fetch::Client;
+use crate::fetch::read_token;
 use crate::log::KeyTextError;
-use crate::log::Policy;
-use crate::log::PolicyError;
 use crate::log::VerifierKey;
 use crate::monitor;
 use crate::monitor::Alarm;
 use crate::monitor::Look;
 use crate::monitor::LookError;
 use crate::monitor::Watched;
+use crate::witness::PolicyFileError;
+use crate::witness::read_policy;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Watches a log from outside, with its public key and nothing else.
+/// Watches a log from outside, with its public key.
 ///
 /// Its checkpoint is fetched, its signature verified, and held against the last one that was seen: a fork, a rollback,
 /// files that do not lead to what was signed, missing or old cosignatures are alarms, and the notes that show them are kept
-/// under `evidence` of the state. With --once it looks once, for cron; else every --every-s seconds, until SIGTERM or
+/// under `evidence` of the state. With the token of an auditor the entries that came since are read too, and replayed: an
+/// entry that is back-dated, a seal over another map than that of the entries, or anything else that the format forbids is
+/// an alarm; without it nobody looks at them here, and each look says so. With --once it looks once, for cron; else every --every-s seconds, until SIGTERM or
 /// SIGINT.
 ///
 /// Exit status: 0 nothing is wrong, 1 an alarm, 2 it could not look.
@@ -45,6 +48,12 @@ pub struct MonitorArgs {
     /// Who must have cosigned it: a C2SP tlog-policy.
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// A file with the token of an auditor: the entries are read, and replayed.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Read and replay the entries of a log that gives them without a token.
+    #[arg(long)]
+    pub entries: bool,
     /// The folder of what was seen; made where there is none.
     #[arg(long, value_name = "DIR", default_value = "probity-monitor")]
     pub state: PathBuf,
@@ -65,7 +74,7 @@ pub struct MonitorArgs {
 const EXAMPLES: &str = r"Examples:
   probity monitor --once --log audit.example.org/discipline+5c1be2a4+AX… \
     --url https://audit.example.org/log --policy witnesses \
-    --state /var/lib/monitor";
+    --token-file token --state /var/lib/monitor";
 
 /// Why it could not look.
 #[derive(Debug, Error)]
@@ -73,21 +82,16 @@ pub enum Failed {
     /// The key is none.
     #[error("--log: {0}")]
     Key(#[from] KeyTextError),
-    /// The policy cannot be read.
+    /// The policy cannot be read, or is none.
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
+    /// The token cannot be read.
     #[error("{}: {error}", file.display())]
-    Read {
+    Token {
         /// Which file.
         file: PathBuf,
         /// What the system said.
         error: std::io::Error,
-    },
-    /// The policy is none.
-    #[error("{}: {error}", file.display())]
-    Policy {
-        /// Which file.
-        file: PathBuf,
-        /// What is wrong.
-        error: PolicyError,
     },
     /// The log cannot be had, or the state not be used.
     #[error(transparent)]
@@ -120,6 +124,8 @@ pub async fn run(arguments: MonitorArgs) -> Result<ExitCode, Failed> {
             Ok(look) => {
                 if !look.is_good() {
                     worst = ExitCode::from(1);
+                } else if look.unread.is_some() && once {
+                    worst = ExitCode::from(2);
                 }
                 tell(&look, json, &mut known)?;
             }
@@ -138,15 +144,19 @@ pub async fn run(arguments: MonitorArgs) -> Result<ExitCode, Failed> {
 }
 
 fn watched(arguments: MonitorArgs) -> Result<Watched, Failed> {
-    let policy = match arguments.policy {
-        None => None,
-        Some(file) => {
-            let bytes = std::fs::read(&file).map_err(|error| Failed::Read { file: file.clone(), error })?;
-            Some(Policy::parse(&bytes).map_err(|error| Failed::Policy { file, error })?)
-        }
-    };
+    let policy = arguments.policy.as_deref().map(read_policy).transpose()?;
     let log = VerifierKey::parse(&arguments.log)?;
-    Ok(Watched { log, url: arguments.url, policy, stale_s: arguments.stale_s, state: arguments.state })
+    let read = |file: PathBuf| read_token(&file).map_err(|error| Failed::Token { file, error });
+    let token = arguments.token_file.map(read).transpose()?;
+    Ok(Watched {
+        log,
+        url: arguments.url,
+        policy,
+        stale_s: arguments.stale_s,
+        state: arguments.state,
+        replayed: arguments.entries || token.is_some(),
+        token,
+    })
 }
 
 /// Every look as JSON; or, for people, the first one, what changed, and each alarm.
@@ -159,6 +169,9 @@ fn tell(look: &Look, json: bool, known: &mut BTreeSet<Alarm>) -> Result<(), std:
     for raised in &look.alarms {
         let evidence = raised.evidence.as_ref().map_or_else(String::new, |file| format!(" ({})", file.display()));
         println!("ALARM {}: {}{evidence}", raised.alarm.name(), raised.why);
+    }
+    if let Some(unread) = &look.unread {
+        println!("NOT LOOKED AT all entries, {} of them were verified: {unread}", look.replayed);
     }
     let now: BTreeSet<Alarm> = look.alarms.iter().map(|raised| raised.alarm).collect();
     for over in known.difference(&now) {
@@ -173,7 +186,11 @@ fn tell(look: &Look, json: bool, known: &mut BTreeSet<Alarm>) -> Result<(), std:
         } else {
             format!(", cosigned by {}", look.witnesses.join(", "))
         };
-        println!("{}: {size} entries, continuing {}{by}", look.origin, look.before.unwrap_or(0));
+        let leaves = match look.not_looked_at {
+            Some(what) => format!("; not looked at: {what}"),
+            None => format!("; the leaves of {} verified", look.replayed),
+        };
+        println!("{}: {size} entries, continuing {}{by}{leaves}", look.origin, look.before.unwrap_or(0));
     }
     *known = now;
     Ok(())

@@ -126,7 +126,8 @@ fn full(name: String) -> String {
     if name.contains('/') { name } else { format!("entity/{name}") }
 }
 
-async fn history(
+/// A `.subject-proof`, and words about it.
+pub(super) async fn history(
     client: &mut ProofServiceClient<Line>,
     of: Of,
     inclusion_of_each: bool,

@@ -4,6 +4,8 @@ pub mod consistency;
 mod export;
 pub(in crate::cli) mod held;
 pub mod proof;
+mod said;
+mod tiles;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -12,13 +14,13 @@ use std::str::FromStr;
 
 use clap::Args;
 use clap::Subcommand;
-use serde_json::json;
 use thiserror::Error;
 
 use crate::backup;
 use crate::backup::Segments;
 use crate::cli::folder;
 use crate::cli::progress;
+use crate::cli::remote;
 use crate::cli::remote::RemoteEntries;
 use crate::cli::verify::held::Held;
 use crate::index;
@@ -43,6 +45,11 @@ use crate::verify::verify;
 
 /// Verifies a whole log: leaves, chain, times, sequences, manifests, requests, payloads, subjects, sealed parts.
 ///
+/// Of a log that is published as tiles (--tiles), leaves and tiles are verified with the token of an auditor, and without
+/// it the tiles alone. The report names the steps that were done, and those that could not be. With --state a run that was
+/// interrupted is gone on with, and a later one verifies what is new: the tree, all histories and the keys are in the file,
+/// so nothing is taken on trust but what the earlier run saw. Entries below that are not read again, and the report says so.
+///
 /// A chain alone does not show that a log was rewritten from some entry on with a correct chain: keep a head
 /// elsewhere (the last line of the report) and compare it with --head.
 ///
@@ -57,20 +64,32 @@ pub struct VerifyArgs {
     #[command(subcommand)]
     pub handed: Option<Handed>,
     /// A data folder that no service uses now.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "from_environment", "export", "backup"], conflicts_with_all = ["from", "export", "backup"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "from_environment", "tiles", "export", "backup"], conflicts_with_all = ["from", "tiles", "export", "backup"])]
     pub data: Option<PathBuf>,
     /// A service [env: PROBITY_URL, where nothing else is named]
-    #[arg(long, value_name = "URL", conflicts_with_all = ["export", "backup"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["tiles", "export", "backup"])]
     pub from: Option<String>,
     /// A service that PROBITY_URL names: asked where nothing else is named.
     #[arg(long, value_name = "URL", env = "PROBITY_URL", hide = true)]
     pub from_environment: Option<String>,
+    /// A log that is published as tiles: where its checkpoint is, or a folder of `probity export tiles`.
+    #[arg(long, value_name = "URL|DIR", conflicts_with_all = ["export", "backup"])]
+    pub tiles: Option<String>,
+    /// A file with the auditor's token that the tiles ask for entries.
+    #[arg(long, value_name = "FILE", requires = "tiles")]
+    pub token_file: Option<PathBuf>,
+    /// Where to keep how far tiles were verified, to go on from there.
+    #[arg(long, value_name = "FILE", requires = "tiles", conflicts_with = "head")]
+    pub state: Option<PathBuf>,
     /// An export.
     #[arg(long, value_name = "DIR", conflicts_with = "backup")]
     pub export: Option<PathBuf>,
     /// The exports before an incremental one, back to a full one: with their entries its tables are made again.
     #[arg(long, value_name = "DIR", requires = "export")]
     pub since: Vec<PathBuf>,
+    /// A .tlog-proof of the last entry of an export: that its head is the log's, as of the checkpoint in the proof.
+    #[arg(long, value_name = "FILE", requires = "export")]
+    pub proof: Option<PathBuf>,
     /// A backup.
     #[arg(long, value_name = "DIR")]
     pub backup: Option<PathBuf>,
@@ -78,13 +97,13 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "INDEX:HASH")]
     pub head: Option<Head>,
     /// A signed checkpoint that was kept elsewhere: the log must have it.
-    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    #[arg(long, value_name = "FILE")]
     pub checkpoint: Vec<PathBuf>,
     /// The public key of the log, as a vkey: whose log it must be.
-    #[arg(long, value_name = "VKEY", conflicts_with = "export")]
+    #[arg(long, value_name = "VKEY")]
     pub key: Option<String>,
     /// Witnesses whose cosignatures count, and how many are wanted: a policy of C2SP tlog-policy.
-    #[arg(long, value_name = "FILE", conflicts_with = "export")]
+    #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// Open every sealed part with the keys of the data folder and compare it with its commitment.
     #[arg(long, requires = "data")]
@@ -109,8 +128,12 @@ pub enum Handed {
 const EXAMPLES: &str = r"Examples:
   probity verify --data probity-data --open-parts --views
   probity verify --from http://127.0.0.1:7411
+  probity verify --tiles https://audit.example.org/log --token-file token \
+    --key audit.example.org/discipline+5c1be2a4+AX… --state audit.state
   probity verify --export export-2026-06
   probity verify --export export-2026-07 --since export-2026-06
+  probity verify --export export-2026-06 --proof 4711.tlog-proof \
+    --key audit.example.org/discipline+5c1be2a4+AX…
   probity verify --data probity-data \
     --head 41:9f2c64ea8d1b7f03c5e6a2904b8d7e1f3a5c9b6d2e8f70415263748596a7b8c9";
 
@@ -139,12 +162,31 @@ pub enum Failed {
 }
 
 /// What was verified, and what else there is to say.
+#[derive(Default)]
 struct Verdict {
     report: Report,
     /// What was compared beside the entries: in words, and whether it is good.
     beside: Vec<(String, bool)>,
     /// Whether a witness that is believed cosigned a checkpoint that the log has.
     witnessed: bool,
+    /// Whether the log's key is known from elsewhere.
+    keyed: bool,
+    /// Entries that earlier runs verified, and this one did not read.
+    resumed: u64,
+    /// The steps after the sixth that were done.
+    more: Vec<u8>,
+}
+
+impl Verdict {
+    /// A report, and what the checkpoints that are held say of it.
+    fn new(report: Report, held: &Held) -> Self {
+        let beside = if report.is_good() { held.judge(&report) } else { Vec::new() };
+        Self { report, beside, witnessed: held.has_witnesses(), keyed: !held.keys().is_empty(), ..Self::default() }
+    }
+
+    fn is_good(&self) -> bool {
+        self.report.is_good() && self.beside.iter().all(|(_, good)| *good)
+    }
 }
 
 /// Runs `probity verify`.
@@ -162,22 +204,32 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
     }
     let json = arguments.json;
     let head = arguments.head;
-    if let Some(folder) = arguments.export {
-        return Ok(tokio::task::spawn_blocking(move || export::run(&folder, &arguments.since, head, json)).await??);
-    }
     let key = arguments.key.as_deref().map(VerifierKey::parse).transpose();
     let key = key.map_err(|error| Unreadable { damaged: false, what: format!("--key: {error}") })?;
-    let held = Held::read(
+    let mut held = Held::read(
         &arguments.checkpoint,
         arguments.data.as_deref().or(arguments.backup.as_deref()),
         key,
         arguments.policy.as_deref(),
     )?;
-    let elsewhere = arguments.data.is_some() || arguments.backup.is_some();
+    if let Some(folder) = arguments.export {
+        let asked = export::Asked { head, held, proof: arguments.proof };
+        return Ok(tokio::task::spawn_blocking(move || export::run(&folder, &arguments.since, &asked, json)).await??);
+    }
+    let elsewhere = arguments.data.is_some() || arguments.backup.is_some() || arguments.tiles.is_some();
     let named = arguments.from.as_ref().or(arguments.from_environment.as_ref());
     let verdict = if let Some(url) = named.filter(|_| !elsewhere) {
+        // First its checkpoint, then how long it is: it may grow meanwhile.
+        match remote::checkpoint(url).await {
+            Ok(Some(note)) => drop(held.add(url.clone(), note)?),
+            Err(error) if error.damaged => return Err(error.into()),
+            // It publishes none, or none yet; the report says that none was held.
+            Ok(None) | Err(_) => {}
+        }
         let remote = RemoteEntries::connect(url).await?;
         tokio::task::spawn_blocking(move || of_entries(&remote, head, &held, None)).await?
+    } else if let Some(place) = arguments.tiles.clone() {
+        tiles::run(place, head, held, &arguments).await?
     } else if let Some(folder) = arguments.backup.clone() {
         tokio::task::spawn_blocking(move || of_backup(&folder, head, &held)).await??
     } else if let Some(data) = arguments.data.clone() {
@@ -185,11 +237,10 @@ pub async fn run(arguments: VerifyArgs) -> Result<ExitCode, Failed> {
     } else {
         return Err(Unreadable { damaged: false, what: "name what to verify".to_owned() }.into());
     };
-    print(&verdict, head, json);
-    let beside_is_good = verdict.beside.iter().all(|(_, good)| *good);
+    said::print(&verdict, head, json);
     Ok(match (&verdict.report.fault, &verdict.report.unreadable) {
         (None, Some(_)) => ExitCode::from(2),
-        (None, None) if beside_is_good => ExitCode::SUCCESS,
+        (None, None) if verdict.is_good() => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     })
 }
@@ -204,8 +255,7 @@ fn of_entries(entries: &dyn Entries, head: Option<Head>, held: &Held, opener: Op
         }
     });
     bar.finish_and_clear();
-    let beside = if report.is_good() { held.judge(&report) } else { Vec::new() };
-    Verdict { report, beside, witnessed: held.has_witnesses() }
+    Verdict { more: opener.map(|_| 7).into_iter().collect(), ..Verdict::new(report, held) }
 }
 
 fn of_backup(folder: &Path, head: Option<Head>, held: &Held) -> Result<Verdict, Unreadable> {
@@ -233,6 +283,7 @@ fn of_store(data: &Path, store: &SledStore, held: &Held, arguments: &VerifyArgs)
             bar.set_position(done);
         });
         bar.finish_and_clear();
+        verdict.more.push(8);
         verdict.beside.push(match compared {
             Ok(compared) if compared.equal => {
                 (format!("index: {} rows equal those folded again from the log", compared.rows), true)
@@ -259,7 +310,7 @@ fn refused(error: &StoreError) -> Result<Verdict, Unreadable> {
 
 fn damaged_at(index: u64, what: String) -> Verdict {
     let fault = Some(Fault { index, what: crate::verify::What::Unreadable(what) });
-    Verdict { report: Report { fault, ..Report::default() }, beside: Vec::new(), witnessed: false }
+    Verdict { report: Report { fault, ..Report::default() }, ..Verdict::default() }
 }
 
 fn vault(data: &Path, store: &SledStore) -> Result<KeyVault, Unreadable> {
@@ -284,86 +335,4 @@ impl Opener for Keys {
             Err(error) => Some(Err(error.to_string())),
         }
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the report is what this subcommand is asked for")]
-fn print(verdict: &Verdict, head: Option<Head>, as_json: bool) {
-    let report = &verdict.report;
-    if as_json {
-        println!("{}", to_json(verdict));
-        return;
-    }
-    if !report.origin.is_empty() {
-        println!("log       {}", report.origin);
-    }
-    println!(
-        "verified  {} entries, {} requests, {} histories, {} sealed parts, {} erasures",
-        report.entries, report.requests, report.histories, report.parts, report.erasures
-    );
-    println!(
-        "sealed    {} seals, each over the map of all histories before it; {} checkpoints held, each met",
-        report.seals, report.checkpoints
-    );
-    println!(
-        "steps     leaves, chain, times, sequences, tree, maps, manifests, requests, payloads, subjects, ciphertexts"
-    );
-    if !verdict.witnessed {
-        println!("not done  without a cosignature of a witness that you believe, nothing shows back-dating");
-    }
-    if report.parts_opened > 0 {
-        println!("opened    {} of {} sealed parts, each what was committed", report.parts_opened, report.parts);
-    }
-    for (words, _) in &verdict.beside {
-        println!("{words}");
-    }
-    for index in &report.erasures_pending {
-        println!("note      entry {index}: erased, and its bytes are still kept");
-    }
-    match (&report.fault, &report.unreadable) {
-        (Some(fault), _) => println!("DAMAGED   {fault}"),
-        (None, Some(what)) => println!("NOT VERIFIED  {what}"),
-        (None, None) => good(report, head),
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "the report is what this subcommand is asked for")]
-fn good(report: &Report, head: Option<Head>) {
-    if let Some(Head(index, _)) = head {
-        println!("good      and entry {index} is the one whose head was kept elsewhere");
-    } else {
-        println!("good      each entry follows from the one before it");
-        println!(
-            "not shown whether the log was rewritten whole, or cut at its end: compare with a head kept elsewhere"
-        );
-    }
-    if let Some((index, hash)) = report.head {
-        println!("head      {index}:{hash}");
-    }
-    if let Some(tree) = report.tree {
-        println!("tree      {} entries, root {}", tree.size, tree.root);
-    }
-}
-
-fn to_json(verdict: &Verdict) -> serde_json::Value {
-    let report = &verdict.report;
-    json!({
-        "good": report.is_good() && verdict.beside.iter().all(|(_, good)| *good),
-        "origin": report.origin,
-        "entries": report.entries,
-        "bytes": report.bytes,
-        "requests": report.requests,
-        "histories": report.histories,
-        "parts": report.parts,
-        "parts_opened": report.parts_opened,
-        "erasures": report.erasures,
-        "erasures_pending": report.erasures_pending,
-        "seals": report.seals,
-        "checkpoints": report.checkpoints,
-        "witnessed": verdict.witnessed,
-        "tree": report.tree.map(|tree| json!({"size": tree.size, "root": tree.root.to_string()})),
-        "head": report.head.map(|(index, hash)| format!("{index}:{hash}")),
-        "fault": report.fault.as_ref().map(|fault| json!({"entry": fault.index, "what": fault.what.to_string()})),
-        "unreadable": report.unreadable,
-        "beside": verdict.beside.iter().map(|(words, good)| json!({"what": words, "good": good})).collect::<Vec<_>>(),
-    })
 }

@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use clap::Args;
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::fetch::Client;
-use crate::log::Policy;
-use crate::log::PolicyError;
+use crate::fetch::read_token;
+use crate::http;
+use crate::http::Patience;
 use crate::log::SignatureType;
 use crate::witness;
 use crate::witness::KeyFileError;
+use crate::witness::PolicyFileError;
 use crate::witness::Replay;
 use crate::witness::Replaying;
 use crate::witness::Witness;
@@ -76,21 +77,16 @@ pub enum Failed {
     /// The state.
     #[error(transparent)]
     Witness(#[from] WitnessError),
-    /// The policy cannot be read.
+    /// The policy cannot be read, or is none.
+    #[error(transparent)]
+    Policy(#[from] PolicyFileError),
+    /// The token cannot be read.
     #[error("{}: {error}", file.display())]
-    Read {
+    Token {
         /// Which file.
         file: PathBuf,
         /// What the system said.
         error: std::io::Error,
-    },
-    /// The policy is none.
-    #[error("{}: {error}", file.display())]
-    Policy {
-        /// Which file.
-        file: PathBuf,
-        /// What is wrong.
-        error: PolicyError,
     },
     /// The address cannot be had, or the system takes no signals.
     #[error("{0}")]
@@ -98,13 +94,8 @@ pub enum Failed {
 }
 
 fn replaying(token: Option<PathBuf>) -> Result<Box<dyn Replay>, Failed> {
-    let token = match token {
-        None => None,
-        Some(file) => {
-            let read = std::fs::read_to_string(&file).map_err(|error| Failed::Read { file, error })?;
-            Some(read.trim().to_owned())
-        }
-    };
+    let read = |file: PathBuf| read_token(&file).map_err(|error| Failed::Token { file, error });
+    let token = token.map(read).transpose()?;
     Ok(Box::new(Replaying::new(Client::new(PATIENCE), token)))
 }
 
@@ -121,23 +112,23 @@ pub async fn run(arguments: WitnessArgs) -> Result<ExitCode, Failed> {
         return Ok(ExitCode::SUCCESS);
     }
     let (file, state) = (arguments.logs.unwrap_or_default(), arguments.state.unwrap_or_default());
-    let read = std::fs::read(&file).map_err(|error| Failed::Read { file: file.clone(), error })?;
-    let policy = Policy::parse(&read).map_err(|error| Failed::Policy { file, error })?;
+    let policy = witness::read_policy(&file)?;
     let signer = witness::read_key(&arguments.key)?;
     let replay = arguments.replaying.then(|| replaying(arguments.entries_token)).transpose()?;
     let witness = Witness::open(signer, &policy, &state, clock::machine(), replay)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let listener = TcpListener::bind(arguments.listen).await?;
+    let listener = http::bind(arguments.listen).await?;
     println!("{}", witness.key());
     println!("witnessing on http://{}", listener.local_addr()?);
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(witness::serve(listener, Arc::new(witness), stop.clone()));
+    let pages = witness::pages(Arc::new(witness));
+    let serving = tokio::spawn(http::answer(listener, pages, Patience::default(), stop.clone()));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     stop.cancel();
-    serving.await.map_err(std::io::Error::other)??;
+    serving.await.map_err(std::io::Error::other)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
 use tonic::Response;
@@ -37,6 +40,7 @@ use crate::server::errors::of_index;
 use crate::server::errors::of_store;
 use crate::server::gate;
 use crate::server::gate::denied;
+use crate::server::own_log;
 use crate::server::services::proof_service_server::ProofService;
 use crate::service::Service;
 
@@ -48,12 +52,14 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub struct Prover {
     service: Arc<Service>,
     stop: CancellationToken,
+    /// The log is read whole once at a time.
+    alone: Arc<Semaphore>,
 }
 
 impl Prover {
     /// Over a log; whoever waits is told when `stop` is cancelled.
-    pub(super) const fn new(service: Arc<Service>, stop: CancellationToken) -> Self {
-        Self { service, stop }
+    pub(super) fn new(service: Arc<Service>, stop: CancellationToken) -> Self {
+        Self { service, stop, alone: Arc::new(Semaphore::new(1)) }
     }
 
     fn proofs(&self) -> Result<&Proofs, Status> {
@@ -168,6 +174,16 @@ impl ProofService for Prover {
         }
         let head = v1::ProofHead { count, size, seal_position: size - 1, file_bytes: file.len() as u64 };
         Ok(Response::new(Box::pin(tokio_stream::iter(chunks(head, &Bytes::from(file))))))
+    }
+
+    type VerifyStream = ReceiverStream<own_log::Told>;
+
+    async fn verify(&self, _: Request<v1::VerifyRequest>) -> Result<Response<Self::VerifyStream>, Status> {
+        let alone = Arc::clone(&self.alone).acquire_owned().await.map_err(|_| of_append(&AppendError::Ending))?;
+        let (told, answers) = mpsc::channel(16);
+        let (service, stop) = (Arc::clone(&self.service), self.stop.clone());
+        tokio::task::spawn_blocking(move || own_log::run(&service, &stop, &told, alone));
+        Ok(Response::new(ReceiverStream::new(answers)))
     }
 }
 

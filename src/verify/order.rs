@@ -16,29 +16,23 @@ use crate::log::Seal;
 use crate::log::Target;
 use crate::verify::Entries;
 use crate::verify::Fault;
+use crate::verify::Pieces;
 use crate::verify::Report;
 use crate::verify::What;
 use crate::verify::entry::InRequest;
 use crate::verify::entry::Looked;
 use crate::verify::entry::Says;
 use crate::verify::entry::Tokens;
-use crate::verify::entry::look;
-use crate::verify::entry::look_at_leaf;
-
-/// What is read: whole entries, or their leaves alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Of {
-    Entries,
-    Leaves,
-}
+use crate::verify::entry::look_at_pieces;
 
 /// What is known of the entries so far.
 #[derive(Debug)]
 pub(super) struct Order {
-    of: Of,
     pub(super) report: Report,
-    recorded_at_ms: u64,
-    leaf_hash: LeafHash,
+    /// Index of the next entry.
+    pub(super) index: u64,
+    pub(super) recorded_at_ms: u64,
+    pub(super) leaf_hash: LeafHash,
     next: ByDigest<[u8; 16], u64>,
     requests: HashSet<[u8; 16], BuildHasherDefault<FirstBytes>>,
     /// The number of the next event of the request that is under way, and how many it has.
@@ -46,15 +40,15 @@ pub(super) struct Order {
     /// Absent, and not yet named by an ERASURE.
     absent: BTreeMap<u64, u32>,
     /// The last seal's index, `None` where there is none yet.
-    seal: LastSeal,
-    end: End,
+    pub(super) seal: LastSeal,
+    pub(super) end: End,
     /// Whether the log was begun somewhere else than at entry 0, so that what needs its beginning is not asked.
     partial: bool,
 }
 
 /// The seal that the next one must name.
-#[derive(Debug)]
-enum LastSeal {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LastSeal {
     Known(Option<u64>),
     /// It stands before where the verification began.
     Before,
@@ -63,17 +57,17 @@ enum LastSeal {
 /// Whether the log was closed. That the SEAL after CLOSE is missing is no fault: a crash leaves it so, and no checkpoint
 /// is over the CLOSE before it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Open,
     Closed,
     Sealed,
 }
 
 impl Order {
-    pub(super) fn new(of: Of) -> Self {
+    pub(super) fn new(pieces: Pieces) -> Self {
         Self {
-            of,
-            report: Report::default(),
+            report: Report { pieces, ..Report::default() },
+            index: 0,
             recorded_at_ms: 0,
             leaf_hash: LeafHash::NONE,
             next: ByDigest::default(),
@@ -88,11 +82,12 @@ impl Order {
 
     /// Begins after an entry that is taken as it is. `closed` tells whether the one before that is a CLOSE.
     pub(super) fn after(last: &Looked, closed: bool) -> Self {
-        let mut order = Self::new(Of::Entries);
+        let mut order = Self::new(Pieces::Whole);
+        order.index = last.index + 1;
         order.seal = match last.says {
             Says::Genesis(_) => LastSeal::Known(None),
             Says::Seal(_) => LastSeal::Known(Some(last.index)),
-            Says::Event | Says::Erasure(_) | Says::Key(_) | Says::Close => LastSeal::Before,
+            Says::Event | Says::Erasure(_) | Says::Key(_) | Says::Close | Says::Hidden => LastSeal::Before,
         };
         order.end = match last.says {
             Says::Close => End::Closed,
@@ -117,6 +112,10 @@ impl Order {
     }
 
     fn check(&mut self, looked: &Looked, entries: &dyn Entries) -> Result<(), What> {
+        if matches!(looked.says, Says::Hidden) {
+            self.count(looked);
+            return Ok(());
+        }
         if matches!(looked.says, Says::Genesis(_)) != (looked.index == 0) {
             return Err(What::Genesis);
         }
@@ -139,7 +138,7 @@ impl Order {
                 self.report.origin.clone_from(&genesis.origin);
                 self.report.keys = KeysOfLog::begin(genesis.public_key);
             }
-            Says::Event | Says::Close => {}
+            Says::Event | Says::Close | Says::Hidden => {}
             Says::Erasure(target) => self.erasure(looked, *target, entries)?,
             Says::Seal(seal) => self.seal(looked.index, seal)?,
             Says::Key(change) => self.key(looked.index, change)?,
@@ -147,6 +146,12 @@ impl Order {
         if looked.absent != 0 {
             self.absent.insert(looked.index, looked.absent);
         }
+        self.count(looked);
+        Ok(())
+    }
+
+    fn count(&mut self, looked: &Looked) {
+        self.index = looked.index + 1;
         self.recorded_at_ms = looked.recorded_at_ms;
         self.leaf_hash = looked.leaf_hash;
         let report = &mut self.report;
@@ -155,7 +160,11 @@ impl Order {
         report.parts += looked.parts;
         report.parts_opened += looked.parts_opened;
         report.head = Some((looked.index, looked.leaf_hash));
-        Ok(())
+    }
+
+    /// Takes up a history of which this many entries were verified before.
+    pub(super) fn take_up(&mut self, key: &Key, count: u64) {
+        self.next.insert(half(key), count);
     }
 
     fn ended(&mut self, says: &Says) -> Result<(), What> {
@@ -232,10 +241,7 @@ impl Order {
             .ok()
             .and_then(|read| read.into_iter().next())
             .ok_or_else(|| wrong("the target cannot be read"))?;
-        let erased = match self.of {
-            Of::Entries => look(target.index, &bytes, None, &mut Tokens::default()),
-            Of::Leaves => look_at_leaf(target.index, &bytes),
-        };
+        let erased = look_at_pieces(entries.pieces(), target.index, &bytes, None, &mut Tokens::default());
         let erased = erased.map_err(|_| wrong("the target is damaged"))?;
         if !matches!(erased.says, Says::Event) {
             return Err(wrong("the target is not an EVENT"));
@@ -249,7 +255,8 @@ impl Order {
         if target.parts & !erased.named != 0 {
             return Err(wrong("names a part that the target does not have"));
         }
-        if target.parts & !erased.absent != 0 {
+        // A leaf does not say what of its entry is kept.
+        if entries.pieces() == Pieces::Whole && target.parts & !erased.absent != 0 {
             self.report.erasures_pending.push(target.index);
         }
         if let Some(absent) = self.absent.get_mut(&target.index) {

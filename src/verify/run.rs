@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use bytes::Bytes;
+use thiserror::Error;
 
 use crate::log::Entry;
 use crate::log::Kind;
@@ -18,6 +19,7 @@ use crate::log::LeafHash;
 use crate::verify::Entries;
 use crate::verify::Fault;
 use crate::verify::Opener;
+use crate::verify::Pieces;
 use crate::verify::Report;
 use crate::verify::Unreadable;
 use crate::verify::Wanted;
@@ -26,9 +28,8 @@ use crate::verify::entry::Looked;
 use crate::verify::entry::Says;
 use crate::verify::entry::Tokens;
 use crate::verify::entry::Unknown;
-use crate::verify::entry::look;
 use crate::verify::entry::look_at;
-use crate::verify::order::Of;
+use crate::verify::entry::look_at_pieces;
 use crate::verify::order::Order;
 use crate::verify::replay::Replay;
 
@@ -38,40 +39,98 @@ const CHUNK_BYTES: usize = 1 << 20;
 type Chunk = (u64, Vec<(u64, Bytes)>);
 type ChunkLooked = (u64, Vec<Result<Looked, Fault>>);
 
+/// Why a verification did not come to the end.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Stop {
+    /// Something is wrong.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// Something cannot be read, and nothing is wrong with what could.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
+
 /// Verifies a log, whole or from an entry on. `progress` is told how many entries are good, and the goal.
 pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnMut(u64, u64)) -> Report {
     let (from, size) = (wanted.from, entries.size());
-    let threads = match wanted.threads {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
     let mut order = match begin(entries, from) {
         Ok(order) => order,
         Err(fault) => return Report { fault: Some(fault), ..Report::default() },
     };
-    let replay = (from == 0).then(|| Replay::new(wanted.held));
-    let mut head = HeadSought { wanted: wanted.head, met: false };
-    let stopped = AtomicBool::new(false);
-    let (unreadable, replayed) = thread::scope(|scope| {
+    let mut replay = (from == 0).then(|| Replay::new(wanted.held));
+    let mut head = HeadSought::new(wanted.head);
+    let told = |index: u64| progress(index - from, size.saturating_sub(from));
+    let stop = advance(&mut order, replay.as_mut(), entries, size, wanted, &mut head, told).err();
+    // Whoever reads to the end, or cannot, says so; what is left then was given up.
+    let short =
+        (order.index < size).then(|| out_of_reach(&format!("interrupted after {} of {size} entries", order.index)));
+    let stop = stop.or_else(|| short.map(Stop::Unreadable));
+    finish(order, replay.as_ref(), stop, &head)
+}
+
+/// What was found, where all that was wanted was taken, or `stop` came before.
+pub(super) fn finish(mut order: Order, replay: Option<&Replay>, stop: Option<Stop>, head: &HeadSought) -> Report {
+    let size = order.index;
+    if let Some(replay) = replay.filter(|_| !matches!(stop, Some(Stop::Fault(_)))) {
+        order.report.tree = Some(replay.head());
+        order.report.checkpoints = replay.roots_met;
+    }
+    match stop {
+        None => {}
+        Some(Stop::Fault(fault)) => order.report.fault = Some(fault),
+        Some(Stop::Unreadable(Unreadable { what, .. })) => order.report.unreadable = Some(what),
+    }
+    let mut report = order.end();
+    if report.is_good()
+        && let Some(published) = replay.and_then(Replay::beyond)
+    {
+        report.fault = Some(Fault { index: published - 1, what: What::Missing { size } });
+    }
+    if report.is_good()
+        && let Some((index, _)) = head.wanted.filter(|_| !head.met)
+    {
+        report.fault = Some(Fault { index, what: What::Missing { size } });
+    }
+    report
+}
+
+/// Takes the entries up to one. `progress` is told the index of the next one.
+pub(super) fn advance(
+    order: &mut Order,
+    mut replay: Option<&mut Replay>,
+    entries: &dyn Entries,
+    to: u64,
+    wanted: &Wanted<'_>,
+    head: &mut HeadSought,
+    mut progress: impl FnMut(u64),
+) -> Result<(), Stop> {
+    let threads = match wanted.threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let (from, pieces) = (order.index, entries.pieces());
+    let ends = Ends { stopped: AtomicBool::new(false), interrupted: wanted.interrupted };
+    let (read, ordered, replayed) = thread::scope(|scope| {
+        let ends = &ends;
         let (chunks, to_look) = mpsc::sync_channel::<Chunk>(threads * 2);
         let (looked_sender, looked) = mpsc::sync_channel::<ChunkLooked>(threads * 4);
         // Theirs alone: when the last of them ends, the reader is told by a closed channel.
         let to_look = Arc::new(Mutex::new(to_look));
         for _ in 0..threads {
             let (to_look, looked) = (Arc::clone(&to_look), looked_sender.clone());
-            scope.spawn(move || look_at_chunks(&to_look, &looked, wanted.opener));
+            scope.spawn(move || look_at_chunks(pieces, &to_look, &looked, wanted.opener));
         }
         drop((to_look, looked_sender));
-        let stopped = &stopped;
-        let reader = scope.spawn(move || read_chunks(entries, from, size, stopped, &chunks));
-        let (mut replaying, replayer) = match replay {
+        let reader = scope.spawn(move || read_chunks(entries, from, to, ends, &chunks));
+        let (mut replaying, replayer) = match replay.take() {
             Some(replay) => {
                 let (to_replay, in_order) = mpsc::sync_channel(8);
-                let replayer = scope.spawn(move || replay_all(replay, &in_order, stopped));
+                let replayer = scope.spawn(move || replay_all(replay, &in_order, &ends.stopped));
                 (Some(Replaying { to_replay, next: Vec::new() }), Some(replayer))
             }
             None => (None, None),
         };
+        let mut ordered = Ok(());
         in_order(&looked, |looked| {
             let step = looked.and_then(|looked| {
                 head.compare(looked.index, &looked.leaf_hash)?;
@@ -83,12 +142,16 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
                     if let Some(replaying) = &mut replaying {
                         replaying.push(looked);
                     }
-                    progress(order.report.entries, size.saturating_sub(from));
-                    if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    progress(order.index);
+                    if ends.stopped.load(Ordering::Relaxed) {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
                 }
                 Err(fault) => {
-                    order.report.fault = Some(fault);
-                    stopped.store(true, Ordering::Relaxed);
+                    ordered = Err(fault);
+                    ends.stopped.store(true, Ordering::Relaxed);
                     ControlFlow::Break(())
                 }
             }
@@ -97,50 +160,36 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
         if let Some(replaying) = replaying {
             replaying.end();
         }
-        let replayed = replayer.map(|replayer| {
+        let replayed = replayer.map_or(Ok(()), |replayer| {
             let stopped = || Fault { index: 0, what: What::Unreadable("the replay stopped".to_owned()) };
             replayer.join().unwrap_or_else(|_| Err(stopped()))
         });
-        let read =
-            reader.join().unwrap_or_else(|_| Err((from + order.report.entries, out_of_reach("the reader stopped"))));
-        (read, replayed)
+        let read = reader.join().unwrap_or_else(|_| Err((from, out_of_reach("the reader stopped"))));
+        (read, ordered, replayed)
     });
     // Whatever is wrong first, by index, is what is wrong.
-    let mut beyond = None;
-    match replayed {
-        Some(Ok(replay)) => {
-            order.report.tree = Some(replay.head());
-            order.report.checkpoints = replay.roots_met;
-            beyond = replay.beyond();
-        }
-        Some(Err(fault)) if order.report.fault.as_ref().is_none_or(|first| fault.index < first.index) => {
-            order.report.entries = fault.index;
-            order.report.fault = Some(fault);
-        }
-        Some(Err(_)) | None => {}
+    if let Some(fault) = [ordered.err(), replayed.err()].into_iter().flatten().min_by_key(|fault| fault.index) {
+        order.report.entries = order.report.entries.min(fault.index);
+        return Err(fault.into());
     }
-    if order.report.fault.is_none() {
-        match unreadable {
-            Ok(()) => {}
-            Err((index, Unreadable { damaged: true, what })) => {
-                order.report.fault = Some(Fault { index, what: What::Unreadable(what) });
-            }
-            Err((_, Unreadable { damaged: false, what })) => order.report.unreadable = Some(what),
-        }
+    match read {
+        Ok(()) => Ok(()),
+        Err((index, Unreadable { damaged: true, what })) => Err(Fault { index, what: What::Unreadable(what) }.into()),
+        Err((_, unreadable)) => Err(unreadable.into()),
     }
-    let mut report = order.end();
-    if report.is_good()
-        && let Some(published) = beyond
-    {
-        let size = from + report.entries;
-        report.fault = Some(Fault { index: published - 1, what: What::Missing { size } });
+}
+
+/// Why the reader ends before it is through.
+struct Ends<'a> {
+    /// Something is wrong.
+    stopped: AtomicBool,
+    interrupted: Option<&'a AtomicBool>,
+}
+
+impl Ends<'_> {
+    fn is_over(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
-    if report.is_good()
-        && let Some((index, _)) = wanted.head.filter(|_| !head.met)
-    {
-        report.fault = Some(Fault { index, what: What::Missing { size: from + report.entries } });
-    }
-    report
 }
 
 /// Entries on their way to the replay, some at once.
@@ -166,18 +215,14 @@ impl Replaying {
     }
 }
 
-fn replay_all(
-    mut replay: Replay,
-    in_order: &mpsc::Receiver<Vec<Looked>>,
-    stopped: &AtomicBool,
-) -> Result<Replay, Fault> {
+fn replay_all(replay: &mut Replay, in_order: &mpsc::Receiver<Vec<Looked>>, stopped: &AtomicBool) -> Result<(), Fault> {
     for looked in in_order.iter().flatten() {
         if let Err(what) = replay.take(&looked) {
             stopped.store(true, Ordering::Relaxed);
             return Err(Fault { index: looked.index, what });
         }
     }
-    Ok(replay)
+    Ok(())
 }
 
 fn out_of_reach(what: &str) -> Unreadable {
@@ -185,12 +230,16 @@ fn out_of_reach(what: &str) -> Unreadable {
 }
 
 /// The head that was kept elsewhere, until it is met.
-struct HeadSought {
+pub(super) struct HeadSought {
     wanted: Option<(u64, LeafHash)>,
     met: bool,
 }
 
 impl HeadSought {
+    pub(super) const fn new(wanted: Option<(u64, LeafHash)>) -> Self {
+        Self { wanted, met: false }
+    }
+
     fn compare(&mut self, index: u64, found: &LeafHash) -> Result<(), Fault> {
         match self.wanted {
             Some((at, expected)) if at == index => {
@@ -209,11 +258,11 @@ fn read_chunks(
     entries: &dyn Entries,
     mut from: u64,
     size: u64,
-    stopped: &AtomicBool,
+    ends: &Ends<'_>,
     chunks: &mpsc::SyncSender<Chunk>,
 ) -> Result<(), (u64, Unreadable)> {
     let mut number = 0;
-    while from < size && !stopped.load(Ordering::Relaxed) {
+    while from < size && !ends.is_over() {
         let mut read = entries.read(from, CHUNK_BYTES).map_err(|unreadable| (from, unreadable))?;
         // A log that grows meanwhile gives what comes after its end, which can be the beginning of a request.
         read.retain(|(index, _)| *index < size);
@@ -232,6 +281,7 @@ fn read_chunks(
 }
 
 fn look_at_chunks(
+    pieces: Pieces,
     chunks: &Mutex<mpsc::Receiver<Chunk>>,
     looked: &mpsc::SyncSender<ChunkLooked>,
     opener: Option<&dyn Opener>,
@@ -241,7 +291,7 @@ fn look_at_chunks(
         let Ok((number, entries)) = next else { return };
         let mut tokens = Tokens::default();
         let look = |(index, bytes): &(u64, Bytes)| {
-            look(*index, bytes, opener, &mut tokens).map_err(|what| Fault { index: *index, what })
+            look_at_pieces(pieces, *index, bytes, opener, &mut tokens).map_err(|what| Fault { index: *index, what })
         };
         if looked.send((number, entries.iter().map(look).collect())).is_err() {
             return;
@@ -293,7 +343,7 @@ pub fn verify_range(entries: &dyn Entries, from: u64) -> Result<(), Fault> {
 
 /// Begins the order before entry `from`, after the one before it.
 fn begin(entries: &dyn Entries, from: u64) -> Result<Order, Fault> {
-    let Some(before) = from.checked_sub(1) else { return Ok(Order::new(Of::Entries)) };
+    let Some(before) = from.checked_sub(1) else { return Ok(Order::new(entries.pieces())) };
     let read = read_or_fault(entries, before, 1)?;
     let missing = || Fault { index: before, what: What::Missing { size: entries.size() } };
     let (index, bytes) = read.first().ok_or_else(missing)?;

@@ -101,7 +101,7 @@ fn event_of(leaf: &mut Leaf) -> &mut EventBody {
 }
 
 /// An ERASURE of entry `target` at the end of the log.
-fn erasure(entries: &[Bytes], target: usize, parts: u32) -> Bytes {
+pub(super) fn erasure(entries: &[Bytes], target: usize, parts: u32) -> Bytes {
     let erased = checked(&entries[target]);
     let event = erased.leaf.event().unwrap();
     let sequence = |key: &Key, stream: bool| {

@@ -13,9 +13,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use axum::routing::get;
 use axum::routing::post;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use crate::log::ADD_CHECKPOINT_BYTES_MAX;
 use crate::log::TREE_SIZE_TYPE;
@@ -36,18 +34,13 @@ struct Shared {
     places: Arc<Semaphore>,
 }
 
-/// Serves a witness until `stop`; requests under way are finished.
-///
-/// # Errors
-///
-/// The listener failed.
-pub async fn serve(listener: TcpListener, witness: Arc<Witness>, stop: CancellationToken) -> std::io::Result<()> {
+/// What a witness answers, to be served over plain HTTP.
+pub fn pages(witness: Arc<Witness>) -> Router {
     let shared = Shared { witness, places: Arc::new(Semaphore::new(AT_ONCE)) };
-    let router = Router::new()
+    Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
         .route("/{log}/checkpoint", get(checkpoint))
-        .with_state(shared);
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        .with_state(shared)
 }
 
 async fn add_checkpoint(State(shared): State<Shared>, request: axum::extract::Request) -> Response {

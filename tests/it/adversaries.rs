@@ -3,7 +3,13 @@
 //! Here are the lies that show in a log or in its checkpoints. What a server can lie about in a single answer (an entry
 //! left out, an absence, a fabricated leaf, another tree for one client) is caught by the proof files: see `proofs`;
 //! what needs somebody who remembers (a fork, a rollback, a stale checkpoint shown as new) by monitor and witness: see
-//! `witness`. The evidence is in each case the signed checkpoint, and the entries or the proof that contradict it.
+//! `witness`. What he publishes as tiles, `probity verify --tiles` catches, a monitor with the token of an auditor, and of an
+//! export `probity verify --export` with a checkpoint: see below. The evidence is in each case the signed checkpoint, and the entries or the proof that contradict it.
+
+mod export;
+mod monitor;
+mod published;
+mod tiles;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -62,11 +62,13 @@ fn it_ends_well_and_leaves_nothing() {
     let position = |line: &str| line.split_whitespace().nth(1).unwrap().trim_end_matches(':').to_owned();
     let issued = printed.lines().find(|line| line.contains("decision.issued")).unwrap();
     let caught: Vec<&str> = printed.lines().filter(|line| line.trim_start().starts_with("caught")).collect();
-    assert_eq!(caught.len(), 3, "{printed}");
+    assert_eq!(caught.len(), 4, "{printed}");
     for verdict in [caught[0], caught[2]] {
         assert!(verdict.contains(&format!("entry {}:", position(issued))), "{verdict} names not {issued}");
     }
     assert!(caught[1].contains("the log was rewritten"));
+    assert!(line(&printed, "good    these are all: ").contains("nobody was asked"));
+    assert!(caught[3].contains("the SEAL's map"));
     assert!(!printed.contains('\u{1b}'), "colour where nobody looks");
     assert!(is_empty(temporary.path()));
 }
@@ -108,6 +110,16 @@ fn with_keep_it_serves_until_it_is_told_to_stop() {
     let show: Vec<&str> = line_with(&printed, "--as-of 2024-07-01").split_whitespace().skip(1).collect();
     let shown = Command::new(env!("CARGO_BIN_EXE_probity")).args(&show).output().unwrap();
     assert!(String::from_utf8(shown.stdout).unwrap().contains("Mara Linden"));
+    let file = temporary.path().join("linden.subject-proof");
+    let here = |words: &str| -> Vec<String> {
+        let words = line_with(&printed, words).replace("linden.subject-proof", file.to_str().unwrap());
+        words.split_whitespace().skip(1).map(str::to_owned).collect()
+    };
+    for command in [here(" prove --from "), here(" verify proof ")] {
+        let done = Command::new(env!("CARGO_BIN_EXE_probity")).args(&command).output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    fs::remove_file(file).unwrap();
     let told = Command::new("kill").args(["-TERM", &child.0.id().to_string()]).status().unwrap();
     assert!(told.success());
     assert_eq!(child.0.wait().unwrap().code(), Some(0));

@@ -409,7 +409,7 @@ async fn nothing_is_ever_given_beyond_the_checkpoint_while_the_log_grows() {
 }
 
 /// Changes a bit of a leaf, past everything that the program does; the first leaf of a frame below a position. Which one.
-fn change_a_leaf(data: &Path, below: u64) -> u64 {
+pub(crate) fn change_a_leaf(data: &Path, below: u64) -> u64 {
     let volume = sled::open(data.join("ledger").join(format!("{:020}", 0))).unwrap();
     let tree = volume.open_tree("log").unwrap();
     let (key, frame) = tree.get_lt(below.to_be_bytes()).unwrap().unwrap();

@@ -4,6 +4,7 @@ mod beside;
 mod commands;
 mod files;
 mod levels;
+mod own_log;
 mod python;
 mod refused;
 mod token;

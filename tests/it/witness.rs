@@ -2,7 +2,7 @@
 
 mod client;
 mod crash;
-mod files;
+pub(crate) mod files;
 mod monitor;
 mod program;
 mod replaying;
@@ -19,6 +19,8 @@ use probity::clock::Clock;
 use probity::clock::Settable;
 use probity::fetch::Answer;
 use probity::fetch::Client;
+use probity::http;
+use probity::http::Patience;
 use probity::log::AddCheckpoint;
 use probity::log::Checkpoint;
 use probity::log::Frontier;
@@ -126,11 +128,14 @@ impl Server {
         let policy = Policy::parse(format!("{logs}quorum none\n").as_bytes()).unwrap();
         let clock: Clock = Arc::clone(clock) as Clock;
         let opened = Witness::open(signer.clone(), &policy, state, clock, None).unwrap();
+        Self::serve(opened, signer, Patience::default()).await
+    }
+
+    async fn serve(witness: Witness, signer: SignerKey, patience: Patience) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let serve = witness::serve(listener, Arc::new(opened), stop.clone());
-        let serving = tokio::spawn(async move { serve.await.unwrap() });
+        let serving = tokio::spawn(http::answer(listener, witness::pages(Arc::new(witness)), patience, stop.clone()));
         Self { url, signer, stop, serving }
     }
 

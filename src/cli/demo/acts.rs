@@ -1,5 +1,6 @@
 //! The acts of the demo, in their order, each with what must come of it.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -25,9 +26,9 @@ use crate::events::PartialDate;
 use crate::export::ENTRIES_FILE;
 use crate::export::FileEntry;
 use crate::export::INTERNAL;
+use crate::log::VerifierKey;
 use crate::proto::v1;
 use crate::proto::v1::Standing;
-use crate::verify::Fault;
 use crate::verify::Report;
 use crate::verify::Wanted;
 use crate::verify::What;
@@ -41,6 +42,8 @@ pub(super) struct Told {
     pub(super) decision: Head,
     /// The head at the end, as anybody keeps it.
     pub(super) head: Head,
+    /// The log's public key, under its name.
+    pub(super) key: VerifierKey,
 }
 
 /// Everything that is said to a running service.
@@ -85,9 +88,10 @@ pub(super) async fn affair(teller: &mut Teller, data: &Path, listen: SocketAddr)
     teller.tell(format_args!("keep this line elsewhere, it is the head: {index}:{hash}"));
 
     teller.step("The service stops");
+    let key = stage.key()?;
     stage.stop().await?;
     teller.tell("the log is closed; what it held is durable");
-    Ok(Told { cast, decision, head })
+    Ok(Told { cast, decision, head, key })
 }
 
 async fn versions(teller: &Teller, stage: &mut Stage, cast: &Cast, before: u64) -> Result<(), Surprise> {
@@ -270,7 +274,7 @@ fn holds(bytes: &[u8], words: [&str; 2]) -> bool {
 }
 
 /// The verifier's words, with hashes as short as people want them.
-fn brief(fault: &Fault) -> String {
+pub(super) fn brief(fault: &impl Display) -> String {
     let is_hash = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let short = |word: &str| {
         let bare = word.trim_end_matches([':', ',']);

@@ -1,5 +1,6 @@
 //! The service of the demo, in this process, and its clients: everything is said over gRPC.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,17 +8,24 @@ use prost_types::Any;
 use tonic::Status;
 use tonic::transport::Channel;
 
+use crate::cli::asked;
 use crate::cli::demo::story::Act;
 use crate::cli::demo::teller::Surprise;
 use crate::cli::demo::teller::Teller;
+use crate::cli::keygen::vkey;
+use crate::cli::prove;
 use crate::cli::remote::RemoteEntries;
 use crate::clock;
 use crate::events::PartialDate;
+use crate::ledger::Vault as _;
 use crate::log::LeafHash;
+use crate::log::VerifierKey;
 use crate::proto::v1;
 use crate::proto::v1::as_of::KnownAt;
+use crate::proto::v1::history::Of;
 use crate::proto::v1::ledger_service_client::LedgerServiceClient;
 use crate::proto::v1::record_service_client::RecordServiceClient;
+use crate::publish::PublishOptions;
 use crate::sequencer::Limits;
 use crate::server;
 use crate::server::Running;
@@ -34,6 +42,9 @@ pub(super) type Head = (u64, LeafHash);
 /// A small log needs no gibibyte in reserve.
 const RESERVE_BYTES: u64 = 16 << 20;
 
+/// How long nobody has to ask for a seal until there is one: longer than any demo.
+const UNASKED: Duration = Duration::from_hours(1);
+
 /// The service, running.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -45,10 +56,20 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Opens the folder, or makes it, and serves it.
-    pub(super) async fn open(data: &Path, listen: std::net::SocketAddr) -> Result<Self, Surprise> {
+    /// Opens the folder, or makes it, and serves it. Nothing is sealed: the story alone says which entries there are.
+    pub(super) async fn open(data: &Path, listen: SocketAddr) -> Result<Self, Surprise> {
+        Self::serve(data, listen, None).await
+    }
+
+    /// Opens the folder and serves it with what is published of it, sealed when somebody asks.
+    pub(super) async fn published(data: &Path, listen: SocketAddr) -> Result<Self, Surprise> {
+        Self::serve(data, listen, Some(PublishOptions { seal_every: UNASKED })).await
+    }
+
+    async fn serve(data: &Path, listen: SocketAddr, publish: Option<PublishOptions>) -> Result<Self, Surprise> {
         let mut options = Options::new(data.to_owned());
         options.store.reserve_bytes = RESERVE_BYTES;
+        options.publish = publish;
         let opened = tokio::task::spawn_blocking(move || service::open(&options, clock::machine(), |_| ()));
         let service = opened.await??;
         let settings = Settings { listen, limits: Limits::default(), stop_within: Duration::from_secs(5) };
@@ -129,6 +150,25 @@ impl Stage {
         let entries = RemoteEntries::connect(&self.url).await?;
         let wanted = Wanted { head: Some(head), ..Wanted::default() };
         Ok(tokio::task::spawn_blocking(move || verify(&entries, &wanted, |_, _| ())).await?)
+    }
+
+    /// The log's public key, as its operator gives it to everybody.
+    pub(super) fn key(&self) -> Result<VerifierKey, Surprise> {
+        let service = self.running.service();
+        let key = service.keys().public_keys().next().ok_or_else(|| Surprise("a log without a key".to_owned()))?;
+        Ok(vkey(service.vault().origin(), &key)?)
+    }
+
+    /// The signed checkpoint, once it is over so many entries.
+    pub(super) async fn checkpoint(&self, size: u64) -> Result<String, Surprise> {
+        let request = v1::GetCheckpointRequest { wait_for_size: Some(size) };
+        Ok(asked::connect(&self.url).await?.get_checkpoint(request).await?.into_inner().note)
+    }
+
+    /// All that is filed about somebody, with a proof of each entry.
+    pub(super) async fn history(&self, entity: &str) -> Result<String, Surprise> {
+        let of = Of::Subject(format!("entity/{entity}"));
+        Ok(prove::history(&mut asked::connect(&self.url).await?, of, true).await?.0)
     }
 
     /// Ends the service and closes the log.

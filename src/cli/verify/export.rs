@@ -1,5 +1,7 @@
 //! `probity verify --export`: whether an export is whole, and whether it follows from the log.
 
+mod proof;
+
 use std::fs;
 use std::fs::File;
 use std::io::Read as _;
@@ -15,6 +17,7 @@ use crate::cli::export::Failed;
 use crate::cli::export::LogSource;
 use crate::cli::progress;
 use crate::cli::verify::Head;
+use crate::cli::verify::held::Held;
 use crate::export;
 use crate::export::Digester;
 use crate::export::ENTRIES_FILE;
@@ -40,6 +43,16 @@ use crate::verify::verify;
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 const READ_BYTES: usize = 64 << 10;
 
+/// What of the log is known from elsewhere.
+pub(super) struct Asked {
+    /// A head.
+    pub(super) head: Option<Head>,
+    /// Checkpoints.
+    pub(super) held: Held,
+    /// A file with a proof that the last entry is in the log.
+    pub(super) proof: Option<PathBuf>,
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 struct Findings {
@@ -61,13 +74,8 @@ struct Findings {
 /// # Errors
 ///
 /// It cannot be read.
-pub(super) fn run(
-    folder: &Path,
-    before: &[PathBuf],
-    head: Option<Head>,
-    as_json: bool,
-) -> Result<ExitCode, Unreadable> {
-    let findings = look(folder, before, head)?;
+pub(super) fn run(folder: &Path, before: &[PathBuf], asked: &Asked, as_json: bool) -> Result<ExitCode, Unreadable> {
+    let findings = look(folder, before, asked)?;
     print(&findings, as_json);
     Ok(match (findings.faults.is_empty(), findings.unchecked.is_empty()) {
         (true, true) => ExitCode::SUCCESS,
@@ -76,7 +84,7 @@ pub(super) fn run(
     })
 }
 
-fn look(folder: &Path, before: &[PathBuf], head: Option<Head>) -> Result<Findings, Unreadable> {
+fn look(folder: &Path, before: &[PathBuf], asked: &Asked) -> Result<Findings, Unreadable> {
     let mut findings = Findings::default();
     let names = names(folder)?;
     if !names.iter().any(|name| name == MANIFEST_FILE) {
@@ -97,13 +105,20 @@ fn look(folder: &Path, before: &[PathBuf], head: Option<Head>) -> Result<Finding
     let wanted = profile(folder, &manifest, &mut findings)?.map(|profile| wanted(&manifest, profile));
     files(folder, &names, &manifest, wanted.as_ref(), &mut findings)?;
     let chain = chain(folder, &manifest, before, &mut findings)?;
+    if let Some(file) = &asked.proof {
+        proof::head_of_export(&manifest, file, &asked.held, &mut findings)?;
+    }
     match manifest.entries {
-        export::Entries::NotIncluded => without_entries(&manifest, head, &mut findings),
+        export::Entries::NotIncluded => without_entries(&manifest, asked, &mut findings),
         // Of files that are not what the manifest says nothing more need be said.
         export::Entries::Included if !findings.faults.is_empty() => {}
         export::Entries::Included => {
             if let Some(entries) = entries(&manifest, chain, &mut findings)? {
-                with_entries(&entries, &manifest, wanted.as_ref(), head, &mut findings);
+                with_entries(&entries, &manifest, wanted.as_ref(), asked, &mut findings);
+            } else if !asked.held.heads().is_empty() {
+                findings
+                    .unchecked
+                    .push("the checkpoints: they are over entries that are not there; see --since".to_owned());
             }
         }
     }
@@ -268,9 +283,14 @@ fn read(path: &Path, name: &str, progress: &mut dyn FnMut(u64)) -> Result<Result
     Ok(rows.end().map(|rows| digester.end(name, rows)).map_err(|fault| fault.to_string()))
 }
 
-fn without_entries(manifest: &Manifest, head: Option<Head>, findings: &mut Findings) {
+fn without_entries(manifest: &Manifest, asked: &Asked, findings: &mut Findings) {
     findings.not_shown.push("whether the tables follow from the log: export with --entries");
-    match head {
+    if !asked.held.heads().is_empty() {
+        let words = "the checkpoints: an export without entries has a head and no tree; give a proof of its last entry with --proof";
+        findings.unchecked.push(words.to_owned());
+    }
+    match asked.head {
+        None if asked.proof.is_some() => {}
         None => findings.not_shown.push("whether the head is the log's: compare with a head kept elsewhere"),
         Some(Head(index, hash)) if index == manifest.position => {
             if manifest.head() == Some(hash) {
@@ -373,30 +393,48 @@ fn with_entries(
     entries: &Chained,
     manifest: &Manifest,
     wanted: Option<&Wanted>,
-    head: Option<Head>,
+    asked: &Asked,
     findings: &mut Findings,
 ) {
+    let head = asked.head;
     let known = head.filter(|Head(index, _)| *index < entries.size());
     let bar = progress::bar(entries.size(), "verifying", "entries");
     let sought = known.map(|Head(index, hash)| (index, hash));
-    let report =
-        verify(entries, &crate::verify::Wanted { head: sought, ..crate::verify::Wanted::default() }, |done, _| {
-            if done % 4096 == 0 {
-                bar.set_position(done);
-            }
-        });
+    let (held, beyond) =
+        asked.held.heads().iter().cloned().partition::<Vec<_>, _>(|held| held.head.size <= entries.size());
+    for held in beyond {
+        let (size, last) = (held.head.size, entries.size() - 1);
+        let words = format!(
+            "the checkpoint over {size} entries: the export ends with entry {last}; give a proof of that with --proof"
+        );
+        findings.unchecked.push(words);
+    }
+    let wanted_of_entries = crate::verify::Wanted { head: sought, held: &held, ..crate::verify::Wanted::default() };
+    let report = verify(entries, &wanted_of_entries, |done, _| {
+        if done % 4096 == 0 {
+            bar.set_position(done);
+        }
+    });
     bar.finish_and_clear();
     match (&report.fault, &report.unreadable) {
         (Some(fault), _) => findings.faults.push(format!("{ENTRIES_FILE}: {fault}")),
         (None, Some(what)) => findings.unchecked.push(format!("{ENTRIES_FILE}: {what}")),
         (None, None) => {
             findings.good.push(format!("{} entries, each follows from the one before it", report.entries));
+            let (seals, met) = (report.seals, report.checkpoints);
+            findings.good.push(format!(
+                "{seals} seals, each over the map of the entries before it; {met} checkpoints held, each met"
+            ));
+            for (words, good) in asked.held.judge(&report) {
+                if good { findings.good.push(words) } else { findings.faults.push(words) }
+            }
             if let Some(wanted) = wanted {
                 again(entries, manifest, wanted, findings);
             }
         }
     }
     match (head, known) {
+        (None, _) if asked.proof.is_some() || !held.is_empty() => {}
         (None, _) => findings
             .not_shown
             .push("whether the log was rewritten whole, or cut at its end: compare with a head kept elsewhere"),

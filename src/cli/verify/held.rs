@@ -14,10 +14,12 @@ use crate::log::SignatureType;
 use crate::log::VerifierKey;
 use crate::publish::keep_note;
 use crate::verify::HeldHead;
+use crate::verify::Pieces;
 use crate::verify::Report;
 use crate::verify::Trust;
 use crate::verify::Unreadable;
 use crate::verify::verify_checkpoint;
+use crate::witness::read_policy;
 
 /// Files in which a data folder keeps what was published, and a backup what was published when it was made.
 const KEPT: [&str; 3] = [NEWEST, "checkpoints/witnessed", COPIED];
@@ -33,7 +35,8 @@ const COPIED: &str = "checkpoint";
 
 /// Checkpoints, and whose word on them counts.
 pub(in crate::cli) struct Held {
-    notes: Vec<(PathBuf, Note)>,
+    /// Each with where it was found.
+    notes: Vec<(String, Note)>,
     heads: Vec<HeldHead>,
     key: Option<VerifierKey>,
     policy: Option<Policy>,
@@ -47,7 +50,8 @@ impl Held {
         key: Option<VerifierKey>,
         policy: Option<&Path>,
     ) -> Result<Self, Unreadable> {
-        let policy = policy.map(read_policy).transpose()?;
+        let read = |file| read_policy(file).map_err(|error| Unreadable { damaged: false, what: error.to_string() });
+        let policy = policy.map(read).transpose()?;
         let kept =
             folder.into_iter().flat_map(|folder| KEPT.map(|file| folder.join(file))).filter(|file| file.exists());
         let cosigned = folder.map(cosigned_in).transpose()?.unwrap_or_default();
@@ -55,13 +59,19 @@ impl Held {
         for file in files.iter().cloned().chain(kept).chain(cosigned) {
             let bytes = fs::read(&file).map_err(|error| of_io(&file, &error))?;
             let note = Note::parse(&bytes).map_err(|error| damaged(&file, error))?;
-            let checkpoint =
-                Checkpoint::parse(note.text(), Extensions::Refused).map_err(|error| damaged(&file, error))?;
-            let cosigned_s = held.cosigned_s(&note);
-            held.heads.push(HeldHead { head: checkpoint.head(), cosigned_s });
-            held.notes.push((file, note));
+            held.add(file.display().to_string(), note)?;
         }
         Ok(held)
+    }
+
+    /// Holds one more, that was found at a place; gives what it says.
+    pub(in crate::cli) fn add(&mut self, place: String, note: Note) -> Result<Checkpoint, Unreadable> {
+        let checkpoint =
+            Checkpoint::parse(note.text(), Extensions::Refused).map_err(|error| damaged(Path::new(&place), error))?;
+        let cosigned_s = self.cosigned_s(&note);
+        self.heads.push(HeldHead { head: checkpoint.head(), cosigned_s });
+        self.notes.push((place, note));
+        Ok(checkpoint)
     }
 
     pub(in crate::cli) fn heads(&self) -> &[HeldHead] {
@@ -77,7 +87,8 @@ impl Held {
     /// Step 1, once the log has said which keys were in force: in words, and whether it is good.
     pub(in crate::cli) fn judge(&self, report: &Report) -> Vec<(String, bool)> {
         let mut said = Vec::new();
-        if let Some(key) = &self.key {
+        let hashes = report.pieces == Pieces::Hashes;
+        if let Some(key) = self.key.as_ref().filter(|_| !hashes) {
             let named = key.name() == report.origin && report.keys.is_known(key.public_key().as_bytes());
             let words = if named {
                 "key       the log is that of the key given"
@@ -87,14 +98,19 @@ impl Held {
             said.push((words.to_owned(), named));
         }
         for ((file, note), head) in self.notes.iter().zip(&self.heads) {
-            let keys: Vec<VerifierKey> = report
+            let in_force = report
                 .keys
                 .in_force(head.head.size)
                 .filter_map(PublicKey::parse)
-                .filter_map(|key| VerifierKey::new(&report.origin, SignatureType::Ed25519, key).ok())
-                .collect();
+                .filter_map(|key| VerifierKey::new(&report.origin, SignatureType::Ed25519, key).ok());
+            // Hashes do not say which keys the log has.
+            let keys: Vec<VerifierKey> = if hashes { self.keys() } else { in_force.collect() };
             let trust = Trust { keys: &keys, policy: self.policy.as_ref() };
-            let (file, size) = (file.display(), head.head.size);
+            let size = head.head.size;
+            if hashes && keys.is_empty() {
+                said.push((format!("checkpoint over {size} entries, signed by nobody knows whom: {file}"), true));
+                continue;
+            }
             said.push(match verify_checkpoint(note, trust) {
                 Ok(signed) => {
                     let (logs, witnesses) = (signed.logs.len(), signed.witnesses.len());
@@ -104,6 +120,23 @@ impl Held {
             });
         }
         said
+    }
+
+    /// Who must have cosigned.
+    pub(in crate::cli) const fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref()
+    }
+
+    /// Keys of the log that are known from elsewhere.
+    pub(in crate::cli) fn keys(&self) -> Vec<VerifierKey> {
+        let named = self.policy.iter().flat_map(|policy| policy.logs().iter().map(|log| &log.key));
+        let mut keys: Vec<VerifierKey> = Vec::new();
+        for key in self.key.iter().chain(named) {
+            if !keys.contains(key) {
+                keys.push(key.clone());
+            }
+        }
+        keys
     }
 
     /// The one over the most entries, to be kept in a data folder that has them.
@@ -128,8 +161,8 @@ fn cosigned_in(data: &Path) -> Result<Vec<PathBuf>, Unreadable> {
         };
         let paths: io::Result<Vec<PathBuf>> = names.map(|entry| entry.map(|entry| entry.path())).collect();
         let mut paths = paths.map_err(|error| of_io(folder, &error))?;
-        // What a crash left half written has this name.
-        paths.retain(|path| path.file_name().is_none_or(|name| name != "new"));
+        // What a crash left half written has this end.
+        paths.retain(|path| path.extension().is_none_or(|end| end != "new"));
         paths.sort_unstable();
         Ok(paths)
     };
@@ -156,11 +189,6 @@ pub(in crate::cli) fn copy_into_backup(backup: &Path, note: &Note) -> io::Result
 /// Puts a checkpoint into a data folder that has its entries: its next start holds the log against it.
 pub(in crate::cli) fn put_into_data(data: &Path, note: &Note) -> io::Result<()> {
     keep_note(&data.join(NEWEST), note)
-}
-
-fn read_policy(file: &Path) -> Result<Policy, Unreadable> {
-    let bytes = fs::read(file).map_err(|error| of_io(file, &error))?;
-    Policy::parse(&bytes).map_err(|error| Unreadable { damaged: false, what: format!("{}: {error}", file.display()) })
 }
 
 fn of_io(file: &Path, error: &io::Error) -> Unreadable {

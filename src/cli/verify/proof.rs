@@ -28,6 +28,7 @@ use crate::verify::Trust;
 use crate::verify::Unreadable;
 use crate::verify::verify_proof_file;
 use crate::verify::verify_subject_proof;
+use crate::witness::read_policy;
 
 /// Checks a `.tlog-proof` or `.subject-proof` with the log's public key, without asking anybody, and says in words what
 /// it proves and what it does not.
@@ -71,13 +72,8 @@ pub struct TrustArgs {
 impl TrustArgs {
     /// Reads the policy.
     pub(super) fn read(mut self) -> Result<Believed, Failed> {
-        let policy = match &self.policy {
-            None => None,
-            Some(file) => {
-                let bytes = fs::read(file).map_err(|error| unreadable(file, error))?;
-                Some(Policy::parse(&bytes).map_err(|error| unreadable(file, error))?)
-            }
-        };
+        let read = |file: &PathBuf| read_policy(file).map_err(|error| could_not(&error.to_string()));
+        let policy = self.policy.as_ref().map(read).transpose()?;
         if self.key.is_empty() && policy.as_ref().is_none_or(|policy| policy.logs().is_empty()) {
             return Err(could_not("name the log's public key with --key, or a policy that has it"));
         }

@@ -172,6 +172,17 @@ impl KeysOfLog {
         self.keys.iter().filter(|(_, term)| term.added.is_some()).filter_map(|(key, _)| named(key)).collect()
     }
 
+    /// All keys, ascending, each with the indices at which it was first named as coming and as going.
+    pub fn terms(&self) -> impl Iterator<Item = (&[u8; 32], Option<u64>, Option<u64>)> {
+        self.keys.iter().map(|(key, term)| (key, term.added, term.retired))
+    }
+
+    /// From what [`KeysOfLog::terms`] gave.
+    pub fn from_terms(terms: impl IntoIterator<Item = ([u8; 32], Option<u64>, Option<u64>)>) -> Self {
+        let term = |(key, added, retired)| (key, Term { added, retired });
+        Self { keys: terms.into_iter().map(term).collect() }
+    }
+
     /// Whether a key was ever in force.
     pub fn is_known(&self, key: &[u8; 32]) -> bool {
         self.keys.get(key).is_some_and(|term| term.added.is_some())

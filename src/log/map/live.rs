@@ -92,6 +92,13 @@ impl LiveMap {
         self.aside.get(key).cloned().or_else(|| self.folded.history(key))
     }
 
+    /// Everything that is filed, ascending by key: what [`LiveMap::update`] takes.
+    pub fn histories(&mut self) -> impl Iterator<Item = (Key, KeyHistory)> {
+        self.put_in_buckets();
+        let buckets = self.folded.chunks.iter().flat_map(|chunk| &chunk.buckets);
+        buckets.flat_map(Bucket::rows).map(|row| (row.key(), row.history()))
+    }
+
     /// The root over all that is filed, and the number of keys: what a SEAL says. Costs what changed since the last time.
     pub fn fold(&mut self) -> (MapRoot, u64) {
         self.put_in_buckets();

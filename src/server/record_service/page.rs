@@ -165,3 +165,6 @@ pub(super) fn size(asked: u32) -> Result<usize, Refusal> {
 pub(in crate::server) fn page_size(asked: u32) -> Result<usize, Status> {
     Ok(size(asked)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
 use crate::log::Body;
-use crate::log::Entry;
 use crate::log::Frontier;
 use crate::log::MapRoot;
 use crate::log::Root;
@@ -11,14 +12,18 @@ use crate::log::Seal;
 use crate::log::TreeHead;
 use crate::log::leaf_bytes;
 use crate::verify::Entries;
+use crate::verify::Fault;
 use crate::verify::HeldHead;
 use crate::verify::LeafReplay;
+use crate::verify::Pieces;
+use crate::verify::Stop;
 use crate::verify::Unreadable;
 use crate::verify::Wanted;
 use crate::verify::What;
 use crate::verify::tests::Kept;
 use crate::verify::tests::Written;
 use crate::verify::tests::checked;
+use crate::verify::tests::erasure;
 use crate::verify::tests::map_over;
 use crate::verify::verify;
 
@@ -124,12 +129,27 @@ fn times_that_cosignatures_do_not_allow_are_found() {
     check("a millisecond earlier", late, &[held(night_s)], Some((7, what)));
 }
 
-/// Leaves of entries, as tiles have them.
-struct Leaves(Vec<Bytes>);
+/// Leaves of entries, or their hashes, as tiles have them.
+struct Tiled(Vec<Bytes>, Pieces);
 
-impl Entries for Leaves {
+impl Tiled {
+    fn leaves(entries: &[Bytes]) -> Self {
+        Self(entries.iter().map(|entry| Bytes::copy_from_slice(leaf_bytes(entry).unwrap())).collect(), Pieces::Leaves)
+    }
+
+    fn hashes(entries: &[Bytes]) -> Self {
+        let hash = |entry| Bytes::copy_from_slice(&checked(entry).leaf_hash.0);
+        Self(entries.iter().map(hash).collect(), Pieces::Hashes)
+    }
+}
+
+impl Entries for Tiled {
     fn size(&self) -> u64 {
         self.0.len() as u64
+    }
+
+    fn pieces(&self) -> Pieces {
+        self.1
     }
 
     fn read(&self, from: u64, _: usize) -> Result<Vec<(u64, Bytes)>, Unreadable> {
@@ -138,34 +158,179 @@ impl Entries for Leaves {
     }
 }
 
-#[test]
-fn leaves_alone_are_verified_as_they_come() {
-    let entries = sealed_twice();
-    let leaves = Leaves(entries.iter().map(|entry| Bytes::copy_from_slice(leaf_bytes(entry).unwrap())).collect());
-    let mut replay = LeafReplay::default();
-    for (at, leaf) in leaves.0.iter().enumerate() {
-        replay.take(leaf, &leaves).unwrap();
-        assert_eq!(replay.head(), head_of(&entries[..=at]));
-    }
-    assert_eq!(replay.origin(), "log.example/tests");
-    assert_eq!(replay.keys().in_force(8).count(), 1);
-    let again = replay.take(&leaves.0[7], &leaves).unwrap_err();
-    assert_eq!((again.index, again.what), (8, What::Index { found: 7 }));
+fn on(replay: &mut LeafReplay, entries: &Tiled, to: u64) -> Result<(), Stop> {
+    replay.advance(entries, to, &Wanted { threads: 1, ..Wanted::default() }, |_| {})
+}
 
-    for at in 0..leaves.0.len() {
-        let mut replay = LeafReplay::default();
-        let mut damaged = leaves.0[at].to_vec();
-        // The last byte of every kind is one that something else depends on.
-        *damaged.last_mut().unwrap() ^= 1;
-        let taken = leaves
-            .0
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, leaf)| replay.take(if index == at { &damaged } else { leaf }, &leaves));
-        let last = at + 1 == leaves.0.len();
-        let fault = taken.err().map(|fault| fault.index);
-        assert!(fault.is_some_and(|found| found == at as u64 || found == at as u64 + 1) || last, "{at}: {fault:?}");
+fn held(entries: &[Bytes], size: usize, cosigned_s: &[u64]) -> HeldHead {
+    HeldHead { head: head_of(&entries[..size]), cosigned_s: cosigned_s.to_vec() }
+}
+
+/// The log with an erasure, which needs an earlier entry again.
+fn erased() -> Vec<Bytes> {
+    let mut written = Written::begin();
+    written.0.push(erasure(&written.0, 4, 1));
+    let entries = written.sealed(None).0;
+    assert!(verify(&Kept(entries.clone(), BTreeMap::new()), &Wanted::default(), |_, _| {}).is_good());
+    entries
+}
+
+#[test]
+fn whoever_goes_on_after_each_entry_finds_what_one_who_never_stopped_does() {
+    for entries in [sealed_twice(), erased()] {
+        for tiled in [Tiled::leaves(&entries), Tiled::hashes(&entries)] {
+            let (size, held) = (tiled.size(), [held(&entries, entries.len(), &[])]);
+            let mut whole = LeafReplay::new(tiled.1);
+            assert_eq!(whole.hold(&held), Ok(true));
+            on(&mut whole, &tiled, size).unwrap();
+            let mut resumed = LeafReplay::new(tiled.1);
+            for to in 1..=size {
+                resumed = LeafReplay::decode(&resumed.encode()).unwrap();
+                assert_eq!(resumed.hold(&held), Ok(true));
+                on(&mut resumed, &tiled, to).unwrap();
+                assert_eq!(resumed.head(), head_of(&entries[..usize::try_from(to).unwrap()]));
+            }
+            assert_eq!(resumed.encode(), whole.encode());
+            let report = whole.report(None);
+            assert!(report.is_good() && report.checkpoints == 1, "{report:?}");
+            assert_eq!(resumed.report(None), report);
+        }
     }
-    let torn = Entry::check(&entries[0]).unwrap().entry.leaf;
-    assert!(LeafReplay::default().take(&torn[..torn.len() - 1], &leaves).is_err());
+}
+
+#[test]
+fn leaves_that_are_damaged_are_found_and_the_first_of_them_is_named() {
+    let entries = sealed_twice();
+    let leaves = Tiled::leaves(&entries);
+    for at in 0..leaves.0.len() {
+        let mut damaged = Tiled::leaves(&entries);
+        let mut leaf = damaged.0[at].to_vec();
+        // The last byte of every kind is one that something else depends on.
+        *leaf.last_mut().unwrap() ^= 1;
+        damaged.0[at] = leaf.into();
+        let mut replay = LeafReplay::default();
+        replay.hold(&[held(&entries, 8, &[])]).unwrap();
+        let Err(Stop::Fault(fault)) = on(&mut replay, &damaged, 8) else { panic!("{at}: not found") };
+        assert!(fault.index == at as u64 || fault.index == at as u64 + 1, "{at}: {fault}");
+    }
+    let mut torn = leaves;
+    let short = torn.0[0].len() - 1;
+    torn.0[0].truncate(short);
+    assert!(matches!(on(&mut LeafReplay::default(), &torn, 8), Err(Stop::Fault(fault)) if fault.index == 0));
+}
+
+/// The log that was changed below where an earlier run was, in every entry, and linked and sealed anew.
+#[test]
+fn a_log_that_changed_below_does_not_go_on() {
+    let entries = sealed_twice();
+    for at in 2..7 {
+        let mut before = LeafReplay::default();
+        on(&mut before, &Tiled::leaves(&entries), 7).unwrap();
+        let later_ms = checked(&entries[7]).leaf.recorded_at_ms + 1;
+        let changed = recorded_at(entries.clone(), at, later_ms);
+        let again = verify(&Kept(changed.clone(), BTreeMap::new()), &Wanted::default(), |_, _| {});
+        assert!(again.is_good(), "{at}: by itself nothing shows it");
+        assert_eq!(before.hold(&[held(&changed, 8, &[])]), Ok(true));
+        let stop = on(&mut before, &Tiled::leaves(&changed), 8).unwrap_err();
+        assert!(matches!(&stop, Stop::Fault(Fault { index: 7, what: What::Chain { .. } })), "{at}: {stop}");
+        // Of hashes, the root shows it.
+        let mut before = LeafReplay::new(Pieces::Hashes);
+        on(&mut before, &Tiled::hashes(&entries), 7).unwrap();
+        before.hold(&[held(&changed, 8, &[])]).unwrap();
+        let stop = on(&mut before, &Tiled::hashes(&changed), 8).unwrap_err();
+        assert!(matches!(&stop, Stop::Fault(Fault { index: 7, what: What::Root { .. } })), "{at}: {stop}");
+    }
+}
+
+#[test]
+fn a_checkpoint_below_is_held_when_it_was_held_then_and_else_asks_for_another_beginning() {
+    let entries = sealed_twice();
+    let now_s = checked(&entries[7]).leaf.recorded_at_ms / 1000;
+    let mut replay = LeafReplay::default();
+    let leaves = Tiled::leaves(&entries);
+    replay.hold(&[held(&entries, 7, &[now_s])]).unwrap();
+    on(&mut replay, &leaves, 7).unwrap();
+    // At its end: looked at once.
+    assert_eq!(replay.hold(&[held(&entries, 7, &[now_s, now_s + 5])]), Ok(true));
+    let early = replay.hold(&[held(&entries, 7, &[now_s - 3600])]).unwrap_err();
+    assert!(matches!(early.what, What::AfterCosignature { .. }), "{early}");
+    let other = HeldHead { head: TreeHead { size: 7, root: Root([1; 32]) }, cosigned_s: Vec::new() };
+    assert!(matches!(replay.hold(&[other]), Err(Fault { index: 6, what: What::Root { .. } })));
+    // Below it.
+    let mut replay = LeafReplay::default();
+    replay.hold(&[held(&entries, 7, &[now_s])]).unwrap();
+    on(&mut replay, &leaves, 8).unwrap();
+    assert_eq!(replay.hold(&[held(&entries, 7, &[now_s])]), Ok(true));
+    assert_eq!(replay.hold(&[held(&entries, 7, &[])]), Ok(true));
+    assert_eq!(replay.hold(&[held(&entries, 7, &[now_s, now_s + 1])]), Ok(false));
+    assert_eq!(replay.hold(&[held(&entries, 4, &[])]), Ok(false));
+    // A seal is asked of an end, also when it is looked at later.
+    let mut replay = LeafReplay::default();
+    on(&mut replay, &leaves, 5).unwrap();
+    assert!(matches!(replay.hold(&[held(&entries, 5, &[])]), Err(Fault { index: 4, what: What::NoSeal })));
+}
+
+#[test]
+fn a_cosignature_of_an_earlier_run_still_shows_back_dating() {
+    let entries = sealed_twice();
+    let leaves = Tiled::leaves(&entries);
+    let night_s = checked(&entries[7]).leaf.recorded_at_ms / 1000 + 36_000;
+    let mut replay = LeafReplay::default();
+    replay.hold(&[held(&entries, 7, &[night_s])]).unwrap();
+    on(&mut replay, &leaves, 7).unwrap();
+    let mut replay = LeafReplay::decode(&replay.encode()).unwrap();
+    let stop = on(&mut replay, &leaves, 8).unwrap_err();
+    assert!(matches!(&stop, Stop::Fault(Fault { index: 7, what: What::BackDated { .. } })), "{stop}");
+}
+
+#[test]
+fn a_state_that_is_not_as_it_was_written_is_none() {
+    let entries = sealed_twice();
+    let mut replay = LeafReplay::default();
+    on(&mut replay, &Tiled::leaves(&entries), 8).unwrap();
+    let state = replay.encode();
+    for at in 0..state.len() {
+        let mut damaged = state.clone();
+        damaged[at] ^= 1;
+        assert!(LeafReplay::decode(&damaged).is_err(), "byte {at}");
+        assert!(LeafReplay::decode(&state[..at]).is_err(), "cut at {at}");
+    }
+    assert!(LeafReplay::decode(&[&state[..], &[0]].concat()).is_err());
+}
+
+/// Leaves whose reader is interrupted while it reads one of them.
+struct Interrupted(Tiled, u64, AtomicBool);
+
+impl Entries for Interrupted {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn pieces(&self) -> Pieces {
+        self.0.pieces()
+    }
+
+    fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Unreadable> {
+        self.2.fetch_or(from == self.1, Ordering::Relaxed);
+        self.0.read(from, bytes_max)
+    }
+}
+
+#[test]
+fn whoever_is_interrupted_has_verified_what_was_read_and_says_that_it_is_not_all() {
+    let entries = sealed_twice();
+    let mut whole = LeafReplay::default();
+    on(&mut whole, &Tiled::leaves(&entries), 8).unwrap();
+    for at in 0..7 {
+        let source = Interrupted(Tiled::leaves(&entries), at, AtomicBool::new(false));
+        let wanted = Wanted { interrupted: Some(&source.2), ..Wanted::default() };
+        let mut replay = LeafReplay::default();
+        replay.advance(&source, 8, &wanted, |_| {}).unwrap();
+        assert_eq!(replay.head(), head_of(&entries[..=usize::try_from(at).unwrap()]));
+        on(&mut replay, &source.0, 8).unwrap();
+        assert_eq!(replay.encode(), whole.encode());
+        source.2.store(false, Ordering::Relaxed);
+        let report = verify(&source, &wanted, |_, _| {});
+        assert!(!report.is_good() && report.entries == at + 1, "{report:?}");
+    }
 }

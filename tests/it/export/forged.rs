@@ -23,6 +23,10 @@ use crate::service::story::mix;
 /// The exit status of verification, in this process: a hundred times faster than one of its own.
 async fn status(folder: &Path) -> u8 {
     let arguments = VerifyArgs {
+        tiles: None,
+        token_file: None,
+        state: None,
+        proof: None,
         handed: None,
         checkpoint: Vec::new(),
         key: None,

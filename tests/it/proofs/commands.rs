@@ -136,6 +136,25 @@ async fn an_auditor_gets_from_the_public_key_to_a_complete_history() {
     service::verify(&data);
 }
 
+/// What a telephone reads of the page: the code as it is drawn, pixel by pixel.
+fn scanned(page: &str) -> String {
+    let between = |begin: &str, end: &str| page.split_once(begin).unwrap().1.split_once(end).unwrap().0;
+    let size: usize = between("viewBox=\"0 0 ", " ").parse().unwrap();
+    let mut dark = vec![false; size * size];
+    for rectangle in between("<path fill=\"#000\" d=\"", "\"").split('M').skip(1) {
+        let numbers = rectangle.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+        let numbers: Vec<usize> = numbers.map(|number| number.parse().unwrap()).collect();
+        let [left, top, width, height, ..] = numbers[..] else { panic!("{rectangle} is no rectangle") };
+        for row in top..top + height {
+            dark[row * size + left..][..width].fill(true);
+        }
+    }
+    let mut picture = rqrr::PreparedImage::prepare_from_bitmap(size, size, |x, y| dark[y * size + x]);
+    let codes = picture.detect_grids();
+    assert_eq!(codes.len(), 1, "codes on the page");
+    codes[0].decode().unwrap().1
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_is_checked_from_paper() {
     let office = Office::open().await;
@@ -160,6 +179,13 @@ async fn a_receipt_is_checked_from_paper() {
     assert!(!page.contains("<script") && !page.contains("http://127"), "a page needs nothing else");
     let shown = page.split("<pre>").nth(1).unwrap().split("</pre>").next().unwrap();
     assert_eq!(shown, typed);
+    let scanned = scanned(&page);
+    assert_eq!(scanned, typed, "the code holds what stands below");
+    let read = ProofFile::parse(scanned.as_bytes()).unwrap();
+    let of_receipt = (proof.index, proof.leaf_hash(), &proof.checkpoint);
+    assert_eq!((read.index, read.leaf_hash(), &read.checkpoint), of_receipt);
+    fs::write(&file, scanned).unwrap();
+    office.judge(&file, &[], 0, &["entry 3 is in the log", &hash]);
     office.ask("receipt", &["99"], 2, &["CHECKPOINT_BEYOND"]);
 }
 

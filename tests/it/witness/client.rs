@@ -9,6 +9,8 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
 use probity::clock::Settable;
+use probity::http;
+use probity::http::Patience;
 use probity::log::Note;
 use probity::log::Policy;
 use probity::log::SignatureType;
@@ -24,8 +26,11 @@ use probity::witness::Contradiction;
 use probity::witness::WitnessFail;
 use probity::witness::WitnessOptions;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::service::Here;
+use crate::service::probity;
+use crate::service::run;
 use crate::service::story;
 use crate::witness::BEGIN_S;
 use crate::witness::Server;
@@ -216,6 +221,14 @@ async fn an_idle_log_is_cosigned_again() {
     }
     here.stop().await;
     one.stop().await;
+    // Who verifies reads them all, but for what a crash left half written.
+    let verify = || run(probity(["verify", "--data"]).arg(&data));
+    let half = kept.join(format!("{}-{size}.new", BEGIN_S + 1200));
+    fs::write(&half, "half a no").unwrap();
+    let (status, printed, said) = verify();
+    assert_eq!(status, Some(0), "{printed}{said}");
+    fs::rename(&half, half.with_extension("")).unwrap();
+    assert_eq!(verify().0, Some(2), "it is no note");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -414,8 +427,8 @@ async fn serve_at(port: u16, folder: &Path, log: &str, clock: &Arc<Settable>) ->
     let signer = key("witness.example.org/w9", 9);
     let witness = probity::witness::Witness::open(signer, &policy, folder, Arc::clone(clock) as _, None).unwrap();
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-    let serve = probity::witness::serve(listener, Arc::new(witness), tokio_util::sync::CancellationToken::new());
-    tokio::spawn(async move { serve.await.unwrap() })
+    let pages = probity::witness::pages(Arc::new(witness));
+    tokio::spawn(http::answer(listener, pages, Patience::default(), CancellationToken::new()))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,13 +19,13 @@ type Shared = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
 /// What is served, and where.
 #[derive(Clone, Debug)]
-pub(super) struct Files {
+pub(crate) struct Files {
     files: Shared,
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Files {
-    pub(super) async fn serve() -> Self {
+    pub(crate) async fn serve() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let files = Shared::default();
@@ -34,23 +34,23 @@ impl Files {
         Self { files, url }
     }
 
-    pub(super) fn put(&self, path: &str, bytes: impl Into<Vec<u8>>) {
+    pub(crate) fn put(&self, path: &str, bytes: impl Into<Vec<u8>>) {
         self.files.lock().unwrap().insert(format!("/{path}"), bytes.into());
     }
 
-    pub(super) fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         self.files.lock().unwrap().remove(&format!("/{path}"));
     }
 
     /// The checkpoint, and the tiles of at most 256 leaves.
-    pub(super) fn publish(&self, note: &Note, hashes: &[LeafHash]) {
+    pub(crate) fn publish(&self, note: &Note, hashes: &[LeafHash]) {
         self.put("checkpoint", note.to_string());
         let tile = Tile::at(TileKind::Hashes(0), 0, hashes.len() as u64).unwrap();
         self.put(&tile.to_string(), hashes.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>());
     }
 
     /// The bundle of at most 256 entries.
-    pub(super) fn bundle(&self, leaves: &[Vec<u8>]) {
+    pub(crate) fn bundle(&self, leaves: &[Vec<u8>]) {
         let mut bundle = Vec::new();
         for leaf in leaves {
             append_to_bundle(&mut bundle, leaf).unwrap();

@@ -151,7 +151,7 @@ async fn what_is_signed_but_wrong_is_not_cosigned() {
         });
     })
     .await;
-    check("is no SEAL", |leaves| drop(leaves.pop())).await;
+    check("no SEAL", |leaves| drop(leaves.pop())).await;
     check("leaf hash before it", |leaves| {
         let mut leaf = Leaf::decode(&leaves[3]).unwrap();
         leaf.previous = LeafHash([1; 32]);

@@ -1,5 +1,8 @@
 //! A witness answers as C2SP `tlog-witness` says, and never cosigns two trees.
 
+use std::time::Duration;
+
+use probity::http::Patience;
 use probity::log::AddCheckpoint;
 use probity::log::Checkpoint;
 use probity::log::NodeHash;
@@ -11,6 +14,9 @@ use probity::log::SignatureType;
 use probity::log::parse_cosignatures;
 use probity::witness::Witness;
 use probity::witness::WitnessError;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::witness::BEGIN_S;
 use crate::witness::Log;
@@ -231,4 +237,50 @@ fn a_state_that_was_touched_is_refused() {
     }
     std::fs::write(&kept, text).unwrap();
     assert!(open().is_ok());
+}
+
+/// Its answers come while others hold connections; these are closed when they have said nothing whole for long enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_half_a_request_is_not_waited_for_and_others_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let signer = key("witness.example.org/w9", 9);
+    let policy = Policy::parse((log_line(&log().signer) + "quorum none\n").as_bytes()).unwrap();
+    let witness = Witness::open(signer.clone(), &policy, folder.path(), clock(), None).unwrap();
+    let patience = Patience { connections_max: 4, head: Duration::from_millis(500), ..Patience::default() };
+    let server = Server::serve(witness, signer, patience).await;
+    let address = server.url.trim_start_matches("http://");
+    let mut held = Vec::new();
+    for said in ["", "POST /add-ch", "POST /add-checkpoint HTTP/1.1\r\nHost: w\r\n"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    // There is one place left, and it is enough.
+    assert_eq!(server.post(words(&log().request(0, 5))).await.status, 200);
+    assert_eq!(server.post(words(&log().request(5, 6))).await.status, 200);
+    // Two more take it, and a place beyond: the next is answered when others had to leave.
+    for _ in 0..2 {
+        held.push(TcpStream::connect(address).await.unwrap());
+    }
+    assert_eq!(server.post(words(&log().request(6, 7))).await.status, 200);
+    for mut stream in held {
+        let mut answer = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+        assert!(closed.is_ok(), "it is held still");
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    }
+    server.stop().await;
+}
+
+/// Who stops is not held up by those who are connected.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_end_nobody_is_waited_for_who_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(9, folder.path(), &log_line(&log().signer), &clock()).await;
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let mut half = TcpStream::connect(&address).await.unwrap();
+    half.write_all(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 9\r\n\r\nold").await.unwrap();
+    let silent = TcpStream::connect(&address).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(8), server.stop()).await.unwrap();
+    drop((half, silent));
 }

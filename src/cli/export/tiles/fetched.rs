@@ -1,7 +1,5 @@
 //! A published log over HTTP: of a service, or out of a folder of tiles that somebody serves.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use url::Url;
 use crate::cli::export::tiles::Failed;
 use crate::cli::export::tiles::Source;
 use crate::fetch::Client;
+use crate::fetch::read_token;
 use crate::log::BundleEntries;
 use crate::log::Checkpoint;
 use crate::log::ENTRY_BYTES_MAX;
@@ -50,7 +49,8 @@ impl Fetched {
         if !parsed.path().ends_with('/') {
             parsed.set_path(&format!("{}/", parsed.path()));
         }
-        let token = token_file.map(token).transpose()?;
+        let token =
+            token_file.map(|file| read_token(file).map_err(Failed::io(file, "take a token from it"))).transpose()?;
         Ok(Self { client: Client::new(PATIENCE), url: parsed, token })
     }
 
@@ -76,15 +76,6 @@ impl Fetched {
         full.map(|bytes| (true, bytes))
             .ok_or_else(|| Failed::damaged(&format_args!("{}{tile}", self.url), &"it is not there"))
     }
-}
-
-fn token(file: &Path) -> Result<String, Failed> {
-    let text = fs::read_to_string(file).map_err(Failed::io(file, "read it"))?;
-    let token = text.trim_end_matches(['\r', '\n']);
-    if token.is_empty() || token.bytes().any(|byte| byte.is_ascii_control()) {
-        return Err(Failed::io(file, "use it as a token")(io::ErrorKind::InvalidData.into()));
-    }
-    Ok(token.to_owned())
 }
 
 impl Source for Fetched {
