@@ -4,6 +4,7 @@ mod policies;
 mod tokens;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use crate::access::Action;
 use crate::access::Caller;
@@ -134,12 +135,14 @@ pub(super) fn whole_policy() -> Policy {
             (1..=5).filter(|class| level.classes().has_number(*class)).map(|class| format!("\"P{class}\"")).collect();
         let actions: Vec<String> =
             level.actions().iter().map(|action| format!("\"{}\"", format!("{action:?}").to_lowercase())).collect();
-        text += &format!(
+        write!(
+            text,
             "[[role]]\nname = \"{name}\"\nlevel = \"{name}\"\nclasses = [{}]\nactions = [{}]\n{body}{events}\n\
              [[principal]]\nid = \"{name}\"\nrole = \"{name}\"\n{entity}\n",
             classes.join(", "),
             actions.join(", "),
-        );
+        )
+        .unwrap();
     }
     Policy::parse(&text).unwrap()
 }

@@ -4,8 +4,10 @@ mod appends;
 mod connections;
 mod custody;
 mod matters;
+mod pages;
 mod pki;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -141,7 +143,7 @@ fn side(side: u64) -> Vec<Event> {
 fn policy() -> String {
     let mut text = String::new();
     let mut role = |name: &str, level: &str, lines: &str| {
-        text += &format!("[[role]]\nname = \"{name}\"\nlevel = \"{level}\"\n{lines}\n");
+        write!(text, "[[role]]\nname = \"{name}\"\nlevel = \"{level}\"\n{lines}\n").unwrap();
     };
     let body = |side: u64| format!("body = \"{}\"", name("body", side));
     let handler = "classes = [\"P1\", \"P2\", \"P3\", \"P4\"]\nactions = [\"append\", \"read\", \"prove\", \"verify\"]\nevents = [\"case.*\", \"allegation.*\", \"decision.*\", \"petition.*\", \"record.*\", \"entity.*\"]";
@@ -157,7 +159,8 @@ fn policy() -> String {
     role("pointer", "L1", "classes = [\"P1\"]\nactions = [\"read\"]");
     role("custody", "L7", "classes = [\"P1\", \"P5\"]\nactions = [\"read\"]");
     let mut principal = |id: &str, role: &str, lines: &str| {
-        text += &format!("[[principal]]\nid = \"{id}\"\nrole = \"{role}\"\ncertificates = [\"{id}.test\"]\n{lines}\n");
+        write!(text, "[[principal]]\nid = \"{id}\"\nrole = \"{role}\"\ncertificates = [\"{id}.test\"]\n{lines}\n")
+            .unwrap();
     };
     principal("a", "handler-a", "");
     principal("a2", "handler-a", "subjects = [\"person-of-a\"]");
