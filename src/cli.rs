@@ -7,6 +7,7 @@ pub mod asked;
 pub mod backup;
 pub mod checkpoint;
 pub mod completions;
+mod connection;
 pub mod demo;
 pub mod doctor;
 pub mod end;
@@ -44,6 +45,8 @@ use crate::telemetry;
 #[derive(Parser, Debug)]
 #[command(version, max_term_width = 110, after_help = EXAMPLES)]
 struct Arguments {
+    #[command(flatten)]
+    connection: connection::ConnectionArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -84,6 +87,7 @@ enum Command {
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let tls = arguments.connection.keep();
     // The service begins to tell when it has read where to.
     if !matches!(arguments.command, Command::Serve(_)) {
         telemetry::start();
@@ -96,7 +100,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Demo(arguments) => demo::run(arguments).await.map_err(Failure::from),
             Command::Keygen(arguments) => keygen::run(&arguments).map_err(Failure::from),
-            Command::Serve(arguments) => serve::run(arguments).await.map_err(Failure::from),
+            Command::Serve(arguments) => serve::run(arguments.with_tls(tls)).await.map_err(Failure::from),
             Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
             Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Worklist(arguments) => Ok(show::run(arguments.into()).await),

@@ -23,11 +23,13 @@ use crate::delivery::Profiles;
 use crate::delivery::SettingError;
 use crate::http::Access;
 use crate::publish::PublishOptions;
+use crate::reload::Sources;
 use crate::sequencer::Limits;
 use crate::service::Options;
 use crate::store::OpenOptions;
 use crate::telemetry;
 use crate::views::policy::DisclosurePolicy;
+use crate::tls::Files;
 use crate::witness::WitnessFail;
 use crate::witness::WitnessOptions;
 use crate::witness::read_policy;
@@ -50,6 +52,16 @@ pub struct Config {
     pub http_auditor_tokens: Vec<String>,
     /// Whether everybody may read bundles of entries over HTTP.
     pub http_entries_open: bool,
+    /// The server's certificate, PEM, and those between it and its CA. With it, all listeners speak TLS and nothing else.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// The CAs whose certificates clients may show, PEM. Absent, none is asked for.
+    pub tls_ca: Option<PathBuf>,
+    /// Who there is and what each may. Absent, whoever reaches the service may do everything.
+    pub policy: Option<PathBuf>,
+    /// Whether listeners outside loopback may be plain, and without a policy.
+    pub expose_everything_in_plain_text: bool,
     /// Origin of a log that is made now, for example `audit.example.org/discipline`.
     pub origin: Option<String>,
     /// From how many bytes on the newest volume is followed by another.
@@ -111,6 +123,11 @@ impl Default for Config {
             http_listen: None,
             http_auditor_tokens: Vec::new(),
             http_entries_open: false,
+            tls_cert: None,
+            tls_key: None,
+            tls_ca: None,
+            policy: None,
+            expose_everything_in_plain_text: false,
             origin: None,
             volume_bytes: store.volume_bytes,
             cache_bytes: store.cache_bytes,
@@ -168,13 +185,18 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 30] = [
     "data",
     "listen",
     "metrics_listen",
     "http_listen",
     "http_auditor_tokens",
     "http_entries_open",
+    "tls_cert",
+    "tls_key",
+    "tls_ca",
+    "policy",
+    "expose_everything_in_plain_text",
     "origin",
     "volume_bytes",
     "cache_bytes",
@@ -198,6 +220,10 @@ const KEYS: [&str; 25] = [
 
 /// And those of its section, as `PROBITY_TELEMETRY_` and the key in upper case.
 const TELEMETRY_KEYS: [&str; 3] = ["endpoint", "sampling_ratio", "service_name"];
+
+/// What a listener that others reach must have.
+const OUTSIDE: &str =
+    "an address of loopback, or with tls_cert, tls_key and policy (or expose_everything_in_plain_text)";
 
 /// What a token must look like in the configuration. What was given is not told: it may be the token itself.
 const TOKENS: &str = "each the SHA-256 of a token in 64 hexadecimal digits, lower case, and never the token itself";
@@ -244,6 +270,18 @@ impl Config {
         range(sealed, "http_listen", "not without seal_every_ms: what is not sealed is not published")?;
         range(self.http_access().is_some(), "http_auditor_tokens", TOKENS)?;
         self.disclosure.check().map_err(|(key, rule)| ConfigError::Range { key, rule })?;
+        range(self.tls_cert.is_some() == self.tls_key.is_some(), "tls_key", "with tls_cert, and with it alone")?;
+        range(self.tls_ca.is_none() || self.tls_cert.is_some(), "tls_ca", "not without tls_cert")?;
+        range(
+            self.policy.is_some() || self.tls_cert.is_none(),
+            "policy",
+            "needed with tls_cert: it says who may do what",
+        )?;
+        let guarded = self.tls_cert.is_some() || self.expose_everything_in_plain_text;
+        let inside = |address: Option<SocketAddr>| address.is_none_or(|address| address.ip().is_loopback());
+        range(guarded || inside(Some(self.listen)), "listen", OUTSIDE)?;
+        range(guarded || inside(self.http_listen), "http_listen", OUTSIDE)?;
+        range(guarded || inside(self.metrics_listen), "metrics_listen", OUTSIDE)?;
         self.telemetry.check().map_err(|(key, rule)| ConfigError::Range { key, rule })
     }
 
@@ -307,6 +345,15 @@ impl Config {
             witness: self.witness()?,
             disclosure: self.disclosure.clone(),
         })
+    }
+
+    /// Where the files of access lie.
+    pub fn sources(&self) -> Sources {
+        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
+        Sources {
+            policy: self.policy.clone(),
+            tls: tls.map(|(certificate, key)| Files { certificate, key, client_ca: self.tls_ca.clone() }),
+        }
     }
 
     /// Who may read bundles of entries over HTTP; none where a hash of a token is none.

@@ -3,6 +3,9 @@
 #[doc = include_str!("manual/operations.md")]
 pub mod operations {}
 
+#[doc = include_str!("manual/access.md")]
+pub mod access {}
+
 #[doc = include_str!("manual/import.md")]
 pub mod import {}
 

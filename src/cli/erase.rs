@@ -6,15 +6,17 @@ use clap::Args;
 use clap::Subcommand;
 use serde_json::json;
 use thiserror::Error;
-use tonic::transport::Channel;
 use uuid::Uuid;
 
+use crate::cli::connection;
 use crate::cli::said;
 use crate::events::Code;
 use crate::events::DataScope;
 use crate::proto::v1;
 use crate::proto::v1::ErasureState;
 use crate::proto::v1::admin_service_client::AdminServiceClient;
+use crate::tls::DialError;
+use crate::tls::Line;
 
 /// Asks that personal data be forgotten, approves it, and shows what became of it.
 ///
@@ -90,8 +92,8 @@ enum What {
 #[derive(Debug, Error)]
 pub enum Failed {
     /// The service cannot be reached.
-    #[error("the service cannot be reached: {}", said::causes(.0))]
-    Connect(#[from] tonic::transport::Error),
+    #[error(transparent)]
+    Dial(#[from] DialError),
     /// The service said no.
     #[error("the service answered: {}", said::answer(.0))]
     Status(Box<tonic::Status>),
@@ -103,7 +105,7 @@ impl From<tonic::Status> for Failed {
     }
 }
 
-type Client = AdminServiceClient<Channel>;
+type Client = AdminServiceClient<Line>;
 
 /// Runs `probity erase`.
 ///
@@ -111,7 +113,7 @@ type Client = AdminServiceClient<Channel>;
 ///
 /// It could not be done.
 pub async fn run(arguments: EraseArgs) -> Result<ExitCode, Failed> {
-    let mut client = Client::connect(arguments.from).await?;
+    let mut client = Client::new(connection::dial(&arguments.from).await?);
     let json = arguments.json;
     match arguments.what {
         What::Request { scopes, open_positions, subject_ids, ground, dry_run, request_id } => {

@@ -22,9 +22,8 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use tonic::Code;
 use tonic::Status;
-use tonic::transport::Channel;
-use tonic::transport::Endpoint;
 
+use crate::cli::connection;
 use crate::cli::said;
 use crate::cli::show::called::Called;
 use crate::cli::text::Locale;
@@ -43,6 +42,8 @@ use crate::proto::v1::ListTimelineResponse;
 use crate::proto::v1::Stamp;
 use crate::proto::v1::as_of::KnownAt;
 use crate::proto::v1::record_service_client::RecordServiceClient;
+use crate::tls::DialError;
+use crate::tls::Line;
 
 pub use lists::ChangeWord;
 pub use lists::ChangesArgs;
@@ -321,8 +322,7 @@ pub async fn run(args: ShowArgs) -> ExitCode {
 
 /// Asks, and gives what is to be printed.
 async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
-    let endpoint = Endpoint::from_shared(args.from.clone()).map_err(Failure::Connect)?;
-    let mut client = RecordServiceClient::new(endpoint.connect().await.map_err(Failure::Connect)?);
+    let mut client = RecordServiceClient::new(connection::dial(&args.from).await.map_err(Failure::Connect)?);
     let at = Some(AsOf { as_of: args.as_of.map(Into::into), known_at: args.known_at, min_position: None });
     match &args.what {
         What::Person { name } => {
@@ -428,7 +428,7 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
 
 /// What those are called whom an answer names by their ids.
 async fn called<'e>(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     entities: impl IntoIterator<Item = &'e String>,
     stamp: Option<&Stamp>,
     args: &ShowArgs,
@@ -439,7 +439,7 @@ async fn called<'e>(
 
 /// Every page; they are all of one moment.
 async fn timeline(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     name: &str,
     at: Option<AsOf>,
 ) -> Result<ListTimelineResponse, Failure> {
@@ -478,7 +478,7 @@ fn parse_known_at(text: &str) -> Result<KnownAt, String> {
 /// Why nothing is shown.
 #[derive(Debug)]
 enum Failure {
-    Connect(tonic::transport::Error),
+    Connect(DialError),
     Refused(Box<Status>),
     NotOnRecord(String),
     Usage(String),

@@ -121,3 +121,40 @@ fn disclosure_windows_are_data() {
         assert!(error.contains(key), "{wrong}: {error}");
     }
 }
+
+#[test]
+fn what_others_reach_speaks_tls_and_has_a_policy() {
+    let tls = "tls_cert = \"c\"\ntls_key = \"k\"\n";
+    let outside = "listen = \"0.0.0.0:1\"\n";
+    for good in [
+        format!("{tls}policy = \"p\"\n"),
+        format!("{outside}{tls}policy = \"p\"\ntls_ca = \"a\"\n"),
+        format!("{outside}expose_everything_in_plain_text = true\n"),
+        "policy = \"p\"\n".to_owned(),
+    ] {
+        read(&good, &NO_FLAGS).unwrap();
+    }
+    for (wrong, key) in [
+        (outside.to_owned(), "listen"),
+        (format!("{outside}policy = \"p\"\n"), "listen"),
+        ("http_listen = \"[::]:1\"\n".to_owned(), "http_listen"),
+        ("metrics_listen = \"192.0.2.1:1\"\n".to_owned(), "metrics_listen"),
+        (tls.to_owned(), "policy"),
+        ("tls_cert = \"c\"\npolicy = \"p\"\n".to_owned(), "tls_key"),
+        ("tls_key = \"k\"\npolicy = \"p\"\n".to_owned(), "tls_key"),
+        ("tls_ca = \"a\"\npolicy = \"p\"\n".to_owned(), "tls_ca"),
+    ] {
+        let error = read(&wrong, &NO_FLAGS).unwrap_err();
+        assert!(error.contains(&format!("setting {key}:")), "{error}");
+    }
+}
+
+#[test]
+fn the_files_of_access_are_where_the_settings_say() {
+    assert_eq!(read("", &NO_FLAGS).unwrap().sources(), crate::reload::Sources::default());
+    let all = "tls_cert = \"c\"\ntls_key = \"k\"\ntls_ca = \"a\"\npolicy = \"p\"\n";
+    let sources = read(all, &NO_FLAGS).unwrap().sources();
+    let tls = sources.tls.unwrap();
+    assert_eq!(sources.policy, Some("p".into()));
+    assert_eq!((tls.certificate, tls.key, tls.client_ca), ("c".into(), "k".into(), Some("a".into())));
+}

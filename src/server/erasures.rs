@@ -6,6 +6,7 @@ use sha2::Digest;
 use sha2::Sha256;
 use tonic::Status;
 
+use crate::access::Caller;
 use crate::domain::dates::Day;
 use crate::domain::erasure;
 use crate::domain::erasure::End;
@@ -29,6 +30,9 @@ use crate::server::errors::field_invalid;
 use crate::server::errors::of_append;
 use crate::server::errors::of_index;
 use crate::server::errors::of_refusal;
+use crate::server::gate::denied;
+use crate::server::record_service::of_read;
+use crate::server::sight::Sight;
 use crate::service::Service;
 use crate::service::erase;
 use crate::service::erase::EraseError;
@@ -42,9 +46,11 @@ const LOSSES_MAX: usize = 1000;
 /// Asks for an erasure, or looks what it would take away.
 pub(super) async fn request(
     service: Arc<Service>,
-    principal: &str,
+    caller: &Caller,
     asked: v1::RequestErasureRequest,
 ) -> Result<v1::RequestErasureResponse, Status> {
+    let principal = caller.principal();
+    own(&service, caller, &asked)?;
     let dry_run = asked.dry_run;
     let request_id = if dry_run { [0; 16] } else { convert::uuid("request_id", &asked.request_id)? };
     let id = erasure_id(principal, &request_id);
@@ -130,6 +136,29 @@ pub(super) fn list(service: &Service, open_only: bool) -> Result<Vec<v1::Erasure
     });
     let open = |erasure: &v1::Erasure| matches!(erasure.state(), ErasureState::Requested | ErasureState::Approved);
     Ok(listed.filter(|erasure| !open_only || open(erasure)).collect())
+}
+
+/// What is to go is the caller's to ask for; what is another's, and what is not there at all, is refused alike.
+fn own(service: &Service, caller: &Caller, asked: &v1::RequestErasureRequest) -> Result<(), Status> {
+    if caller.level().is_none() {
+        return Ok(());
+    }
+    let reader = service.reader();
+    let mut sight = Sight::new(caller.clone(), reader.size().saturating_sub(1));
+    for scope in &asked.scopes {
+        let name = Name::parse(&scope.owner).map_err(|_| denied())?;
+        if !sight.admits(reader, &name).map_err(of_read)? {
+            return Err(denied());
+        }
+    }
+    for position in &asked.open_positions {
+        let entry = reader.entry(*position).map_err(|error| of_index(&error))?.ok_or_else(denied)?;
+        let event = entry.checked.leaf.event().ok_or_else(denied)?;
+        if !sight.sees(reader, &event.stream.key, *position).map_err(of_read)? {
+            return Err(denied());
+        }
+    }
+    Ok(())
 }
 
 /// The event that asks for it. Asked again on another day, it says the same.

@@ -60,6 +60,12 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// Who calls is not known: no certificate, no token, or one that is not to be believed.
+    Unauthenticated, Unauthenticated, "UNAUTHENTICATED", [], "show the certificate of a principal, or a token that is valid; ask the operator which";
+    /// The caller may not do that: the method, a matter, or a type of event is not for its role.
+    PermissionDenied, PermissionDenied, "PERMISSION_DENIED", [], "ask whoever keeps the policy";
+    /// A read of what is recorded about persons says for what purpose and on what legal basis.
+    PurposeRequired, InvalidArgument, "PURPOSE_REQUIRED", ["field"], "send probity-purpose and probity-legal-basis with the call";
     /// A field of the request or of an event breaks a rule of its own.
     FieldInvalid, InvalidArgument, "FIELD_INVALID", ["field", "rule"], "correct the field; do not retry as it is";
     /// A message has a field that this server does not know.

@@ -2,7 +2,6 @@
 
 use clap::Args;
 use data_encoding::HEXLOWER;
-use tonic::transport::Channel;
 
 use crate::cli::show;
 use crate::cli::show::Failure;
@@ -41,6 +40,7 @@ use crate::proto::v1::NoticeDue;
 use crate::proto::v1::Rights;
 use crate::proto::v1::RightsState;
 use crate::proto::v1::record_service_client::RecordServiceClient;
+use crate::tls::Line;
 
 /// Which disclosures are wanted.
 #[derive(Args, Clone, Debug)]
@@ -75,7 +75,7 @@ pub struct NoticesArgs {
 
 /// One of them, asked for and shown.
 pub(super) async fn subject(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     args: &ShowArgs,
     at: Option<AsOf>,
     style: &Style,
@@ -114,7 +114,7 @@ pub(super) async fn subject(
 }
 
 async fn requests(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     person: &str,
     open_only: bool,
     at: Option<AsOf>,
@@ -140,7 +140,7 @@ async fn requests(
 }
 
 async fn shown(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     wanted: &DisclosuresArgs,
     at: Option<AsOf>,
 ) -> Result<ListDisclosuresResponse, Failure> {
@@ -167,7 +167,7 @@ async fn shown(
 }
 
 async fn due(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     wanted: &NoticesArgs,
     at: Option<AsOf>,
 ) -> Result<ListNoticesDueResponse, Failure> {

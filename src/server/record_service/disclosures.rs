@@ -10,7 +10,7 @@ use crate::log::Name;
 use crate::proto::v1;
 use crate::server::record_service::Records;
 use crate::server::record_service::TIMELINE_KINDS;
-use crate::server::record_service::at;
+use crate::server::record_service::asker::Asker;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::filter;
 use crate::server::record_service::filter::Days;
@@ -41,7 +41,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListDisclosuresRequest>,
     ) -> Result<Response<v1::ListDisclosuresResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         if !request.recipient.is_empty() {
@@ -66,7 +66,7 @@ impl<H: Histories> Records<H> {
             Ok(disclosure::disclosure(name, &entries, reader.view()).filter(wanted))
         };
         if request.name.is_empty() {
-            let list = self.list_of(("ListDisclosures", "disclosure"), &request, &asked, patience)?;
+            let list = self.list_of(("ListDisclosures", "disclosure"), &request, &asked, asker)?;
             let answer = |disclosures, next_page_token, stamp| v1::ListDisclosuresResponse {
                 disclosures,
                 next_page_token,
@@ -80,10 +80,10 @@ impl<H: Histories> Records<H> {
             return Err(filter::refused("name", "EXCLUDES", "not with a body or times of recording").into());
         }
         let size = page::size(request.page_size)?;
-        let page = Page::new(&self.page_key, "ListDisclosures", &request);
+        let page = Page::new(&self.page_key, asker.principal(), "ListDisclosures", &request);
         let (times, after) = page.times(&token, request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
-            reader.knows(Some(&name))?;
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let history = if name.kind() == "entity" { History::Subject(&name) } else { History::Linked(&name) };
             let (disclosures, last) = reader.begun(history, EventType::RecordDisclosed, (after, size), row)?;
             let next_page_token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();
@@ -96,7 +96,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListNoticesDueRequest>,
     ) -> Result<Response<v1::ListNoticesDueResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         let asked = Asked {
@@ -107,7 +107,7 @@ impl<H: Histories> Records<H> {
             page_size: request.page_size,
             token: &token,
         };
-        let list = self.list_of(("ListNoticesDue", "disclosure"), &request, &asked, patience)?;
+        let list = self.list_of(("ListNoticesDue", "disclosure"), &request, &asked, asker)?;
         let policy = self.policy.clone();
         let overdue_only = request.overdue_only;
         let row = move |reader: &mut Reader<'_, H>, name: &Name| {

@@ -1,5 +1,6 @@
 //! Opening sealed parts into an answer. What was erased stays a reference and says by which entry; so does, without
-//! one, what a client sealed under a key of its own. Who petitions (class P5) is never opened.
+//! one, what a client sealed under a key of its own. So does what is of a class that the
+//! caller may not see; who petitions (class P5) is opened for nobody.
 
 use crate::events::Event;
 use crate::events::RecordCorrected;
@@ -19,9 +20,6 @@ use crate::server::record_service::read::ANSWER_BYTES_MAX;
 use crate::server::record_service::read::Reader;
 use crate::views::Histories;
 use crate::views::Opened;
-
-/// The first class that is never opened.
-const CLASS_PROTECTED: u32 = 5;
 
 impl<H: Histories> Reader<'_, H> {
     pub(super) fn open_identity(&mut self, record: &mut Record) -> Result<(), Refusal> {
@@ -96,7 +94,7 @@ impl<H: Histories> Reader<'_, H> {
     }
 
     fn open(&mut self, part: Option<&mut PersonalPart>) -> Result<(), Refusal> {
-        let Some(part) = part.filter(|part| part.erased_by.is_none() && part.personal_class < CLASS_PROTECTED) else {
+        let Some(part) = part.filter(|part| part.erased_by.is_none() && self.opens(part.personal_class)) else {
             return Ok(());
         };
         match self.histories.open_part(part.position, part.part)? {

@@ -3,9 +3,13 @@
 use prost::Message;
 
 use crate::events::EventType;
+use crate::access::Level;
 use crate::log::Key;
 use crate::log::Name;
+use crate::proto::v1::Record;
+use crate::server::record_service::clearance;
 use crate::server::record_service::errors::Refusal;
+use crate::server::sight::Sight;
 use crate::views::Histories;
 use crate::views::History;
 use crate::views::ReadError;
@@ -27,23 +31,55 @@ const PLACES_AT_ONCE: usize = 1000;
 pub(super) struct Reader<'a, H> {
     pub(super) histories: &'a H,
     view: View,
+    sight: Sight,
     entries_left: usize,
     /// How much more may be opened.
     pub(super) bytes_left: usize,
 }
 
 impl<'a, H: Histories> Reader<'a, H> {
-    pub(super) const fn new(histories: &'a H, view: View) -> Self {
-        Self { histories, view, entries_left: ENTRIES_MAX, bytes_left: ANSWER_BYTES_MAX }
+    pub(super) const fn new(histories: &'a H, view: View, sight: Sight) -> Self {
+        Self { histories, view, sight, entries_left: ENTRIES_MAX, bytes_left: ANSWER_BYTES_MAX }
     }
 
     pub(super) const fn view(&self) -> View {
         self.view
     }
 
-    /// A body that is asked about is registered.
+    /// The classes of sealed parts that are opened for the caller.
+    pub(super) fn opens(&self, class: u32) -> bool {
+        self.sight.caller().classes().has_number(class)
+    }
+
+    /// What is not the caller's is not there: nothing of it is read before this.
+    pub(super) fn admit(&mut self, name: &Name) -> Result<(), Refusal> {
+        if self.sight.admits(self.histories, name)? { Ok(()) } else { Err(self.not_found()) }
+    }
+
+    /// Leaves of a record what counts for an appointment, where no more is for the caller.
+    pub(super) fn clear(&self, record: &mut Record) {
+        if self.sight.caller().level() == Some(Level::L2) {
+            clearance::clear(record);
+        }
+    }
+
+    /// Entries one after the other, those that the caller sees, and the place up to which was looked.
+    pub(super) fn recorded_from(&mut self, from: u64, limit: usize) -> Result<(Vec<Recorded>, u64), Refusal> {
+        let upto = self.view.known_at;
+        let mut entries = self.histories.recorded_from(from, upto, limit)?;
+        let last = entries.last().map_or(upto, |entry| entry.index);
+        self.sight.retain(self.histories, &mut entries)?;
+        Ok((entries, last))
+    }
+
+    /// A body that is asked about is registered, and where only its own is for the caller, it is that.
     pub(super) fn knows(&self, body: Option<&Name>) -> Result<(), Refusal> {
         let Some(body) = body else { return Ok(()) };
+        let caller = self.sight.caller();
+        caller.note(body.as_str());
+        if !caller.sees_everything() && caller.body() != Some(body) {
+            return Err(self.not_found());
+        }
         let entries = self.histories.places(History::Stream(body), None, self.view.known_at, 1)?;
         if entries.is_empty() { Err(self.not_found()) } else { Ok(()) }
     }
@@ -52,8 +88,11 @@ impl<'a, H: Histories> Reader<'a, H> {
         Refusal::RecordNotFound { position: self.view.known_at }
     }
 
-    pub(super) fn find(&self, scheme: &str, value: &str) -> Result<Option<Name>, ReadError> {
-        self.histories.find(scheme, value, self.view.known_at)
+    /// Who has a number, where the caller may ask about him. Level L1 may of everybody, and that is all it may.
+    pub(super) fn find(&mut self, scheme: &str, value: &str) -> Result<Option<Name>, ReadError> {
+        let Some(name) = self.histories.find(scheme, value, self.view.known_at)? else { return Ok(None) };
+        let admitted = self.sight.admits(self.histories, &name)? || self.sight.caller().level() == Some(Level::L1);
+        Ok(admitted.then_some(name))
     }
 
     pub(super) fn stream(&mut self, name: &Name) -> Result<Vec<Recorded>, Refusal> {
@@ -294,7 +333,10 @@ impl<'a, H: Histories> Reader<'a, H> {
         let too_many =
             Refusal::AnswerTooLarge { found: ENTRIES_MAX - self.entries_left + places.len(), max: ENTRIES_MAX };
         self.entries_left = self.entries_left.checked_sub(places.len()).ok_or(too_many)?;
-        places.iter().map(|place| self.histories.recorded(*place).map_err(Refusal::from)).collect()
+        let entries = places.iter().map(|place| self.histories.recorded(*place).map_err(Refusal::from));
+        let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
+        self.sight.retain(self.histories, &mut entries)?;
+        Ok(entries)
     }
 }
 

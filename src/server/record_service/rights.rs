@@ -13,6 +13,7 @@ use crate::log::Name;
 use crate::proto::v1;
 use crate::proto::v1::RightsState;
 use crate::server::record_service::Records;
+use crate::server::record_service::asker::Asker;
 use crate::server::record_service::at;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::filter;
@@ -35,7 +36,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::GetClearanceRequest>,
     ) -> Result<Response<v1::GetClearanceResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["entity"])?;
         if request.purpose.is_none() {
@@ -44,7 +45,8 @@ impl<H: Histories> Records<H> {
         filter::code("purpose", request.purpose.as_ref())?;
         let times = at::parse(request.at.as_ref())?;
         let policy = self.policy.clone();
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let about = reader.subject(&name)?;
             let record = record::record(&name, &about, &[], reader.view()).ok_or_else(|| reader.not_found())?;
             let mut clearance = clearance::clearance(&record, request.purpose, &policy, reader.view());
@@ -61,12 +63,13 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::GetRightsRequest>,
     ) -> Result<Response<v1::GetRightsResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["rights"])?;
         let times = at::parse(request.at.as_ref())?;
         let policy = self.policy.clone();
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let rights = reader.rights(&name, &policy)?.ok_or_else(|| reader.not_found())?;
             Ok(v1::GetRightsResponse { rights: Some(rights), stamp: Some(stamp) })
         })
@@ -77,7 +80,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListRightsRequest>,
     ) -> Result<Response<v1::ListRightsResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         filter::value::<RightsState>("state", request.state)?;
@@ -107,7 +110,7 @@ impl<H: Histories> Records<H> {
         let policy = self.policy.clone();
         let row = move |reader: &mut Reader<'_, H>, name: &Name| Ok(reader.rights(name, &policy)?.filter(&wanted));
         if request.person.is_empty() {
-            let list = self.list_of(("ListRights", "rights"), &request, &asked, patience)?;
+            let list = self.list_of(("ListRights", "rights"), &request, &asked, asker)?;
             let answer =
                 |rights, next_page_token, stamp| v1::ListRightsResponse { rights, next_page_token, stamp: Some(stamp) };
             return self.list(list, row, answer).await;
@@ -118,10 +121,10 @@ impl<H: Histories> Records<H> {
             return Err(filter::refused("person", "EXCLUDES", "not with a body or times of recording").into());
         }
         let size = page::size(request.page_size)?;
-        let page = Page::new(&self.page_key, "ListRights", &request);
+        let page = Page::new(&self.page_key, asker.principal(), "ListRights", &request);
         let (times, after) = page.times(&token, request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
-            reader.knows(Some(&person))?;
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&person)?;
             let history = History::Subject(&person);
             let (rights, last) = reader.begun(history, EventType::RightsReceived, (after, size), row)?;
             let next_page_token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();
