@@ -48,6 +48,11 @@ probity.v1.RecordService/GetRecord                       ..23 456. A.  P2 basis
 probity.v1.RecordService/GetCase                         ...3 4.6. A.  P4 basis
 probity.v1.RecordService/GetDecision                     ...3 4.6. A.  P4 basis
 probity.v1.RecordService/GetDeclaration                  ...3 456. A.  P3 basis
+probity.v1.RecordService/GetClearance                    ..23 4.6. ..  P4 basis
+probity.v1.RecordService/GetRights                       ...3 4.6. A.  P4 basis
+probity.v1.RecordService/ListRights                      ...3 4.6. A.  P1 basis
+probity.v1.RecordService/ListDisclosures                 ...3 4.6. A.  P1 basis
+probity.v1.RecordService/ListNoticesDue                  .... 4.6. A.  P1 basis
 probity.v1.RecordService/ListTimeline                    ...3 4.6. A.  P1 basis
 probity.v1.RecordService/ListDeclarations                ...3 456. A.  P1 basis
 probity.v1.RecordService/GetPetition                     .... 4.6. A.  P4 basis
@@ -73,6 +78,9 @@ probity.v1.ExportService/DownloadExport                  0... .... A.  P1 basis
 probity.v1.AccessService/OfferCustody                    .... ...7 ..  P1 basis
 probity.v1.AccessService/OpenProtected                   .... ...7 ..  P5 basis
 probity.v1.AdminService/GetServerInfo                    0123 4567 AO  P0 -
+probity.v1.AdminService/RequestErasure                   .... 4.67 ..  P0 -
+probity.v1.AdminService/ApproveErasure                   .... 4.67 ..  P0 -
+probity.v1.AdminService/ListErasures                     .... 4.67 ..  P0 -
 probity.v1.AdminService/ListViews                        .... .... .O  P0 -
 probity.v1.AdminService/RebuildViews                     .... .... .O  P0 -
 probity.v1.AdminService/PromoteViews                     .... .... .O  P0 -

@@ -8,7 +8,7 @@ use tonic::Code;
 use crate::bad_input::table;
 
 /// Reasons that need more than a request to a service in order, and where they are seen.
-const SEEN_ELSEWHERE: [(Reason, &str); 34] = [
+const SEEN_ELSEWHERE: [(Reason, &str); 37] = [
     (Reason::Unauthenticated, "access::connections::only_a_valid_token_of_a_principal_is_believed"),
     (Reason::PermissionDenied, "access::appends::others_record_nothing"),
     (Reason::PurposeRequired, "access::matters::a_read_without_a_purpose_is_refused"),
