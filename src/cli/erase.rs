@@ -26,7 +26,7 @@ use crate::tls::Line;
 /// Exit status: 0 done, 1 a hold forbids it or there is nothing to erase, 2 it could not be done.
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Examples:\n  probity erase request --what entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C=identity --ground law.pdpl/erasure --dry-run\n  probity erase approve erasure/7ZZZZZZZZZZZZZZZZZZZZZZZZZ --ground law.pdpl/erasure\n  probity erase list"
+    after_help = "Examples:\n  probity erase request --what entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C=identity \\\n    --ground law.pdpl/erasure --dry-run\n  probity erase approve erasure/7ZZZZZZZZZZZZZZZZZZZZZZZZZ \\\n    --ground law.pdpl/erasure\n  probity erase list"
 )]
 pub struct EraseArgs {
     /// The service.
@@ -43,7 +43,7 @@ pub struct EraseArgs {
 enum What {
     /// Asks for an erasure, or looks what it would take away.
     #[command(
-        after_help = "Examples:\n  probity erase request --what entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C=identity --ground law.pdpl/erasure --dry-run\n  probity erase request --what entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C=property:2019 --ground law.pdpl/erasure"
+        after_help = "Examples:\n  probity erase request --what entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C=identity \\\n    --ground law.pdpl/erasure --dry-run\n  probity erase request --what entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C=property:2019 \\\n    --ground law.pdpl/erasure"
     )]
     Request {
         /// What is to go: NAME=identity, NAME=property:YEAR, NAME=narrative or NAME=protected. May be repeated.
@@ -67,7 +67,7 @@ enum What {
     },
     /// Approves an erasure that another asked for.
     #[command(
-        after_help = "Example:\n  probity erase approve erasure/7ZZZZZZZZZZZZZZZZZZZZZZZZZ --ground law.pdpl/erasure"
+        after_help = "Example:\n  probity erase approve erasure/7ZZZZZZZZZZZZZZZZZZZZZZZZZ \\\n    --ground law.pdpl/erasure"
     )]
     Approve {
         /// `erasure/…`, as the request and the list print it.

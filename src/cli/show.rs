@@ -175,9 +175,8 @@ const NOTICES: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 notices 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
     --overdue";
 
-const CLEARANCE: &str = r"Example:
-  probity show --from http://127.0.0.1:7411 clearance 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
-    --purpose purpose:appointment";
+const CLEARANCE: &str = "Example:
+  probity show --from http://127.0.0.1:7411 clearance 3Q8H5T0V9XKZ4M2N6P7R1S5W8C --for purpose:appointment";
 
 const TIMELINE: &str = r"Example:
   probity show --from http://127.0.0.1:7411 timeline \
@@ -286,8 +285,8 @@ pub enum What {
         /// `entity/…`
         name: String,
         /// What it is for.
-        #[arg(long, value_name = "SCHEME:CODE")]
-        purpose: String,
+        #[arg(long = "for", value_name = "SCHEME:CODE")]
+        reason: String,
     },
     /// What was recorded about anything, in the order of recording.
     #[command(after_help = TIMELINE)]

@@ -4,8 +4,8 @@
 mod asker;
 mod at;
 mod changes;
-mod disclosures;
 mod clearance;
+mod disclosures;
 mod errors;
 mod filter;
 mod matters;

@@ -118,6 +118,7 @@ impl Sight {
             },
             Event::RecordCorrected(event) => self.sees_target(log, &event.target),
             Event::RecordVoided(event) => self.sees_target(log, &event.target),
+            Event::RecordDisputed(event) => self.sees_target(log, &event.target),
             _ => {
                 let brought = self.caller.level() == Some(Level::L6);
                 let matter = Finder { log, upto: self.upto }.matter(stream, brought)?;

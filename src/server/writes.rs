@@ -84,6 +84,10 @@ impl Writes {
             Event::PositionAssigned(event) => own(&event.body_id),
             Event::RecordCorrected(event) => target(&event.target, &mut sees)?,
             Event::RecordVoided(event) => target(&event.target, &mut sees)?,
+            Event::RecordDisputed(event) => target(&event.target, &mut sees)?,
+            Event::HoldReleased(event) => own(&event.released_by_id),
+            // It only keeps what is there.
+            Event::ErasureWithdrawn(_) => true,
             event => match work::kept_by(event).and_then(|body| Name::parse(&body).ok()) {
                 Some(body) => own(body.id()),
                 None => sees(&name)?,

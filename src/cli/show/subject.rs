@@ -103,8 +103,8 @@ pub(super) async fn subject(
             let title = wanted.body.as_deref().map_or_else(|| "all bodies".to_owned(), |body| full("entity", body));
             Ok(if args.json { json::text("ListNoticesDueResponse", &answer) } else { notices(&title, &answer, style) })
         }
-        What::Clearance { name, purpose } => {
-            let purpose = register::code(Some(purpose))?;
+        What::Clearance { name, reason } => {
+            let purpose = register::code(Some(reason))?;
             let request = GetClearanceRequest { name: full("entity", name), purpose, at };
             let answer = client.get_clearance(request).await?.into_inner();
             Ok(if args.json { json::text("GetClearanceResponse", &answer) } else { clearance(&answer, style) })

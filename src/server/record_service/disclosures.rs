@@ -83,7 +83,7 @@ impl<H: Histories> Records<H> {
         let page = Page::new(&self.page_key, asker.principal(), "ListDisclosures", &request);
         let (times, after) = page.times(&token, request.at.as_ref())?;
         self.answer(times, asker, move |reader, stamp| {
-            reader.admit(&name)?;
+            reader.admit_recorded(&name)?;
             let history = if name.kind() == "entity" { History::Subject(&name) } else { History::Linked(&name) };
             let (disclosures, last) = reader.begun(history, EventType::RecordDisclosed, (after, size), row)?;
             let next_page_token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();

@@ -2,8 +2,8 @@
 
 use prost::Message;
 
-use crate::events::EventType;
 use crate::access::Level;
+use crate::events::EventType;
 use crate::log::Key;
 use crate::log::Name;
 use crate::proto::v1::Record;
@@ -54,6 +54,13 @@ impl<'a, H: Histories> Reader<'a, H> {
     /// What is not the caller's is not there: nothing of it is read before this.
     pub(super) fn admit(&mut self, name: &Name) -> Result<(), Refusal> {
         if self.sight.admits(self.histories, name)? { Ok(()) } else { Err(self.not_found()) }
+    }
+
+    /// The same of a name under which something is recorded.
+    pub(super) fn admit_recorded(&mut self, name: &Name) -> Result<(), Refusal> {
+        self.admit(name)?;
+        let entries = self.histories.places(History::Stream(name), None, self.view.known_at, 1)?;
+        if entries.is_empty() { Err(self.not_found()) } else { Ok(()) }
     }
 
     /// Leaves of a record what counts for an appointment, where no more is for the caller.

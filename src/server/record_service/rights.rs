@@ -124,7 +124,7 @@ impl<H: Histories> Records<H> {
         let page = Page::new(&self.page_key, asker.principal(), "ListRights", &request);
         let (times, after) = page.times(&token, request.at.as_ref())?;
         self.answer(times, asker, move |reader, stamp| {
-            reader.admit(&person)?;
+            reader.admit_recorded(&person)?;
             let history = History::Subject(&person);
             let (rights, last) = reader.begun(history, EventType::RightsReceived, (after, size), row)?;
             let next_page_token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();

@@ -233,8 +233,8 @@ async fn what_concerns_the_person_is_shown() {
         (&["notices"], "record.disputed"),
         (&["notices", &body, "--overdue", "--as-of", "2030-01-01"], "overdue"),
         (&["notices", &body, "--overdue", "--as-of", "2026-01-02"], "nobody has to be told"),
-        (&["clearance", &id(1), "--purpose", "purpose:appointment"], "it was not so"),
-        (&["clearance", &id(1), "--purpose", "purpose:appointment"], "disputed"),
+        (&["clearance", &id(1), "--for", "purpose:appointment"], "it was not so"),
+        (&["clearance", &id(1), "--for", "purpose:appointment"], "disputed"),
         (&["decision", &id(20)], "sealed, class P4"),
         (&["decision", &id(20), "--open"], "it was not so"),
         (&["person", &id(1)], "inaccurate"),
@@ -245,8 +245,8 @@ async fn what_concerns_the_person_is_shown() {
     for (words, status) in [
         (&["rights", &id(61)][..], 1),
         (&["disclosures", &name("entity", 9).to_string()], 1),
-        (&["clearance", &id(9), "--purpose", "purpose:x"], 1),
-        (&["clearance", &id(1), "--purpose", "appointment"], 2),
+        (&["clearance", &id(9), "--for", "purpose:x"], 1),
+        (&["clearance", &id(1), "--for", "appointment"], 2),
     ] {
         assert_eq!(shown(&url, words).await, Err(status), "{words:?}");
     }
