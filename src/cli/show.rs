@@ -176,7 +176,7 @@ const NOTICES: &str = r"Examples:
     --overdue";
 
 const CLEARANCE: &str = "Example:
-  probity show --from http://127.0.0.1:7411 clearance 3Q8H5T0V9XKZ4M2N6P7R1S5W8C --for purpose:appointment";
+  probity show --from http://[::1]:7411 clearance 3Q8H5T0V9XKZ4M2N6P7R1S5W8C --for post:head";
 
 const TIMELINE: &str = r"Example:
   probity show --from http://127.0.0.1:7411 timeline \
