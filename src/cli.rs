@@ -7,9 +7,11 @@ pub mod asked;
 pub mod backup;
 pub mod checkpoint;
 pub mod completions;
+mod connection;
 pub mod demo;
 pub mod doctor;
 pub mod end;
+pub mod erase;
 pub mod export;
 mod folder;
 pub mod import;
@@ -28,6 +30,7 @@ mod staging;
 mod text;
 pub mod verify;
 pub mod views;
+pub mod volumes;
 pub mod witness;
 
 use std::process::ExitCode;
@@ -42,6 +45,8 @@ use crate::telemetry;
 #[derive(Parser, Debug)]
 #[command(version, max_term_width = 110, after_help = EXAMPLES)]
 struct Arguments {
+    #[command(flatten)]
+    connection: connection::ConnectionArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -68,6 +73,8 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Views(views::ViewsArgs),
+    Volumes(volumes::VolumesArgs),
+    Erase(erase::EraseArgs),
     Key(key::KeyArgs),
     Close(end::CloseArgs),
     Successor(end::SuccessorArgs),
@@ -80,6 +87,11 @@ enum Command {
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let tls = arguments.connection.keep(match &arguments.command {
+        // It has a flag of its own of this name, for logs that are served as files too.
+        Command::Verify(verify) => verify.token_file.clone(),
+        _ => None,
+    });
     // The service begins to tell when it has read where to.
     if !matches!(arguments.command, Command::Serve(_)) {
         telemetry::start();
@@ -92,7 +104,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Demo(arguments) => demo::run(arguments).await.map_err(Failure::from),
             Command::Keygen(arguments) => keygen::run(&arguments).map_err(Failure::from),
-            Command::Serve(arguments) => serve::run(arguments).await.map_err(Failure::from),
+            Command::Serve(arguments) => serve::run(arguments.with_tls(tls)).await.map_err(Failure::from),
             Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
             Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Worklist(arguments) => Ok(show::run(arguments.into()).await),
@@ -104,6 +116,8 @@ pub fn main() -> ExitCode {
             Command::Backup(arguments) => backup::run(arguments).await.map_err(Failure::from),
             Command::Restore(arguments) => restore::run(arguments).await.map_err(Failure::from),
             Command::Views(arguments) => views::run(arguments).await.map_err(Failure::from),
+            Command::Volumes(arguments) => volumes::run(arguments).await.map_err(Failure::from),
+            Command::Erase(arguments) => erase::run(arguments).await.map_err(Failure::from),
             Command::Key(arguments) => key::run(arguments).await.map_err(Failure::from),
             Command::Close(arguments) => end::close(arguments).await.map_err(Failure::from),
             Command::Successor(arguments) => end::successor(arguments).await.map_err(Failure::from),

@@ -23,10 +23,13 @@ use crate::delivery::Profiles;
 use crate::delivery::SettingError;
 use crate::http::Access;
 use crate::publish::PublishOptions;
+use crate::reload::Sources;
 use crate::sequencer::Limits;
 use crate::service::Options;
 use crate::store::OpenOptions;
 use crate::telemetry;
+use crate::tls::Files;
+use crate::views::policy::DisclosurePolicy;
 use crate::witness::WitnessFail;
 use crate::witness::WitnessOptions;
 use crate::witness::read_policy;
@@ -49,6 +52,16 @@ pub struct Config {
     pub http_auditor_tokens: Vec<String>,
     /// Whether everybody may read bundles of entries over HTTP.
     pub http_entries_open: bool,
+    /// The server's certificate, PEM, and those between it and its CA. With it, all listeners speak TLS and nothing else.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// The CAs whose certificates clients may show, PEM. Absent, none is asked for.
+    pub tls_ca: Option<PathBuf>,
+    /// Who there is and what each may. Absent, whoever reaches the service may do everything.
+    pub policy: Option<PathBuf>,
+    /// Whether listeners outside loopback may be plain, and without a policy.
+    pub expose_everything_in_plain_text: bool,
     /// Origin of a log that is made now, for example `audit.example.org/discipline`.
     pub origin: Option<String>,
     /// From how many bytes on the newest volume is followed by another.
@@ -81,6 +94,9 @@ pub struct Config {
     pub witness_wait_s: u64,
     /// Whether the log is written after that, though no witness answered.
     pub start_without_witness: bool,
+    /// Days within which bytes that were erased go from the volumes, which are written again for it; 0, and only
+    /// `probity volumes rewrite` does it.
+    pub erased_bytes_days: u32,
     /// Whether a day or more since the last entry is in order.
     pub accept_gap: bool,
     /// Whether to go on after an earlier run ended with a failed write or sync.
@@ -89,6 +105,9 @@ pub struct Config {
     pub profiles: Option<PathBuf>,
     /// Exports on a schedule: `[[export]]` in the file of settings, and there alone.
     pub export: Vec<ExportSetting>,
+    /// How long what is on record may be shown, who is told of changes, and by when requests are usually answered:
+    /// `[disclosure]` in the file of settings, and there alone.
+    pub disclosure: DisclosurePolicy,
     /// Where spans go.
     pub telemetry: telemetry::Settings,
 }
@@ -104,6 +123,11 @@ impl Default for Config {
             http_listen: None,
             http_auditor_tokens: Vec::new(),
             http_entries_open: false,
+            tls_cert: None,
+            tls_key: None,
+            tls_ca: None,
+            policy: None,
+            expose_everything_in_plain_text: false,
             origin: None,
             volume_bytes: store.volume_bytes,
             cache_bytes: store.cache_bytes,
@@ -113,6 +137,7 @@ impl Default for Config {
             stop_within_s: 10,
             verify_newest: 1000,
             seal_every_ms: 500,
+            erased_bytes_days: 30,
             map_bytes: PublishOptions::default().map_bytes,
             witness_policy: None,
             witness_fail: WitnessFail::Open,
@@ -123,6 +148,7 @@ impl Default for Config {
             accept_after_sync_error: false,
             profiles: None,
             export: Vec::new(),
+            disclosure: DisclosurePolicy::default(),
             telemetry: telemetry::Settings::default(),
         }
     }
@@ -159,13 +185,18 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 30] = [
     "data",
     "listen",
     "metrics_listen",
     "http_listen",
     "http_auditor_tokens",
     "http_entries_open",
+    "tls_cert",
+    "tls_key",
+    "tls_ca",
+    "policy",
+    "expose_everything_in_plain_text",
     "origin",
     "volume_bytes",
     "cache_bytes",
@@ -175,6 +206,7 @@ const KEYS: [&str; 24] = [
     "stop_within_s",
     "verify_newest",
     "seal_every_ms",
+    "erased_bytes_days",
     "map_bytes",
     "witness_policy",
     "witness_fail",
@@ -188,6 +220,10 @@ const KEYS: [&str; 24] = [
 
 /// And those of its section, as `PROBITY_TELEMETRY_` and the key in upper case.
 const TELEMETRY_KEYS: [&str; 3] = ["endpoint", "sampling_ratio", "service_name"];
+
+/// What a listener that others reach must have.
+const OUTSIDE: &str =
+    "an address of loopback, or with tls_cert, tls_key and policy (or expose_everything_in_plain_text)";
 
 /// What a token must look like in the configuration. What was given is not told: it may be the token itself.
 const TOKENS: &str = "each the SHA-256 of a token in 64 hexadecimal digits, lower case, and never the token itself";
@@ -228,10 +264,24 @@ impl Config {
             "witness_policy",
             "absent where seal_every_ms is 0: nothing is published, so nothing can be cosigned",
         )?;
+        range(self.erased_bytes_days <= 3650, "erased_bytes_days", "at most 3650")?;
         range((1..=3600).contains(&self.stop_within_s), "stop_within_s", "1 to 3600")?;
         let sealed = self.http_listen.is_none() || self.seal_every_ms > 0;
         range(sealed, "http_listen", "not without seal_every_ms: what is not sealed is not published")?;
         range(self.http_access().is_some(), "http_auditor_tokens", TOKENS)?;
+        self.disclosure.check().map_err(|(key, rule)| ConfigError::Range { key, rule })?;
+        range(self.tls_cert.is_some() == self.tls_key.is_some(), "tls_key", "with tls_cert, and with it alone")?;
+        range(self.tls_ca.is_none() || self.tls_cert.is_some(), "tls_ca", "not without tls_cert")?;
+        range(
+            self.policy.is_some() || self.tls_cert.is_none(),
+            "policy",
+            "needed with tls_cert: it says who may do what",
+        )?;
+        let guarded = self.tls_cert.is_some() || self.expose_everything_in_plain_text;
+        let inside = |address: Option<SocketAddr>| address.is_none_or(|address| address.ip().is_loopback());
+        range(guarded || inside(Some(self.listen)), "listen", OUTSIDE)?;
+        range(guarded || inside(self.http_listen), "http_listen", OUTSIDE)?;
+        range(guarded || inside(self.metrics_listen), "metrics_listen", OUTSIDE)?;
         self.telemetry.check().map_err(|(key, rule)| ConfigError::Range { key, rule })
     }
 
@@ -286,12 +336,24 @@ impl Config {
             accept_gap: self.accept_gap,
             verify_newest: self.verify_newest,
             signers: Vec::new(),
+            rewrite_within: (self.erased_bytes_days > 0)
+                .then(|| Duration::from_hours(24 * u64::from(self.erased_bytes_days))),
             publish: (self.seal_every_ms > 0).then(|| PublishOptions {
                 seal_every: Duration::from_millis(self.seal_every_ms),
                 map_bytes: self.map_bytes,
             }),
             witness: self.witness()?,
+            disclosure: self.disclosure.clone(),
         })
+    }
+
+    /// Where the files of access lie.
+    pub fn sources(&self) -> Sources {
+        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
+        Sources {
+            policy: self.policy.clone(),
+            tls: tls.map(|(certificate, key)| Files { certificate, key, client_ca: self.tls_ca.clone() }),
+        }
     }
 
     /// Who may read bundles of entries over HTTP; none where a hash of a token is none.

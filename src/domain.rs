@@ -12,12 +12,17 @@ mod context;
 pub mod dates;
 pub mod decision;
 pub mod declaration;
+pub mod disclosure;
+pub mod dispute;
 pub mod entity;
+pub mod erasure;
+pub mod hold;
 mod id;
 pub mod obligation;
 pub mod petition;
 pub mod record;
 pub mod rejection;
+pub mod rights;
 mod shape;
 pub mod verification;
 
@@ -60,6 +65,16 @@ pub enum State {
     Verification(verification::State),
     /// Of `record/…`.
     Record(record::State),
+    /// Of `erasure/…`.
+    Erasure(erasure::State),
+    /// Of `hold/…`.
+    Hold(hold::State),
+    /// Of `rights/…`.
+    Rights(rights::State),
+    /// Of `dispute/…`.
+    Dispute(dispute::State),
+    /// Of `disclosure/…`.
+    Disclosure(disclosure::State),
     /// Of a stream whose first entry is void. Whoever points to it is told that nothing is recorded there.
     Void,
     /// Of a stream in which nothing stands but erasures. Admission takes it for one in which nothing is recorded.
@@ -183,6 +198,9 @@ pub fn kept_by(event: &Event) -> Id {
         Event::DeclarationSubmitted(event) => &event.received_by_id,
         Event::ObligationCreated(event) => &event.body_id,
         Event::VerificationOrdered(event) => &event.ordered_by_id,
+        Event::HoldPlaced(event) => &event.placed_by_id,
+        Event::RightsReceived(event) => &event.received_by_id,
+        Event::RecordDisclosed(event) => &event.disclosed_by_id,
         _ => return Id::default(),
     };
     if id.is_empty() { Id::default() } else { Id::of(id) }
@@ -244,9 +262,17 @@ impl State {
             Self::Appeal(appeal) => appeal.duty(),
             Self::Obligation(obligation) => obligation.duty(),
             Self::Verification(verification) => verification.duty(),
-            Self::Entity(_) | Self::Decision(_) | Self::Declaration(_) | Self::Record(_) | Self::Void | Self::Empty => {
-                None
-            }
+            Self::Rights(rights) => rights.duty(),
+            Self::Entity(_)
+            | Self::Decision(_)
+            | Self::Declaration(_)
+            | Self::Record(_)
+            | Self::Erasure(_)
+            | Self::Hold(_)
+            | Self::Dispute(_)
+            | Self::Disclosure(_)
+            | Self::Void
+            | Self::Empty => None,
         }
     }
 
@@ -260,8 +286,15 @@ impl State {
             Self::Petition(petition) => petition.voided(target).map(Self::Petition),
             Self::Obligation(obligation) => obligation.voided(target).map(Self::Obligation),
             Self::Verification(verification) => verification.voided(target).map(Self::Verification),
-            // What the imports saw stays seen.
-            other @ (Self::Record(_) | Self::Void | Self::Empty) => Some(other),
+            Self::Rights(rights) => rights.voided(target).map(Self::Rights),
+            Self::Disclosure(disclosure) => disclosure.voided(target).map(Self::Disclosure),
+            // What the imports saw stays seen; erasures, holds and disputes end in their own ways.
+            other @ (Self::Record(_)
+            | Self::Erasure(_)
+            | Self::Hold(_)
+            | Self::Dispute(_)
+            | Self::Void
+            | Self::Empty) => Some(other),
         };
         left.unwrap_or(Self::Void)
     }
@@ -276,7 +309,9 @@ impl State {
             Self::Petition(petition) => petition.corrected(target, field),
             Self::Obligation(obligation) => obligation.corrected(target, field),
             Self::Verification(verification) => verification.corrected(target, field),
-            Self::Record(_) | Self::Void | Self::Empty => {}
+            Self::Rights(rights) => rights.corrected(target, field),
+            Self::Disclosure(disclosure) => disclosure.corrected(target, field),
+            Self::Record(_) | Self::Erasure(_) | Self::Hold(_) | Self::Dispute(_) | Self::Void | Self::Empty => {}
         }
     }
 }
@@ -320,5 +355,22 @@ fn fact(event: &Event) -> &dyn Fact {
         Event::RecordCorrected(event) => event,
         Event::RecordVoided(event) => event,
         Event::EntryErased(event) => event,
+        Event::ErasureRequested(event) => event,
+        Event::ErasureApproved(event) => event,
+        Event::ErasureWithdrawn(event) => event,
+        Event::ErasureCompleted(event) => event,
+        Event::HoldPlaced(event) => event,
+        Event::HoldReleased(event) => event,
+        Event::RightsReceived(event) => event,
+        Event::RightsAcknowledged(event) => event,
+        Event::RightsExtended(event) => event,
+        Event::RightsFulfilled(event) => event,
+        Event::RightsRefused(event) => event,
+        Event::RecordDisputed(event) => event,
+        Event::StatementAttached(event) => event,
+        Event::DisputeResolved(event) => event,
+        Event::RecordDisclosed(event) => event,
+        Event::NoticeSent(event) => event,
+        Event::NoticeAcknowledged(event) => event,
     }
 }

@@ -2,6 +2,7 @@
 //! nothing of cases, and gives nothing that is not published.
 
 mod access;
+mod door;
 mod metrics;
 mod requests;
 mod tiles;
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::Request;
 use axum::extract::State;
@@ -30,7 +32,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::tls::Acceptor;
+use crate::tls::Transport;
+
 pub use access::Access;
+pub use door::Door;
 pub use metrics::METRICS;
 pub use metrics::Page;
 pub use metrics::metrics_pages;
@@ -87,12 +93,38 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Answers with the pages until `stop`. Every request is counted.
 pub async fn serve(listener: TcpListener, pages: Router, requests: Arc<Requests>, stop: CancellationToken) {
-    let pages = pages.fallback(nothing).layer(middleware::from_fn_with_state(requests, count));
-    answer(listener, pages, Patience::default(), stop).await;
+    take(listener, counted(pages, requests), Patience::default(), None, stop).await;
+}
+
+/// The same, behind a door.
+pub async fn serve_behind(
+    door: Door,
+    listener: TcpListener,
+    pages: Router,
+    requests: Arc<Requests>,
+    stop: CancellationToken,
+) {
+    let acceptor = door.acceptor.clone();
+    let pages = pages.layer(middleware::from_fn_with_state(door, door::admit));
+    take(listener, counted(pages, requests), Patience::default(), acceptor, stop).await;
+}
+
+fn counted(pages: Router, requests: Arc<Requests>) -> Router {
+    pages.fallback(nothing).layer(middleware::from_fn_with_state(requests, count))
 }
 
 /// Answers with the pages until `stop`, and waits for the answers that are under way then.
 pub async fn answer(listener: TcpListener, pages: Router, patience: Patience, stop: CancellationToken) {
+    take(listener, pages, patience, None, stop).await;
+}
+
+async fn take(
+    listener: TcpListener,
+    pages: Router,
+    patience: Patience,
+    acceptor: Option<Acceptor>,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(patience.connections_max));
     let answering = async {
         loop {
@@ -101,9 +133,9 @@ pub async fn answer(listener: TcpListener, pages: Router, patience: Patience, st
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
-            let (pages, stop) = (pages.clone(), stop.clone());
+            let (pages, acceptor, stop) = (pages.clone(), acceptor.clone(), stop.clone());
             tokio::spawn(async move {
-                converse(stream, pages, patience, stop).await;
+                converse(stream, pages, patience, acceptor, stop).await;
                 drop(place);
             });
         }
@@ -116,9 +148,20 @@ pub async fn answer(listener: TcpListener, pages: Router, patience: Patience, st
     drop(places.acquire_many(u32::try_from(patience.connections_max).unwrap_or(u32::MAX)).await);
 }
 
-async fn converse(stream: TcpStream, pages: Router, patience: Patience, stop: CancellationToken) {
+async fn converse(
+    stream: TcpStream,
+    pages: Router,
+    patience: Patience,
+    acceptor: Option<Acceptor>,
+    stop: CancellationToken,
+) {
     // Answers are small and whole: waiting for more of them to send is waiting for nothing.
     stream.set_nodelay(true).unwrap_or_default();
+    let Ok(Ok((stream, peer))) = tokio::time::timeout(patience.head, Transport::pages(stream, acceptor.as_ref())).await
+    else {
+        return;
+    };
+    let pages = pages.layer(Extension(Arc::new(peer)));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience.head);
     let mut connection =

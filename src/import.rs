@@ -48,7 +48,6 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use tonic::Code;
 use tonic::Request;
-use tonic::transport::Channel;
 use tonic::transport::Endpoint;
 
 use crate::import::error::ImportError;
@@ -64,6 +63,8 @@ use crate::import::summary::Summary;
 use crate::proto::v1::EntryView;
 use crate::proto::v1::GetEntryRequest;
 use crate::proto::v1::ledger_service_client::LedgerServiceClient;
+use crate::tls::Credentials;
+use crate::tls::Line;
 
 /// What is to be imported, and where to.
 #[derive(Clone, Debug)]
@@ -123,6 +124,19 @@ pub struct Outcome {
 /// When it could not begin: a wrong mapping, key or input, an unreachable service, a folder that cannot be written.
 /// Nothing was sent then. What stops it later stands in the outcome.
 pub async fn run(options: Options, progress: Arc<Progress>) -> Result<Outcome, ImportError> {
+    run_as(&Credentials::default(), options, progress).await
+}
+
+/// Imports as somebody whom the service knows.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_as(
+    credentials: &Credentials,
+    options: Options,
+    progress: Arc<Progress>,
+) -> Result<Outcome, ImportError> {
     let mapping = options.mapping.as_deref().map(Mapping::open).transpose()?;
     let files = source::expand(&options.inputs)?;
     progress.expect(&files);
@@ -130,7 +144,7 @@ pub async fn run(options: Options, progress: Arc<Progress>) -> Result<Outcome, I
     let key = ImportKey::open(&options.key)?;
     fs::create_dir_all(&options.state).map_err(|source| ImportError::File { path: options.state.clone(), source })?;
 
-    let mut client = connect(&options.to, options.patience).await?;
+    let mut client = connect(credentials, &options.to, options.patience).await?;
     let name = mapping.as_ref().map_or("native", |mapping| mapping.name.as_str()).to_owned();
     let ordered = mapping.as_ref().is_some_and(|mapping| !mapping.source.order.is_empty());
     let about = format!("{}\0{}", mapping.as_ref().map_or("", |mapping| &mapping.text), key.id("probity", "state"));
@@ -163,7 +177,11 @@ pub async fn run(options: Options, progress: Arc<Progress>) -> Result<Outcome, I
     Ok(ledger.finish(&read, sent.err()))
 }
 
-async fn connect(to: &str, patience: Patience) -> Result<LedgerServiceClient<Channel>, ImportError> {
+async fn connect(
+    credentials: &Credentials,
+    to: &str,
+    patience: Patience,
+) -> Result<LedgerServiceClient<Line>, ImportError> {
     let unreachable = |attempts, what: &dyn std::error::Error| ImportError::Unreachable {
         attempts,
         what: what.source().map_or_else(|| what.to_string(), |source| format!("{what}: {source}")),
@@ -173,7 +191,7 @@ async fn connect(to: &str, patience: Patience) -> Result<LedgerServiceClient<Cha
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match endpoint.connect().await {
+        match credentials.dial_with(endpoint.clone()).await {
             Ok(channel) => return Ok(LedgerServiceClient::new(channel).max_decoding_message_size(MESSAGE_LEN_MAX)),
             Err(error) if attempts >= CONNECT_ATTEMPTS.min(patience.attempts) => {
                 return Err(unreachable(attempts, &error));
@@ -184,7 +202,7 @@ async fn connect(to: &str, patience: Patience) -> Result<LedgerServiceClient<Cha
 }
 
 /// The leaf hash of an entry, if there is one.
-async fn entry_hash(client: &mut LedgerServiceClient<Channel>, position: u64) -> Result<Option<Vec<u8>>, ImportError> {
+async fn entry_hash(client: &mut LedgerServiceClient<Line>, position: u64) -> Result<Option<Vec<u8>>, ImportError> {
     let request = GetEntryRequest { position, view: EntryView::Headers.into() };
     match client.get_entry(Request::new(request)).await {
         Ok(response) => Ok(response.into_inner().entry.map(|entry| entry.leaf_hash.to_vec())),
@@ -194,7 +212,7 @@ async fn entry_hash(client: &mut LedgerServiceClient<Channel>, position: u64) ->
 }
 
 /// Whether the log still has what the state says was acknowledged.
-async fn is_in_the_log(state: &State, client: &mut LedgerServiceClient<Channel>) -> Result<bool, ImportError> {
+async fn is_in_the_log(state: &State, client: &mut LedgerServiceClient<Line>) -> Result<bool, ImportError> {
     let Some((position, hash)) = &state.last else { return Ok(true) };
     let found = entry_hash(client, *position).await?;
     Ok(found.is_some_and(|found| data_encoding::HEXLOWER.encode(&found) == *hash))

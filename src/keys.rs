@@ -5,13 +5,16 @@
 //! keys/log.ed25519     seed of the signing key that GENESIS names, 32 bytes
 //! keys/log-*.ed25519   seeds of signing keys that a KEY entry added, by the first digits of the public key
 //! keys/lookup.key      key of the lookup index and of page tokens, 32 bytes
-//! keys/data.keys       data keys, records of 96 bytes, only ever appended or overwritten whole
+//! keys/kek             the key-encryption key, 32 bytes, where it is not held elsewhere
+//! keys/data.keys       data keys sealed under it, records of 128 bytes, only ever appended or overwritten whole
 //! ```
 
 mod copy;
 mod data;
 mod files;
 mod generate;
+mod kek;
+mod rotate;
 mod signer;
 
 use std::path::Path;
@@ -33,6 +36,8 @@ pub use copy::copy;
 pub use data::DataKey;
 pub use data::DataKeys;
 pub use generate::generate;
+pub use kek::KeyEncryptionKey;
+pub use rotate::rotate;
 pub use signer::Signer;
 pub use signer::SignerError;
 
@@ -40,10 +45,11 @@ const SIGNING: &str = "log.ed25519";
 const ADDED: &str = "log-";
 const SUFFIX: &str = ".ed25519";
 const LOOKUP: &str = "lookup.key";
+const KEK: &str = "kek";
 const DATA: &str = "data.keys";
 
 /// The files of a log's keys, in their folder.
-pub const FILES: [&str; 3] = [SIGNING, LOOKUP, DATA];
+pub const FILES: [&str; 4] = [SIGNING, LOOKUP, KEK, DATA];
 
 /// All keys of one log.
 #[derive(Debug)]
@@ -83,6 +89,7 @@ impl Keyring {
     /// As [`Keyring::open`].
     pub fn open_with(folder: &Path, create: bool, elsewhere: Vec<Arc<dyn Signer>>) -> Result<Self, KeysError> {
         files::make_folder(folder, create)?;
+        rotate::finish(folder)?;
         let added = added_keys(folder)?;
         // The first key may have been retired, and taken away.
         let first = folder.join(SIGNING);
@@ -94,7 +101,8 @@ impl Keyring {
             .map(|file| files::secret(&file, create).map(|seed| SigningKey::from_bytes(&seed)))
             .collect::<Result<Vec<_>, KeysError>>()?;
         let lookup = files::secret(&folder.join(LOOKUP), create)?;
-        let data = DataKeys::open(&folder.join(DATA), create)?;
+        let kek = KeyEncryptionKey::open(&folder.join(KEK), create)?;
+        let data = DataKeys::open(&folder.join(DATA), create, kek)?;
         Ok(Self { data, signing, elsewhere, lookup: Secret(lookup) })
     }
 
@@ -214,6 +222,24 @@ pub enum KeysError {
         file: String,
         /// Which record, from 0.
         record: u64,
+    },
+    /// Sealed under another key-encryption key.
+    #[error(
+        "{file}: record {record} is sealed under another key-encryption key than keys/kek; restore that key, nothing was touched"
+    )]
+    OtherKeyEncryptionKey {
+        /// Which file.
+        file: String,
+        /// Which record, from 0.
+        record: u64,
+    },
+    /// A key cannot be opened with the key-encryption key that its record names.
+    #[error(
+        "{file}: a data key cannot be opened with the key-encryption key; restore the file from the backup of the keys"
+    )]
+    Unsealed {
+        /// Which file.
+        file: String,
     },
     /// Keys of another log are there.
     #[error("{file} is there already, and is the key of another log; name another folder, nothing was touched")]

@@ -3,6 +3,7 @@
 //!
 //! The log is the only truth. Everything else is a fold of it and can be thrown away.
 
+pub mod access;
 pub mod backup;
 pub mod cli;
 pub mod clock;
@@ -22,11 +23,13 @@ pub mod manual;
 pub mod monitor;
 pub mod proto;
 pub mod publish;
+pub mod reload;
 pub mod sequencer;
 pub mod server;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod verify;
 pub mod views;
 pub mod witness;

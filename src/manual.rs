@@ -3,6 +3,9 @@
 #[doc = include_str!("manual/operations.md")]
 pub mod operations {}
 
+#[doc = include_str!("manual/access.md")]
+pub mod access {}
+
 #[doc = include_str!("manual/import.md")]
 pub mod import {}
 
@@ -17,6 +20,9 @@ pub mod foreign_tools {}
 #[doc = "```"]
 pub mod verify_proof {}
 
+#[doc = include_str!("manual/erasure.md")]
+pub mod erasure {}
+
 #[doc = include_str!("manual/errors.md")]
 pub mod errors {}
 
@@ -25,3 +31,6 @@ pub mod alarms {}
 
 #[doc = include_str!("manual/witnesses.md")]
 pub mod witnesses {}
+
+#[doc = include_str!("manual/subject.md")]
+pub mod subject {}

@@ -84,6 +84,9 @@ pub enum AppendError {
     /// The log was closed; it may have a successor. Nothing was written.
     #[error("the log is closed")]
     Closed,
+    /// A data key that sealed it was retired meanwhile, for an erasure. Nothing was written; sealed again, it can be.
+    #[error("a data key was retired while the request waited")]
+    KeyRetired,
     /// The index cannot be read, so nothing can be admitted. Nothing was written.
     #[error("the index cannot be read")]
     IndexUnreadable,

@@ -3,6 +3,7 @@
 //! What is looked at before a single request is taken: the store against its guard, the newest entries as a verifier
 //! would, the index against the log. Whatever is missing from the index is folded first.
 
+pub mod erase;
 mod histories;
 mod open;
 mod reader;
@@ -39,11 +40,15 @@ use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::sequencer::Queue;
 use crate::sequencer::Sequencer;
+use crate::service::erase::EraseError;
+use crate::service::erase::Erasing;
+use crate::service::erase::Rewritten;
 use crate::store::LogStore;
 use crate::store::OpenOptions;
 use crate::store::SledStore;
 use crate::store::StoreError;
 use crate::store::background_panics;
+use crate::views::policy::DisclosurePolicy;
 use crate::witness;
 use crate::witness::Contradiction;
 use crate::witness::WitnessOptions;
@@ -82,8 +87,12 @@ pub struct Options {
     pub signers: Vec<Arc<dyn Signer>>,
     /// How it is sealed and published; none, and it is not.
     pub publish: Option<PublishOptions>,
+    /// How long what was erased may lie in the volumes; none, and they are not written again by themselves.
+    pub rewrite_within: Option<Duration>,
     /// How it is witnessed; none, and nobody is asked. Only what is published is witnessed.
     pub witness: Option<WitnessOptions>,
+    /// How long what is on record may be shown, and who is told of changes.
+    pub disclosure: DisclosurePolicy,
 }
 
 impl Options {
@@ -99,7 +108,9 @@ impl Options {
             verify_newest: 1000,
             signers: Vec::new(),
             publish: None,
+            rewrite_within: None,
             witness: None,
+            disclosure: DisclosurePolicy::default(),
         }
     }
 }
@@ -113,6 +124,9 @@ pub enum OpenError {
     /// The keys could not be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// What was erased could not be looked at.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     /// The index could not be folded.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -161,8 +175,10 @@ pub struct Service {
     /// The store, where it is one on disk.
     sled: Option<Arc<SledStore>>,
     index: Arc<Index>,
+    erasing: Erasing,
     tending: tend::Tending,
     clock: Clock,
+    disclosure: DisclosurePolicy,
     /// How many of sled's own threads had died before it was opened.
     panics: u64,
 }
@@ -225,9 +241,28 @@ impl Service {
         rest.record(body)
     }
 
+    /// An erasure may have been approved: it is carried out beside everything else.
+    pub fn erase_what_is_approved(&self) {
+        self.erasing.kick();
+    }
+
+    /// Writes the volumes again in which something lies that was erased. Reads and appends go on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The log, its index or the store failed; what was not written again is as before.
+    pub fn rewrite_erased(&self) -> Result<Rewritten, IndexError> {
+        self.sled.as_ref().map_or(Ok(Rewritten::default()), |sled| erase::rewrite(&self.reader, sled))
+    }
+
     /// The clock.
     pub const fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// How long what is on record may be shown, and who is told of changes.
+    pub const fn disclosure(&self) -> &DisclosurePolicy {
+        &self.disclosure
     }
 
     /// The keys.
@@ -285,7 +320,22 @@ impl Service {
             std::mem::forget(self);
             return Ok(());
         }
-        let Self { reader, vault, sequencer, publisher, witnessing, sled, index, tending, clock: _, panics: _ } = self;
+        let Self {
+            reader,
+            vault,
+            sequencer,
+            publisher,
+            witnessing,
+            sled,
+            index,
+            erasing,
+            tending,
+            clock: _,
+            disclosure: _,
+            panics: _,
+        } = self;
+        // While the writer still records.
+        drop(erasing);
         if let Some(witnessing) = witnessing {
             witnessing.stop();
         }

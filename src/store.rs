@@ -57,6 +57,9 @@ pub use sled_store::SledStore;
 /// One encoded entry, as `log::Entry::encode` gives it.
 pub type EntryBytes = Bytes;
 
+/// What is to be stored in the place of an entry; none where it stays as it is. Its leaf stays always.
+pub type Strip<'a> = dyn Fn(u64, &EntryBytes) -> Result<Option<EntryBytes>, StoreError> + 'a;
+
 /// An ordered sequence of entries that only grows.
 pub trait LogStore: Send + Sync + fmt::Debug {
     /// Number of durable entries: `0..size()` can be read. Never ahead of what is durable.

@@ -16,13 +16,18 @@ pub mod appeal;
 pub mod case;
 pub mod changes;
 pub mod checklist;
+pub mod clearance;
 pub mod decision;
 pub mod declaration;
 pub mod difference;
+pub mod disclosure;
+pub mod dispute;
 pub mod links;
 pub mod obligation;
 pub mod petition;
+pub mod policy;
 pub mod record;
+pub mod rights;
 pub mod standing;
 pub mod timeline;
 pub mod verification;
@@ -283,6 +288,16 @@ pub enum Kind {
     Amendment,
     /// An erasure, in the stream of what it erased.
     Erasure,
+    /// A request that something be forgotten.
+    Forgetting,
+    /// A hold.
+    Hold,
+    /// A request of a person about his own record.
+    Rights,
+    /// That an entry is disputed.
+    Dispute,
+    /// That a record was shown to somebody.
+    Disclosure,
 }
 
 impl Kind {
@@ -323,6 +338,18 @@ impl Kind {
             EventType::RecordCorrected | EventType::RecordVoided => Self::Amendment,
             EventType::LegacyRecordImported => Self::Import,
             EventType::EntryErased => Self::Erasure,
+            EventType::ErasureRequested
+            | EventType::ErasureApproved
+            | EventType::ErasureWithdrawn
+            | EventType::ErasureCompleted => Self::Forgetting,
+            EventType::HoldPlaced | EventType::HoldReleased => Self::Hold,
+            EventType::RightsReceived
+            | EventType::RightsAcknowledged
+            | EventType::RightsExtended
+            | EventType::RightsFulfilled
+            | EventType::RightsRefused => Self::Rights,
+            EventType::RecordDisputed | EventType::StatementAttached | EventType::DisputeResolved => Self::Dispute,
+            EventType::RecordDisclosed | EventType::NoticeSent | EventType::NoticeAcknowledged => Self::Disclosure,
         }
     }
 }

@@ -8,11 +8,13 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use tonic::Status;
-use tonic::transport::Channel;
 
+use crate::cli::connection;
 use crate::cli::said;
 use crate::log::MalformedLine;
 use crate::proto::v1::proof_service_client::ProofServiceClient;
+use crate::tls::DialError;
+use crate::tls::Line;
 
 /// Why there is no proof.
 #[derive(Debug, Error)]
@@ -23,7 +25,7 @@ pub enum Failed {
         /// Where.
         url: String,
         /// What went wrong.
-        error: tonic::transport::Error,
+        error: DialError,
     },
     /// The service refused.
     #[error("{}", said::answer(.0))]
@@ -59,9 +61,13 @@ impl From<Status> for Failed {
 }
 
 /// A client of the proofs at a URL.
-pub(super) async fn connect(url: &str) -> Result<ProofServiceClient<Channel>, Failed> {
-    let connected = ProofServiceClient::connect(url.to_owned()).await;
-    connected.map_err(|error| Failed::Connect { url: url.to_owned(), error })
+pub(super) async fn connect(url: &str) -> Result<ProofServiceClient<Line>, Failed> {
+    Ok(ProofServiceClient::new(dial(url).await?))
+}
+
+/// A line to the service at a URL.
+pub(super) async fn dial(url: &str) -> Result<Line, Failed> {
+    connection::dial(url).await.map_err(|error| Failed::Connect { url: url.to_owned(), error })
 }
 
 /// Writes to a new file, or to standard output where none is named. What is there is evidence and never overwritten.

@@ -15,6 +15,7 @@ use indicatif::ProgressStyle;
 use prost_types::Any;
 use tokio::task::JoinHandle;
 
+use crate::cli::connection;
 use crate::domain;
 use crate::domain::RuleKind;
 use crate::events::shape;
@@ -85,7 +86,7 @@ pub async fn run(args: ImportArgs) -> Result<ExitCode, ImportError> {
     let done = if dry_run {
         rehearse(&options, progress, drawing, json).await
     } else {
-        let outcome = import::run(options, progress).await;
+        let outcome = import::run_as(&connection::given(), options, progress).await;
         stop(drawing).await;
         outcome.map(|outcome| {
             report(&outcome, json, &rejects);

@@ -12,6 +12,7 @@ use ed25519_dalek::SigningKey;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::cli::folder;
 use crate::clock;
 use crate::keys;
 use crate::keys::KeysError;
@@ -51,6 +52,10 @@ enum What {
     /// Makes a key in the data folder's keys/ and adds it to the log.
     #[command(after_help = "Example:\n  probity key add --data probity-data")]
     Add(Which),
+    /// Makes another key-encryption key, and seals the data keys again under it. The log is not touched, and copies of
+    /// keys/data.keys that were made before cannot be opened with the new one.
+    #[command(after_help = "Example:\n  probity key rewrap --data probity-data")]
+    Rewrap(Which),
     /// Retires a key, by the word of another.
     #[command(
         after_help = "Example:\n  probity key retire --data probity-data \\\n    log.example+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
@@ -108,10 +113,26 @@ pub async fn run(arguments: KeyArgs) -> Result<ExitCode, Failed> {
     tokio::task::spawn_blocking(move || match arguments.what {
         What::List(which) => in_log(&which, |_, _| Ok(())),
         What::Add(which) => in_log(&which, |service, published| add(&which.data, service, published)),
+        What::Rewrap(which) => rewrap(&which),
         What::Retire { which, vkey } => in_log(&which, |service, published| retire(&vkey, service, published)),
     })
     .await??;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Another key-encryption key. The store is held meanwhile, so that nobody seals with the old one.
+#[expect(clippy::print_stdout, reason = "what was done is what this subcommand is asked for")]
+fn rewrap(which: &Which) -> Result<(), Failed> {
+    let keys = which.data.join("keys");
+    folder::read(&which.data, |_| keys::rotate(&keys)).map_err(OpenError::from)??;
+    if which.json {
+        println!("{}", json!({ "rewrapped": true }));
+    } else {
+        println!(
+            "the data keys are sealed under another key-encryption key; back up keys/ again, and destroy older copies"
+        );
+    }
+    Ok(())
 }
 
 /// Opens the log, does something, seals and publishes it, and prints the keys that are then in force.

@@ -13,6 +13,8 @@ use crate::log::PublicKey;
 use crate::log::SignatureType;
 use crate::log::VerifierKey;
 use crate::service;
+use crate::tls;
+use crate::tls::DevError;
 
 /// Makes the signing key of a log that is to be, and prints the public key that auditors need.
 ///
@@ -28,17 +30,24 @@ use crate::service;
 #[command(after_help = EXAMPLES)]
 pub struct KeygenArgs {
     /// Origin of the log: a URL without scheme, for ever.
-    #[arg(long, value_name = "ORIGIN")]
-    pub origin: String,
+    #[arg(long, value_name = "ORIGIN", required_unless_present = "dev_ca")]
+    pub origin: Option<String>,
     /// The folder of the keys.
     #[arg(long, value_name = "DIR", default_value = "probity-data/keys")]
     pub keys: PathBuf,
+    /// Make instead, for a first try of TLS: a CA, certificates of a server and of four clients, and a policy.
+    #[arg(long, value_name = "DIR", conflicts_with = "origin")]
+    pub dev_ca: Option<PathBuf>,
+    /// What the server is called there, DNS names and addresses.
+    #[arg(long, value_name = "NAME", requires = "dev_ca", default_values = ["localhost", "127.0.0.1", "::1"])]
+    pub name: Vec<String>,
 }
 
 const EXAMPLES: &str = r"Examples:
   probity keygen --origin audit.example.org/discipline
   probity keygen --origin audit.example.org/discipline \
-    --keys /var/lib/probity/keys";
+    --keys /var/lib/probity/keys
+  probity keygen --dev-ca dev";
 
 /// Why there is no key.
 #[derive(Debug, Error)]
@@ -52,6 +61,9 @@ pub enum Failed {
     /// It cannot stand in a vkey.
     #[error("--origin: {0}")]
     Name(#[from] KeyTextError),
+    /// The files of a first try cannot be made.
+    #[error(transparent)]
+    Dev(#[from] DevError),
 }
 
 /// Runs `probity keygen`.
@@ -61,11 +73,22 @@ pub enum Failed {
 /// No key was made.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the key is what this subcommand is asked for")]
 pub fn run(arguments: &KeygenArgs) -> Result<ExitCode, Failed> {
-    service::check_origin(&arguments.origin).map_err(Failed::Origin)?;
+    if let Some(folder) = &arguments.dev_ca {
+        tls::dev_ca(folder, &arguments.name)?;
+        eprintln!(
+            "probity keygen: {} holds a CA, certificates and a policy; its key lies there, so:",
+            folder.display()
+        );
+        eprintln!("probity keygen: for a first try and never for anything that matters");
+        println!("{}", folder.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let origin = arguments.origin.as_deref().unwrap_or_default();
+    service::check_origin(origin).map_err(Failed::Origin)?;
     let (file, public_key) = keys::generate(&arguments.keys)?;
     eprintln!("probity keygen: {} holds the key; back it up apart from the log", file.display());
-    eprintln!("probity keygen: now `probity serve --origin {}` on the folder around it", arguments.origin);
-    println!("{}", vkey(&arguments.origin, &public_key)?);
+    eprintln!("probity keygen: now `probity serve --origin {origin}` on the folder around it");
+    println!("{}", vkey(origin, &public_key)?);
     Ok(ExitCode::SUCCESS)
 }
 

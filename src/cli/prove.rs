@@ -9,7 +9,6 @@ use clap::Args;
 use clap::Subcommand;
 use data_encoding::BASE64;
 use tokio_stream::StreamExt as _;
-use tonic::transport::Channel;
 
 use crate::cli::asked;
 use crate::cli::asked::Failed;
@@ -18,6 +17,7 @@ use crate::log::SubjectProof;
 use crate::proto::v1;
 use crate::proto::v1::history::Of;
 use crate::proto::v1::proof_service_client::ProofServiceClient;
+use crate::tls::Line;
 
 /// Fetches a proof from a service, as a file that anybody can check with the log's public key and nothing else.
 ///
@@ -128,7 +128,7 @@ fn full(name: String) -> String {
 
 /// A `.subject-proof`, and words about it.
 pub(super) async fn history(
-    client: &mut ProofServiceClient<Channel>,
+    client: &mut ProofServiceClient<Line>,
     of: Of,
     inclusion_of_each: bool,
 ) -> Result<(String, String), Failed> {
@@ -155,7 +155,7 @@ pub(super) async fn history(
     Ok((proof.to_string(), words))
 }
 
-async fn entry(client: &mut ProofServiceClient<Channel>, position: u64) -> Result<(String, String), Failed> {
+async fn entry(client: &mut ProofServiceClient<Line>, position: u64) -> Result<(String, String), Failed> {
     let (proof, _) = included(client, position).await?;
     let words = format!("entry {position} under the checkpoint of {} entries", proof.checkpoint.size);
     Ok((proof.to_string(), words))
@@ -163,7 +163,7 @@ async fn entry(client: &mut ProofServiceClient<Channel>, position: u64) -> Resul
 
 /// The proof of an entry, which is about it.
 pub(super) async fn included(
-    client: &mut ProofServiceClient<Channel>,
+    client: &mut ProofServiceClient<Line>,
     position: u64,
 ) -> Result<(ProofFile, v1::ProveInclusionResponse), Failed> {
     let answer = client.prove_inclusion(v1::ProveInclusionRequest { position, size: None }).await?.into_inner();
@@ -175,7 +175,7 @@ pub(super) async fn included(
 }
 
 async fn consistency(
-    client: &mut ProofServiceClient<Channel>,
+    client: &mut ProofServiceClient<Line>,
     old_size: u64,
     new_size: u64,
 ) -> Result<(String, String), Failed> {

@@ -70,8 +70,7 @@ pub async fn run(arguments: ReceiptArgs) -> Result<ExitCode, Failed> {
 async fn fetch(url: &str, position: u64) -> Result<Receipt, Failed> {
     let mut client = asked::connect(url).await?;
     let (proof, _) = prove::included(&mut client, position).await?;
-    let connected = LedgerServiceClient::connect(url.to_owned()).await;
-    let mut ledger = connected.map_err(|error| Failed::Connect { url: url.to_owned(), error })?;
+    let mut ledger = LedgerServiceClient::new(asked::dial(url).await?);
     let request = v1::GetEntryRequest { position, view: v1::EntryView::Headers.into() };
     let entry = ledger.get_entry(request).await?.into_inner().entry.unwrap_or_default();
     let leaf = Leaf::decode(&entry.leaf).map_err(|fault| Failed::Other(fault.to_string()))?;

@@ -6,8 +6,8 @@ use std::sync::PoisonError;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tonic::Streaming;
-use tonic::transport::Channel;
 
+use crate::cli::connection;
 use crate::cli::said;
 use crate::log::Entry;
 use crate::log::Note;
@@ -15,6 +15,7 @@ use crate::log::Open;
 use crate::proto::v1;
 use crate::proto::v1::ledger_service_client::LedgerServiceClient;
 use crate::proto::v1::proof_service_client::ProofServiceClient;
+use crate::tls::Line;
 use crate::verify::Entries;
 use crate::verify::Unreadable;
 
@@ -25,7 +26,7 @@ const MESSAGE_BYTES_MAX: usize = 8 << 20;
 #[derive(Debug)]
 pub(crate) struct RemoteEntries {
     runtime: Handle,
-    client: LedgerServiceClient<Channel>,
+    client: LedgerServiceClient<Line>,
     size: u64,
     /// The stream that goes on, and the position it goes on at. Guards who reads from it.
     stream: Mutex<Option<(u64, Streaming<v1::ReadEntriesResponse>)>>,
@@ -81,20 +82,14 @@ impl Entries for RemoteEntries {
 }
 
 /// A client of the ledger at a URL.
-pub(crate) async fn connect(url: &str) -> Result<LedgerServiceClient<Channel>, Unreadable> {
-    let client = LedgerServiceClient::connect(url.to_owned()).await.map_err(|error| Unreadable {
-        damaged: false,
-        what: format!("{url} cannot be reached: {}", said::causes(&error)),
-    })?;
+pub(crate) async fn connect(url: &str) -> Result<LedgerServiceClient<Line>, Unreadable> {
+    let client = LedgerServiceClient::new(dial(url).await?);
     Ok(client.max_decoding_message_size(MESSAGE_BYTES_MAX))
 }
 
 /// The newest checkpoint that a service has published; `None` where it publishes nothing.
 pub(crate) async fn checkpoint(url: &str) -> Result<Option<Note>, Unreadable> {
-    let mut client = ProofServiceClient::connect(url.to_owned()).await.map_err(|error| Unreadable {
-        damaged: false,
-        what: format!("{url} cannot be reached: {}", said::causes(&error)),
-    })?;
+    let mut client = ProofServiceClient::new(dial(url).await?);
     match client.get_checkpoint(v1::GetCheckpointRequest { wait_for_size: None }).await {
         Ok(answer) => {
             let malformed = |error| Unreadable { damaged: true, what: format!("the service's checkpoint: {error}") };
@@ -103,6 +98,13 @@ pub(crate) async fn checkpoint(url: &str) -> Result<Option<Note>, Unreadable> {
         Err(status) if status.code() == tonic::Code::FailedPrecondition => Ok(None),
         Err(status) => Err(unreachable(&status)),
     }
+}
+
+async fn dial(url: &str) -> Result<Line, Unreadable> {
+    connection::dial(url).await.map_err(|error| Unreadable {
+        damaged: false,
+        what: format!("{url} cannot be reached: {}", said::causes(&error)),
+    })
 }
 
 fn unreachable(status: &tonic::Status) -> Unreadable {

@@ -9,9 +9,13 @@ use opentelemetry_otlp::ExporterBuildError;
 use serde::Serialize;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
+use crate::cli::connection::TlsFiles;
 use crate::cli::keygen::vkey;
 use crate::cli::progress;
 use crate::clock;
@@ -19,6 +23,8 @@ use crate::config::Config;
 use crate::config::ConfigError;
 use crate::http;
 use crate::ledger::Vault as _;
+use crate::reload;
+use crate::reload::SourceError;
 use crate::server;
 use crate::server::ServeError;
 use crate::server::Settings;
@@ -28,9 +34,9 @@ use crate::service::OpenError;
 use crate::service::Progress;
 use crate::telemetry;
 
-/// Serves a log over gRPC, until SIGTERM or SIGINT.
+/// Serves a log over gRPC, until SIGTERM or SIGINT. SIGHUP reads certificates and policy again.
 ///
-/// When it is ready, it prints one line `listening on http://HOST:PORT` to standard output. Settings come from the
+/// When it is ready, it prints one line `listening on http://HOST:PORT`, with TLS `https`, to standard output. Settings come from the
 /// file of --config, from PROBITY_… in the environment, and from flags; later takes the place of earlier.
 ///
 /// Exit status: 0 it was told to stop and did, 2 it could not serve.
@@ -53,6 +59,26 @@ pub struct ServeArgs {
     #[arg(long, value_name = "HOST:PORT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_listen: Option<String>,
+    /// A file that says who there is and what each may, TOML. [default: whoever reaches the service may do everything]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PathBuf>,
+    /// The server's certificate; given as those of whoever connects.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its key.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// The CAs of clients.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_ca: Option<PathBuf>,
+    /// Listen outside loopback without TLS and without a policy: everybody on the way reads and writes everything.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub expose_everything_in_plain_text: bool,
     /// Origin of a log that is made now: a URL without scheme, for ever.
     #[arg(long, value_name = "ORIGIN")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,12 +97,22 @@ pub struct ServeArgs {
     pub accept_after_sync_error: bool,
 }
 
+impl ServeArgs {
+    /// With the files of TLS that were given for any subcommand.
+    #[must_use]
+    pub(super) fn with_tls(self, (tls_cert, tls_key, tls_ca): TlsFiles) -> Self {
+        Self { tls_cert, tls_key, tls_ca, ..self }
+    }
+}
+
 const EXAMPLES: &str = r"Examples:
   probity serve --data probity-data
   probity serve --data /var/lib/probity --listen 127.0.0.1:7411 \
     --origin audit.example.org/discipline
   probity serve --config /etc/probity.toml --metrics-listen 127.0.0.1:7412
-  probity serve --data probity-data --http-listen 127.0.0.1:7413";
+  probity serve --data probity-data --http-listen 127.0.0.1:7413
+  probity serve --listen 0.0.0.0:7411 --policy dev/policy.toml \
+    --tls-ca dev/ca.pem --tls-cert dev/server.pem --tls-key dev/server.key";
 
 /// Why there is no service.
 #[derive(Debug, Error)]
@@ -84,6 +120,9 @@ pub enum Failed {
     /// A setting is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A file of access cannot be used. The log was not opened.
+    #[error("access: {0}")]
+    Access(#[from] SourceError),
     /// The log cannot be opened.
     #[error("{error}{advice}", error = .0, advice = advice(.0))]
     Open(#[from] OpenError),
@@ -121,6 +160,13 @@ async fn listener(key: &'static str, address: Option<SocketAddr>) -> Result<Opti
     http::bind(address).await.map(Some).map_err(|error| Failed::Http { key, address, error })
 }
 
+/// Says whenever the operator sends SIGHUP.
+fn hangups(mut hangup: Signal) -> mpsc::Receiver<()> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move { while hangup.recv().await.is_some() && sender.send(()).await.is_ok() {} });
+    receiver
+}
+
 /// Runs `probity serve`.
 ///
 /// # Errors
@@ -133,6 +179,12 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let exporting = telemetry::start_exporting(&config.telemetry)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let hangup = signal(SignalKind::hangup())?;
+    let sources = config.sources();
+    let read = tokio::task::spawn_blocking(move || reload::read(sources));
+    let (current, keeper) = read.await.map_err(std::io::Error::other)??;
+    let scheme = if current.acceptor.is_some() { "https" } else { "http" };
+    let guarded = current.guard.borrow().is_on();
     let together = config.metrics_listen == config.http_listen && config.http_listen.is_some_and(|at| at.port() != 0);
     let tiles = listener("http_listen", config.http_listen).await?;
     let metrics = listener("metrics_listen", config.metrics_listen.filter(|_| !together)).await?;
@@ -149,17 +201,21 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     });
     let service = opened.await.map_err(std::io::Error::other)??;
     let settings = Settings { listen: config.listen, limits: config.limits(), stop_within: config.stop_within() };
-    let running = server::serve_with_exports(service, settings, planned, profiles).await?;
-    eprintln!("probity: {NO_ACCESS_CONTROL}");
+    let running = server::serve_behind(current, service, settings, planned, profiles).await?;
+    let reloading = CancellationToken::new();
+    tokio::spawn(keeper.keep(hangups(hangup), reloading.clone()));
+    if !guarded {
+        eprintln!("probity: {NO_ACCESS_CONTROL}");
+    }
     for key in running.service().keys().public_keys() {
         if let Ok(vkey) = vkey(running.service().vault().origin(), &key) {
             eprintln!("probity: public key of the log {vkey}");
         }
     }
-    let told = |address| eprintln!("probity: metrics on http://{address}{}", http::METRICS);
+    let told = |address| eprintln!("probity: metrics on {scheme}://{address}{}", http::METRICS);
     if let Some(listener) = tiles {
         let address = listener.local_addr()?;
-        eprintln!("probity: checkpoint and tiles on http://{address}/");
+        eprintln!("probity: checkpoint and tiles on {scheme}://{address}/");
         if together {
             told(address);
         }
@@ -169,11 +225,12 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
         told(listener.local_addr()?);
         running.serve_metrics(listener);
     }
-    println!("listening on http://{}", running.address);
+    println!("listening on {scheme}://{}", running.address);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    reloading.cancel();
     let stopped = running.stop().await;
     exporting.stop().await;
     stopped?;

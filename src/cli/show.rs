@@ -8,6 +8,7 @@ mod listed;
 mod lists;
 mod matters;
 mod register;
+mod subject;
 mod tables;
 mod words;
 
@@ -21,9 +22,8 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use tonic::Code;
 use tonic::Status;
-use tonic::transport::Channel;
-use tonic::transport::Endpoint;
 
+use crate::cli::connection;
 use crate::cli::said;
 use crate::cli::show::called::Called;
 use crate::cli::text::Locale;
@@ -42,6 +42,8 @@ use crate::proto::v1::ListTimelineResponse;
 use crate::proto::v1::Stamp;
 use crate::proto::v1::as_of::KnownAt;
 use crate::proto::v1::record_service_client::RecordServiceClient;
+use crate::tls::DialError;
+use crate::tls::Line;
 
 pub use lists::ChangeWord;
 pub use lists::ChangesArgs;
@@ -51,6 +53,8 @@ pub use lists::WorklistArgs;
 pub use register::ExpiringArgs;
 pub use register::RegisterArgs;
 pub use register::RegisterOf;
+pub use subject::DisclosuresArgs;
+pub use subject::NoticesArgs;
 
 const PAGE_SIZE: u32 = 1000;
 
@@ -156,6 +160,24 @@ const EXPIRING: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 expiring \
     3Q8H5T0V9XKZ4M2N6P7R1S5W8C --ends-from 2026-01-01 --ends-to 2026-12-31";
 
+const RIGHTS: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 rights 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity show --from http://127.0.0.1:7411 rights \
+    entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C --open-only";
+
+const DISCLOSURES: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 disclosures 3Q8H5T0V9XKZ4M2N6P7R1S5W8C
+  probity show --from http://127.0.0.1:7411 disclosures \
+    --body 3Q8H5T0V9XKZ4M2N6P7R1S5W8D --day-from 2026-01-01";
+
+const NOTICES: &str = r"Examples:
+  probity show --from http://127.0.0.1:7411 notices
+  probity show --from http://127.0.0.1:7411 notices 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
+    --overdue";
+
+const CLEARANCE: &str = "Example:
+  probity show --from http://[::1]:7411 clearance 3Q8H5T0V9XKZ4M2N6P7R1S5W8C --for post:head";
+
 const TIMELINE: &str = r"Example:
   probity show --from http://127.0.0.1:7411 timeline \
     entity/3Q8H5T0V9XKZ4M2N6P7R1S5W8C";
@@ -242,6 +264,30 @@ pub enum What {
     /// What was recorded after a position.
     #[command(after_help = CHANGES)]
     Changes(ChangesArgs),
+    /// A request of a person about his own record; or all of one person.
+    #[command(after_help = RIGHTS)]
+    Rights {
+        /// `rights/…`, or a person, `entity/…`
+        name: String,
+        /// Of a person: only what is not yet answered.
+        #[arg(long)]
+        open_only: bool,
+    },
+    /// To whom records were shown.
+    #[command(after_help = DISCLOSURES)]
+    Disclosures(DisclosuresArgs),
+    /// Past recipients who are still to be told of a change.
+    #[command(after_help = NOTICES)]
+    Notices(NoticesArgs),
+    /// What may be known about a person or body before it is appointed.
+    #[command(after_help = CLEARANCE)]
+    Clearance {
+        /// `entity/…`
+        name: String,
+        /// What it is for.
+        #[arg(long = "for", value_name = "SCHEME:CODE")]
+        reason: String,
+    },
     /// What was recorded about anything, in the order of recording.
     #[command(after_help = TIMELINE)]
     Timeline {
@@ -275,8 +321,7 @@ pub async fn run(args: ShowArgs) -> ExitCode {
 
 /// Asks, and gives what is to be printed.
 async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
-    let endpoint = Endpoint::from_shared(args.from.clone()).map_err(Failure::Connect)?;
-    let mut client = RecordServiceClient::new(endpoint.connect().await.map_err(Failure::Connect)?);
+    let mut client = RecordServiceClient::new(connection::dial(&args.from).await.map_err(Failure::Connect)?);
     let at = Some(AsOf { as_of: args.as_of.map(Into::into), known_at: args.known_at, min_position: None });
     match &args.what {
         What::Person { name } => {
@@ -340,6 +385,9 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
         | What::Verification { .. }
         | What::Appeal { .. }
         | What::Checklist { .. } => ask::matter(&mut client, args, at, style).await,
+        What::Rights { .. } | What::Disclosures(_) | What::Notices(_) | What::Clearance { .. } => {
+            subject::subject(&mut client, args, at, style).await
+        }
         What::Work(wanted) => {
             let answer = ask::work(&mut client, wanted, at).await?;
             let title =
@@ -379,7 +427,7 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
 
 /// What those are called whom an answer names by their ids.
 async fn called<'e>(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     entities: impl IntoIterator<Item = &'e String>,
     stamp: Option<&Stamp>,
     args: &ShowArgs,
@@ -390,7 +438,7 @@ async fn called<'e>(
 
 /// Every page; they are all of one moment.
 async fn timeline(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     name: &str,
     at: Option<AsOf>,
 ) -> Result<ListTimelineResponse, Failure> {
@@ -429,7 +477,7 @@ fn parse_known_at(text: &str) -> Result<KnownAt, String> {
 /// Why nothing is shown.
 #[derive(Debug)]
 enum Failure {
-    Connect(tonic::transport::Error),
+    Connect(DialError),
     Refused(Box<Status>),
     NotOnRecord(String),
     Usage(String),

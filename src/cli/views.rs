@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use clap::Args;
 use clap::Subcommand;
 use thiserror::Error;
-use tonic::transport::Channel;
 
+use crate::cli::connection;
 use crate::cli::progress;
 use crate::cli::said;
 use crate::proto::v1;
 use crate::proto::v1::admin_service_client::AdminServiceClient;
+use crate::tls::DialError;
+use crate::tls::Line;
 
 /// Lists the views of a running service, builds them anew from the log, promotes what was built or goes back.
 ///
@@ -58,7 +60,7 @@ pub enum Action {
 pub enum Failed {
     /// The service cannot be reached.
     #[error("the service cannot be reached: {}", said::causes(.0))]
-    Connect(#[from] tonic::transport::Error),
+    Connect(#[from] DialError),
     /// The service said no.
     #[error("the service answered: {}", said::answer(.0))]
     Status(Box<tonic::Status>),
@@ -79,7 +81,7 @@ impl From<tonic::Status> for Failed {
 ///
 /// It could not be done.
 pub async fn run(arguments: ViewsArgs) -> Result<ExitCode, Failed> {
-    let mut client = AdminServiceClient::connect(arguments.from).await?;
+    let mut client = AdminServiceClient::new(connection::dial(&arguments.from).await?);
     match arguments.action {
         Action::List => list(&mut client).await,
         Action::Rebuild { hold } => rebuild(&mut client, hold).await,
@@ -89,7 +91,7 @@ pub async fn run(arguments: ViewsArgs) -> Result<ExitCode, Failed> {
     }
 }
 
-type Client = AdminServiceClient<Channel>;
+type Client = AdminServiceClient<Line>;
 
 #[expect(clippy::print_stdout, reason = "the answer is what this subcommand is asked for")]
 async fn list(client: &mut Client) -> Result<ExitCode, Failed> {

@@ -100,3 +100,61 @@ fn what_is_wrong_is_named_by_its_key() {
     }
     assert!(Config::read(Some(std::path::Path::new("/nowhere/probity.toml")), &NO_FLAGS).is_err());
 }
+
+#[test]
+fn disclosure_windows_are_data() {
+    let built_in = read("", &NO_FLAGS).unwrap().disclosure;
+    assert_eq!((built_in.window_days, built_in.rights_ack_working_days, built_in.rights_answer_days), (365, 2, 20));
+    let file = "[disclosure]\nwindow_days = 90\n[[disclosure.windows]]\nform = \"sanction/expulsion\"\n\
+                [[disclosure.windows]]\nregime = \"regime/civil\"\ndays = 30\nbar = true";
+    let read_in = read(file, &NO_FLAGS).unwrap().disclosure;
+    assert_eq!((read_in.window_days, read_in.windows.len(), read_in.notice_days), (90, 2, 10));
+    assert_eq!((read_in.windows[0].days, read_in.windows[1].days, read_in.windows[1].bar), (None, Some(30), true));
+    for (wrong, key) in [
+        ("[disclosure]\nwindow_days = 99999999", "disclosure.window_days"),
+        ("[disclosure]\nwindow_days = -1", "window_days"),
+        ("[disclosure]\nwindows_days = 1", "windows_days"),
+        ("[[disclosure.windows]]\nform = \"expulsion\"", "disclosure.windows"),
+        ("[[disclosure.windows]]\ndays = 3", "disclosure.windows"),
+    ] {
+        let error = read(wrong, &NO_FLAGS).unwrap_err();
+        assert!(error.contains(key), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn what_others_reach_speaks_tls_and_has_a_policy() {
+    let tls = "tls_cert = \"c\"\ntls_key = \"k\"\n";
+    let outside = "listen = \"0.0.0.0:1\"\n";
+    for good in [
+        format!("{tls}policy = \"p\"\n"),
+        format!("{outside}{tls}policy = \"p\"\ntls_ca = \"a\"\n"),
+        format!("{outside}expose_everything_in_plain_text = true\n"),
+        "policy = \"p\"\n".to_owned(),
+    ] {
+        read(&good, &NO_FLAGS).unwrap();
+    }
+    for (wrong, key) in [
+        (outside.to_owned(), "listen"),
+        (format!("{outside}policy = \"p\"\n"), "listen"),
+        ("http_listen = \"[::]:1\"\n".to_owned(), "http_listen"),
+        ("metrics_listen = \"192.0.2.1:1\"\n".to_owned(), "metrics_listen"),
+        (tls.to_owned(), "policy"),
+        ("tls_cert = \"c\"\npolicy = \"p\"\n".to_owned(), "tls_key"),
+        ("tls_key = \"k\"\npolicy = \"p\"\n".to_owned(), "tls_key"),
+        ("tls_ca = \"a\"\npolicy = \"p\"\n".to_owned(), "tls_ca"),
+    ] {
+        let error = read(&wrong, &NO_FLAGS).unwrap_err();
+        assert!(error.contains(&format!("setting {key}:")), "{error}");
+    }
+}
+
+#[test]
+fn the_files_of_access_are_where_the_settings_say() {
+    assert_eq!(read("", &NO_FLAGS).unwrap().sources(), crate::reload::Sources::default());
+    let all = "tls_cert = \"c\"\ntls_key = \"k\"\ntls_ca = \"a\"\npolicy = \"p\"\n";
+    let sources = read(all, &NO_FLAGS).unwrap().sources();
+    let tls = sources.tls.unwrap();
+    assert_eq!(sources.policy, Some("p".into()));
+    assert_eq!((tls.certificate, tls.key, tls.client_ca), ("c".into(), "k".into(), Some("a".into())));
+}

@@ -90,6 +90,8 @@ pub struct Job {
     pub id: String,
     /// In the order of asking, from 1; newer starts count anew.
     pub number: u64,
+    /// The principal who asked for it.
+    pub asker: String,
     /// What was asked for.
     pub order: Order,
     /// The last entry that counts.
@@ -110,6 +112,9 @@ pub struct Job {
 
 #[derive(Serialize, Deserialize)]
 struct Asked {
+    /// Empty in what was kept before there were principals.
+    #[serde(default)]
+    asker: String,
     order: Order,
     position: u64,
     created_ms: u64,
@@ -201,13 +206,13 @@ impl Jobs {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for an export; whether it was asked for before.
+    /// Asks for an export; whether the same principal asked for it before.
     ///
     /// # Errors
     ///
     /// There is none: nothing was kept.
-    pub fn create(self: &Arc<Self>, id: &str, order: Order) -> Result<(Job, bool), JobError> {
-        if let Some(job) = self.same(id, &order)? {
+    pub fn create(self: &Arc<Self>, id: &str, order: Order, asker: &str) -> Result<(Job, bool), JobError> {
+        if let Some(job) = self.same(id, &order, asker)? {
             return Ok((job, true));
         }
         let position = self.position(&order)?;
@@ -215,14 +220,18 @@ impl Jobs {
         let job = {
             let mut jobs = self.jobs();
             if let Some(job) = jobs.get(id) {
-                return if job.order == order { Ok((job.clone(), true)) } else { Err(JobError::Reused) };
+                return if job.order == order && job.asker == asker {
+                    Ok((job.clone(), true))
+                } else {
+                    Err(JobError::Reused)
+                };
             }
             let waiting = jobs.values().filter(|job| matches!(job.state, State::Queued | State::Running)).count();
             if waiting >= WAITING_MAX {
                 return Err(JobError::QueueFull);
             }
             let number = jobs.values().map(|job| job.number).max().unwrap_or_default() + 1;
-            let asked = Asked { order, position, created_ms: self.clock.unix_ms() };
+            let asked = Asked { asker: asker.to_owned(), order, position, created_ms: self.clock.unix_ms() };
             fs::create_dir_all(self.folder.join(id))?;
             keep(&self.folder.join(id), ASKED_FILE, &asked)?;
             File::open(&self.folder)?.sync_all()?;
@@ -234,9 +243,9 @@ impl Jobs {
         Ok((job, false))
     }
 
-    fn same(&self, id: &str, order: &Order) -> Result<Option<Job>, JobError> {
+    fn same(&self, id: &str, order: &Order, asker: &str) -> Result<Option<Job>, JobError> {
         match self.jobs().get(id) {
-            Some(job) if job.order == *order => Ok(Some(job.clone())),
+            Some(job) if job.order == *order && job.asker == asker => Ok(Some(job.clone())),
             Some(_) => Err(JobError::Reused),
             None => Ok(None),
         }
@@ -412,6 +421,7 @@ impl Job {
         Self {
             id: id.to_owned(),
             number,
+            asker: asked.asker,
             order: asked.order,
             position: asked.position,
             state: State::Queued,

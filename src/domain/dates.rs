@@ -44,8 +44,13 @@ impl Day {
 
     /// The day in UTC of a moment in milliseconds since 1970-01-01; moments after the year 9999 are its last day.
     pub fn from_unix_ms(unix_ms: u64) -> Self {
+        Self::of_number((unix_ms / DAY_MS).min(LAST_UNIX_DAY) + MARCH_TO_UNIX)
+    }
+
+    /// The day so many days after 0000-03-01; those after the year 9999 are its last day.
+    fn of_number(number: u64) -> Self {
         // Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
-        let days = (unix_ms / DAY_MS).min(LAST_UNIX_DAY) + MARCH_TO_UNIX;
+        let days = number.min(LAST_UNIX_DAY + MARCH_TO_UNIX);
         let (era, day_of_era) = (days / 146_097, days % 146_097);
         let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -55,6 +60,34 @@ impl Day {
         let year = 400 * era + year_of_era + u64::from(month <= 2);
         let small = |number: u64| u32::try_from(number).expect("years up to 9999 and parts of them");
         Self::clamped(small(year), small(month), small(day))
+    }
+
+    /// Days since 0000-03-01.
+    fn number(self) -> u64 {
+        // The same source, days_from_civil.
+        let (month, day) = (u64::from(self.month), u64::from(self.day));
+        let year = u64::from(self.year) - u64::from(month <= 2);
+        let (era, year_of_era) = (year / 400, year % 400);
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year
+    }
+
+    /// The day so many days later; at most the last day that can be written.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Self {
+        Self::of_number(self.number() + u64::from(days))
+    }
+
+    /// The day before; the first day is preceded by itself.
+    #[must_use]
+    pub fn before(self) -> Self {
+        if self == Self::MIN { self } else { Self::of_number(self.number() - 1) }
+    }
+
+    /// Whether it is a Saturday or Sunday.
+    pub fn is_weekend(self) -> bool {
+        // 0000-03-01 was a Wednesday.
+        (self.number() + 2) % 7 >= 5
     }
 
     /// Reads `2026-05-03`: four, two and two digits. None for anything else and for days that do not exist.

@@ -89,34 +89,62 @@ impl Target<'_> {
         if self.approver == world.principal() {
             return Err(Rejection::new(Rule::ApproverIsActor, "approver", Detail::Nothing));
         }
-        let number = Detail::Number(i64::try_from(self.position).unwrap_or(i64::MAX));
-        let refused = |rule| Rejection::new(rule, "target_position", number);
-        let event = match world.recorded(self.position) {
-            None => return Err(refused(Rule::TargetUnknown)),
-            Some(Recorded::Erased) => return Err(refused(Rule::TargetErased)),
-            Some(Recorded::Void) => return Err(refused(Rule::TargetVoid)),
-            Some(Recorded::Event(event)) => event,
-        };
-        if matches!(*event, Event::RecordCorrected(_) | Event::RecordVoided(_) | Event::EntryErased(_)) {
-            return Err(refused(Rule::TargetNotAFact));
-        }
-        let in_stream = event.stream().is_some_and(|(kind, id)| self.stream.split_once('/') == Some((kind, id)));
-        if !in_stream {
-            return Err(Rejection::new(Rule::TargetInAnotherStream, "target", Detail::Nothing));
-        }
-        let expected = subjects(&event);
-        let mut found: Vec<String> = self.subject_ids.to_vec();
-        found.sort_unstable();
-        if expected != found {
-            let count = Detail::Count { expected: expected.len(), found: found.len() };
-            return Err(Rejection::new(Rule::SubjectsDiffer, "subject_ids", count));
-        }
-        Ok(event)
+        entry(self.position, self.stream, self.subject_ids, world)
     }
 }
 
+/// The entry of which something is said, as it was recorded: it stands in this stream and is about exactly these.
+pub(super) fn entry(
+    position: u64,
+    stream: &str,
+    subject_ids: &[String],
+    world: &dyn World,
+) -> Result<Box<Event>, Rejection> {
+    let number = Detail::Number(i64::try_from(position).unwrap_or(i64::MAX));
+    let refused = |rule| Rejection::new(rule, "target_position", number);
+    let event = match world.recorded(position) {
+        None => return Err(refused(Rule::TargetUnknown)),
+        Some(Recorded::Erased) => return Err(refused(Rule::TargetErased)),
+        Some(Recorded::Void) => return Err(refused(Rule::TargetVoid)),
+        Some(Recorded::Event(event)) => event,
+    };
+    if !is_fact(&event) {
+        return Err(refused(Rule::TargetNotAFact));
+    }
+    if event.stream().is_none_or(|(kind, id)| stream.split_once('/') != Some((kind, id))) {
+        return Err(Rejection::new(Rule::TargetInAnotherStream, "target", Detail::Nothing));
+    }
+    let expected = subjects(&event);
+    let mut found: Vec<String> = subject_ids.to_vec();
+    found.sort_unstable();
+    if expected != found {
+        let count = Detail::Count { expected: expected.len(), found: found.len() };
+        return Err(Rejection::new(Rule::SubjectsDiffer, "subject_ids", count));
+    }
+    Ok(event)
+}
+
+/// Whether an event says something of the world, and not of other entries.
+const fn is_fact(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::RecordCorrected(_)
+            | Event::RecordVoided(_)
+            | Event::EntryErased(_)
+            | Event::ErasureRequested(_)
+            | Event::ErasureApproved(_)
+            | Event::ErasureWithdrawn(_)
+            | Event::ErasureCompleted(_)
+            | Event::HoldPlaced(_)
+            | Event::HoldReleased(_)
+            | Event::RecordDisputed(_)
+            | Event::StatementAttached(_)
+            | Event::DisputeResolved(_)
+    )
+}
+
 /// Ids of the subjects of an event, ascending, each once.
-fn subjects(event: &Event) -> Vec<String> {
+pub(super) fn subjects(event: &Event) -> Vec<String> {
     let open = event.encode();
     let names = events::shape::read_open(event.event_type(), &open).map(|names| names.subjects).unwrap_or_default();
     let mut ids: Vec<String> = names.into_iter().map(|(_, id)| id.to_owned()).collect();

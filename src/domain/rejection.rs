@@ -88,6 +88,15 @@ rules! {
     DiscrepancyInTruth, "DISCREPANCY_IN_TRUTH", Field, "a truthful declaration has no discrepancies";
     CorrectionEmpty, "CORRECTION_EMPTY", Field, "a correction says what is corrected";
     PathRepeated, "PATH_REPEATED", Field, "each path stands once";
+    ErasureEmpty, "ERASURE_EMPTY", Field, "an erasure says what is to go";
+    ScopeRepeated, "SCOPE_REPEATED", Field, "each scope stands once";
+    YearMisplaced, "YEAR_MISPLACED", Field, "only declared property is of a year";
+    PositionsNotAscending, "POSITIONS_NOT_ASCENDING", Field, "positions ascend, each once";
+    TargetRepeated, "TARGET_REPEATED", Field, "what was shown stands once";
+    NotASubject, "NOT_A_SUBJECT", Field, "who disputes an entry, and whose record was shown, is among the subjects";
+    StatementMissing, "STATEMENT_MISSING", Field, "a statement says something";
+    StatementTooLong, "STATEMENT_TOO_LONG", Field, "a statement has at most 8,192 bytes";
+    OutcomeWithoutEntry, "OUTCOME_WITHOUT_ENTRY", Field, "an entry is named exactly where the disputed one does not stand as it is";
     NotAppendable, "NOT_APPENDABLE", Field, "only the procedure of erasure records an erasure";
     // What it points to.
     CauseUnknown, "CAUSE_UNKNOWN", State, "a cause is an earlier entry";
@@ -154,10 +163,10 @@ rules! {
     NotTheVerified, "NOT_THE_VERIFIED", State, "the person is the one whose declarations are verified";
     ConcludedBeforeOrdered, "CONCLUDED_BEFORE_ORDERED", State, "a verification is not concluded before it was ordered";
     // Corrections and voids.
-    TargetUnknown, "TARGET_UNKNOWN", State, "what is corrected or voided is an entry that was recorded before the request";
-    TargetErased, "TARGET_ERASED", State, "what was erased is neither corrected nor voided";
-    TargetVoid, "TARGET_VOID", State, "what is void is neither corrected nor voided again";
-    TargetNotAFact, "TARGET_NOT_A_FACT", State, "corrections, voids and erasures are neither corrected nor voided";
+    TargetUnknown, "TARGET_UNKNOWN", State, "what is corrected, voided or disputed is an entry that was recorded before the request";
+    TargetErased, "TARGET_ERASED", State, "what was erased is neither corrected nor voided, nor disputed";
+    TargetVoid, "TARGET_VOID", State, "what is void is neither corrected nor voided again, nor disputed";
+    TargetNotAFact, "TARGET_NOT_A_FACT", State, "corrections, voids, disputes, erasures and holds are neither corrected nor voided, nor disputed";
     TargetInAnotherStream, "TARGET_IN_ANOTHER_STREAM", State, "the entry stands in the stream that is named";
     SubjectsDiffer, "SUBJECTS_DIFFER", State, "the subjects are exactly those of the entry";
     AlreadyRecorded, "ALREADY_RECORDED", State, "a correction or void has a record of its own";
@@ -166,6 +175,42 @@ rules! {
     PathNotCorrectable, "PATH_NOT_CORRECTABLE", State, "ids, and numbers that other entries point to, are not corrected";
     ValueOfAnotherType, "VALUE_OF_ANOTHER_TYPE", State, "the value is of the field's type";
     CorrectedBroken, "CORRECTED_BROKEN", State, "the entry as corrected keeps the rules of its fields";
+    // Erasures and holds.
+    AlreadyRequested, "ALREADY_REQUESTED", State, "an erasure is requested once";
+    NotThePrincipal, "NOT_THE_PRINCIPAL", State, "who asks or approves is who records it";
+    ExpiryOutOfRange, "EXPIRY_OUT_OF_RANGE", State, "an erasure can be approved from today on for at most 30 days";
+    ErasureEnded, "ERASURE_ENDED", State, "nothing more becomes of an erasure that was withdrawn or carried out";
+    ErasureExpired, "ERASURE_EXPIRED", State, "an erasure is approved by its last day";
+    AlreadyApproved, "ALREADY_APPROVED", State, "an erasure with two approvals is carried out";
+    ApproverIsRequester, "APPROVER_IS_REQUESTER", State, "who approves is another than who asked";
+    NotApproved, "NOT_APPROVED", State, "only what two approved is carried out";
+    NotTheService, "NOT_THE_SERVICE", State, "only the service says that an erasure was carried out";
+    HoldAlreadyPlaced, "HOLD_ALREADY_PLACED", State, "a hold is placed once";
+    HoldAlreadyReleased, "HOLD_ALREADY_RELEASED", State, "a hold is released once";
+    // Requests about one's own record.
+    RequestAlreadyReceived, "REQUEST_ALREADY_RECEIVED", State, "a request is received once";
+    RequestEnded, "REQUEST_ENDED", State, "nothing more becomes of a request that was fulfilled or refused";
+    NotTheRequester, "NOT_THE_REQUESTER", State, "the person is the one who asked";
+    BeforeTheRequest, "BEFORE_THE_REQUEST", State, "what follows a request is not before it was received";
+    RequestAlreadyAcknowledged, "REQUEST_ALREADY_ACKNOWLEDGED", State, "a request is acknowledged once";
+    RequestAlreadyExtended, "REQUEST_ALREADY_EXTENDED", State, "a request is extended once";
+    ExtensionNotLater, "EXTENSION_NOT_LATER", State, "an extension ends after the day that was set before";
+    // Disputes.
+    AlreadyDisputed, "ALREADY_DISPUTED", State, "a dispute is recorded once";
+    NotTheDisputed, "NOT_THE_DISPUTED", State, "the entry is the one that is disputed";
+    StatementAlreadyAttached, "STATEMENT_ALREADY_ATTACHED", State, "a dispute has one statement";
+    AlreadyResolved, "ALREADY_RESOLVED", State, "a dispute is resolved once";
+    OutcomeNotRecorded, "OUTCOME_NOT_RECORDED", State, "the entry that is named is the correction, the void or what took the place of the disputed one";
+    ResolvedBeforeDisputed, "RESOLVED_BEFORE_DISPUTED", State, "a dispute is not resolved before it was raised";
+    // Disclosures and notices.
+    AlreadyDisclosed, "ALREADY_DISCLOSED", State, "a disclosure is recorded once";
+    ShownAhead, "SHOWN_AHEAD", State, "what was shown was recorded before";
+    NotTheRecipient, "NOT_THE_RECIPIENT", State, "the recipient is the one that it was shown to";
+    NotAChange, "NOT_A_CHANGE", State, "a notice is of an entry that changed what was shown, after it was";
+    NoticeAlreadySent, "NOTICE_ALREADY_SENT", State, "a recipient is told of a change once";
+    NoticeNotSent, "NOTICE_NOT_SENT", State, "only a notice that was sent is acknowledged";
+    NoticeAlreadyAcknowledged, "NOTICE_ALREADY_ACKNOWLEDGED", State, "a notice is acknowledged once";
+    BeforeTheDisclosure, "BEFORE_THE_DISCLOSURE", State, "what follows a disclosure is not before it";
     // Imported rows.
     AlreadySeen, "ALREADY_SEEN", State, "a row that is there is not seen for the first time";
     RowGone, "ROW_GONE", State, "a row that is gone comes back as first seen";

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::TestRunner;
 
 use crate::domain;
 use crate::domain::Day;
@@ -26,6 +28,7 @@ use crate::events::cause::By;
 mod made;
 mod model;
 mod random;
+mod shown;
 
 pub(in crate::domain) use made::*;
 use random::any_step;
@@ -52,6 +55,12 @@ pub(super) fn check_in(book: &Book, when: &Event, then: Then) {
     assert_eq!(found, then, "{when:?}");
 }
 
+/// The same, of what another principal records.
+#[track_caller]
+pub(super) fn check_as(book: &Book, principal: &'static str, when: &Event, then: Then) {
+    check_in(&Book { principal, ..book.clone() }, when, then);
+}
+
 /// The ledger as admission sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Book {
@@ -61,6 +70,8 @@ pub(super) struct Book {
     pub(super) registers: BTreeSet<String>,
     pub(super) next_index: u64,
     pub(super) number_in_request: u32,
+    pub(super) principal: &'static str,
+    pub(super) today: &'static str,
 }
 
 impl Book {
@@ -74,6 +85,8 @@ impl Book {
             registers: BTreeSet::new(),
             next_index: 1,
             number_in_request: 0,
+            principal: "local",
+            today: "2026-06-15",
         };
         for event in events {
             check_in(&book, event, ADMITTED);
@@ -114,7 +127,7 @@ impl World for Book {
     }
 
     fn today(&self) -> Day {
-        Day::parse("2026-06-15").expect("a day")
+        Day::parse(self.today).expect("a day")
     }
 
     fn next_index(&self) -> u64 {
@@ -126,7 +139,7 @@ impl World for Book {
     }
 
     fn principal(&self) -> &'static str {
-        "local"
+        self.principal
     }
 
     fn recorded(&self, index: u64) -> Option<Recorded> {
@@ -288,5 +301,40 @@ proptest! {
                 let _ = domain::admit(other, &book);
             }
         }
+    }
+}
+
+/// Random histories reach what follows from several events in their right order.
+#[test]
+fn random_histories_have_every_event_of_requests_disputes_and_disclosures() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeSet<EventType> = BTreeSet::new();
+    for _ in 0..300 {
+        let steps = prop::collection::vec(any_step(), 220).new_tree(&mut runner).expect("steps").current();
+        let mut book = Book::of(&[]);
+        let mut history: Vec<Event> = Vec::new();
+        for step in steps {
+            let Some(event) = step.after(&history) else { continue };
+            if domain::check(&event).is_ok() && domain::admit(&event, &book).is_ok() {
+                seen.insert(event.event_type());
+                book.record(&event);
+                history.push(event);
+            }
+        }
+    }
+    for event_type in [
+        EventType::RightsReceived,
+        EventType::RightsAcknowledged,
+        EventType::RightsExtended,
+        EventType::RightsFulfilled,
+        EventType::RightsRefused,
+        EventType::RecordDisputed,
+        EventType::StatementAttached,
+        EventType::DisputeResolved,
+        EventType::RecordDisclosed,
+        EventType::NoticeSent,
+        EventType::NoticeAcknowledged,
+    ] {
+        assert!(seen.contains(&event_type), "{}", event_type.name());
     }
 }

@@ -24,6 +24,7 @@ use crate::log::Checked;
 use crate::log::Key;
 use crate::log::LeafHash;
 use crate::log::OPEN_PAYLOAD_BIT;
+use crate::views::Kind;
 use crate::views::Part;
 use crate::views::Payload;
 use crate::views::Recorded;
@@ -83,7 +84,7 @@ pub trait Source {
     /// As [`Source::entries`].
     fn places(&self, stream: &Key, upto: u64) -> Result<Vec<u64>, Self::Error>;
 
-    /// Corrections and voids recorded up to an entry, by the entry that each is about.
+    /// Corrections, voids and disputes recorded up to an entry, by the entry that each is about.
     ///
     /// # Errors
     ///
@@ -102,19 +103,22 @@ pub trait Source {
     }
 }
 
-/// Entries that were corrected or declared void, each with the entries that did so, in their order.
+/// Entries that were corrected, declared void or disputed, each with the entries that did so, in their order.
 pub type Amendments = BTreeMap<u64, Vec<u64>>;
 
-/// The entry that an entry corrects or declares void, and its own index; `None` of every other entry.
+/// The entry that an entry corrects, declares void or disputes, and its own index; `None` of every other entry.
 pub fn amended(entry: &Checked) -> Option<(u64, u64)> {
     let manifest = entry.manifest.as_ref()?;
     let event_type = EventType::parse(&manifest.event_type, manifest.version)?;
-    if !matches!(event_type, EventType::RecordVoided | EventType::RecordCorrected) {
+    if !matches!(Kind::of(event_type), Kind::Amendment | Kind::Dispute) {
         return None;
     }
     match Event::decode(event_type, &entry.entry.open.as_ref()?.payload) {
         Ok(Event::RecordVoided(event)) => Some((event.target_position, entry.leaf.index)),
         Ok(Event::RecordCorrected(event)) => Some((event.target_position, entry.leaf.index)),
+        Ok(Event::RecordDisputed(event)) => Some((event.target_position, entry.leaf.index)),
+        Ok(Event::StatementAttached(event)) => Some((event.target_position, entry.leaf.index)),
+        Ok(Event::DisputeResolved(event)) => Some((event.target_position, entry.leaf.index)),
         _ => None,
     }
 }

@@ -47,8 +47,8 @@ pub(super) fn described() -> Vec<Described> {
     ]
 }
 
-/// The rows that a stream gives, from all its entries up to the position, its first among them, and the corrections and
-/// voids about them. What is void counts for nothing; where it began the stream, neither does the whole.
+/// The rows that a stream gives, from all its entries up to the position, its first among them, and the corrections,
+/// voids and disputes about them. What is void counts for nothing; where it began the stream, neither does the whole.
 pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Vec<Row> {
     let Some(first) = entries.first() else { return Vec::new() };
     // Where every payload was erased nobody knows the name any more. That something is there is still said.
@@ -87,8 +87,8 @@ pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Ve
         Kind::Obligation => duty::obligation(name, entries),
         Kind::Verification => duty::verification(name, entries),
         Kind::Amendment => amendment::rows(name, entries),
-        // An erasure stands in the stream of what it erased, after it.
-        Kind::Erasure => None,
+        // An erasure stands in the stream of what it erased, after it; the others stand in the table of events alone.
+        Kind::Erasure | Kind::Forgetting | Kind::Hold | Kind::Rights | Kind::Dispute | Kind::Disclosure => None,
     };
     let mut rows = rows.unwrap_or_default();
     rows.extend(events);

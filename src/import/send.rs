@@ -12,7 +12,6 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
 use tonic::Status;
 use tonic::Streaming;
-use tonic::transport::Channel;
 use tonic_types::pb;
 
 use crate::import::error::ImportError;
@@ -25,6 +24,7 @@ use crate::proto::v1::AppendStreamRequest;
 use crate::proto::v1::AppendStreamResponse;
 use crate::proto::v1::append_stream_response::Result as Answer;
 use crate::proto::v1::ledger_service_client::LedgerServiceClient;
+use crate::tls::Line;
 
 /// A row, rows that are one record, or a key that is gone, and what is to become of it.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Default for Patience {
 /// Sends units until there are no more and all are settled.
 #[derive(Debug)]
 pub struct Sender<'a> {
-    client: LedgerServiceClient<Channel>,
+    client: LedgerServiceClient<Line>,
     units: &'a mut mpsc::Receiver<Result<Unit, ImportError>>,
     patience: Patience,
     /// Units that are not settled, in order.
@@ -126,7 +126,7 @@ enum End {
 impl<'a> Sender<'a> {
     /// A sender that has sent nothing.
     pub const fn new(
-        client: LedgerServiceClient<Channel>,
+        client: LedgerServiceClient<Line>,
         units: &'a mut mpsc::Receiver<Result<Unit, ImportError>>,
         patience: Patience,
     ) -> Self {

@@ -2,6 +2,7 @@
 //! the next while it is looked for is seen twice rather than not at all.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::PoisonError;
 
@@ -16,6 +17,7 @@ use crate::index::row;
 use crate::ledger::HistoryKey;
 use crate::ledger::ObjectRow;
 use crate::log::Key;
+use crate::log::OPEN_PAYLOAD_BIT;
 use crate::store::runs::RunsError;
 
 /// An entry's place in a history.
@@ -91,9 +93,15 @@ impl Index {
     /// The index is damaged.
     pub fn identity(&self, token: &[u8; 16], upto: u64) -> Result<Option<(u128, u64)>, IndexError> {
         let holders = self.rows(&row::with_index(b'i', token, 0), row::PREFIX_BYTES, upto, usize::MAX)?;
-        let Some((index, value)) = holders.last() else { return Ok(None) };
-        let id = value.first_chunk().ok_or_else(|| damaged("a lookup row cannot be read"))?;
-        Ok(Some((u128::from_be_bytes(*id), *index)))
+        for (index, value) in holders.iter().rev() {
+            // Whose identity was erased is found by no number any more, from the moment on in which it was.
+            if self.erasures(*index)?.iter().any(|(_, parts)| parts & !OPEN_PAYLOAD_BIT != 0) {
+                continue;
+            }
+            let id = value.first_chunk().ok_or_else(|| damaged("a lookup row cannot be read"))?;
+            return Ok(Some((u128::from_be_bytes(*id), *index)));
+        }
+        Ok(None)
     }
 
     /// Places in a history after a position and up to another, ascending, at most `limit`.
@@ -229,6 +237,32 @@ impl Index {
                 Ok((index, u32::from_be_bytes(*parts)))
             })
             .collect()
+    }
+
+    /// Indexes of all ERASUREs.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn all_erasures(&self) -> Result<BTreeSet<u64>, IndexError> {
+        let mut all: BTreeSet<u64> = {
+            let memory = self.recent.read().unwrap_or_else(PoisonError::into_inner);
+            let frozen = memory.frozen.iter().flat_map(|(frozen, _)| frozen.rows_from(b"x", 1));
+            frozen.chain(memory.active.rows_from(b"x", 1)).map(|(index, _)| index).collect()
+        };
+        let (_, table) = self.table();
+        let mut collect = || -> Result<(), RunsError> {
+            let mut rows = table.rows_from(b"x")?;
+            while let Some((key, _)) = rows.next_row()? {
+                if key.first() != Some(&b'x') {
+                    break;
+                }
+                all.insert(row::index_of(key));
+            }
+            Ok(())
+        };
+        quietly(&mut collect)?;
+        Ok(all)
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<bytes::Bytes>, IndexError> {

@@ -34,7 +34,7 @@ pub(super) const PREFIX_BYTES: usize = 17;
 const KEY_BYTES_MAX: usize = PREFIX_BYTES + 4 + 16;
 
 /// Rules by which rows are made; another number, or another list of events, and the index is folded anew.
-const RULES: &str = "rows 7";
+const RULES: &str = "rows 8";
 
 pub(super) fn version() -> u32 {
     let mut hasher = crc32fast::Hasher::new();

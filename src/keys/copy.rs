@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::keys::DATA;
 use crate::keys::DataKeys;
+use crate::keys::KEK;
+use crate::keys::KeyEncryptionKey;
 use crate::keys::KeysError;
 use crate::keys::LOOKUP;
 use crate::keys::SIGNING;
@@ -36,9 +38,9 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), KeysError> {
     let added: Vec<&str> = added.iter().filter_map(|file| file.file_name()?.to_str()).collect();
     // The first signing key may have been retired, and taken away.
     let first = Some(SIGNING).filter(|name| added.is_empty() || from.join(name).exists());
-    for name in first.into_iter().chain(added).chain([LOOKUP, DATA]) {
+    for name in first.into_iter().chain(added).chain([LOOKUP, KEK, DATA]) {
         let bytes = read(&from.join(name))?;
-        if name != DATA {
+        if name != DATA && name != KEK {
             check_secret(&from.join(name), &to.join(name), &bytes)?;
         }
         keys.push((to.join(name), to.join(format!("{name}{PARTIAL}")), bytes));
@@ -59,7 +61,8 @@ fn place(keys: &[(PathBuf, PathBuf, Zeroizing<Vec<u8>>)], to: &Path) -> Result<(
         write(partial, bytes)?;
     }
     // Reads every record: one that is damaged must not take the place of a good one.
-    DataKeys::open(&to.join(format!("{DATA}{PARTIAL}")), false)?;
+    let kek = KeyEncryptionKey::open(&to.join(format!("{KEK}{PARTIAL}")), false)?;
+    DataKeys::open(&to.join(format!("{DATA}{PARTIAL}")), false, kek)?;
     for (path, partial, _) in keys {
         fs::rename(partial, path).map_err(files::io(partial))?;
     }

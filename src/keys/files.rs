@@ -36,8 +36,13 @@ pub(super) fn make_folder(folder: &Path, create: bool) -> Result<(), KeysError> 
 
 /// Writes a secret of 32 bytes, for the owner alone, durable when this returns.
 pub(super) fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), KeysError> {
+    write(path, secret)
+}
+
+/// Writes a file anew, for the owner alone, durable when this returns.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeysError> {
     let mut file = open(path, true)?;
-    file.write_all(secret).and_then(|()| file.sync_all()).map_err(io(path))?;
+    file.set_len(0).and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all()).map_err(io(path))?;
     sync_folder(path.parent().unwrap_or(path))
 }
 

@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::keys::Keyring;
 use crate::keys::KeysError;
+use crate::keys::rotate;
 use crate::log::Key;
 
 #[test]
@@ -52,7 +53,7 @@ fn a_record_cut_short_by_a_crash_is_written_over() {
         keys.data.sync().unwrap();
         kept
     };
-    for cut in [190, 150, 97] {
+    for cut in [250, 190, 129] {
         let file = fs::OpenOptions::new().write(true).open(path.join("data.keys")).unwrap();
         file.set_len(cut).unwrap();
         let keys = Keyring::open(&path, false).unwrap();
@@ -80,7 +81,7 @@ fn keys_that_are_missing_damaged_or_open_to_others_are_refused() {
     }
     let file = path.join("data.keys");
     let good = fs::read(&file).unwrap();
-    for at in [0, 5, 40, 60, 95, 100] {
+    for at in [0, 5, 40, 60, 127, 130] {
         let mut bad = good.clone();
         bad[at] ^= 1;
         fs::write(&file, &bad).unwrap();
@@ -105,4 +106,82 @@ fn lookup_tokens_do_not_run_into_each_other() {
     let other = tempfile::tempdir().unwrap();
     let others = Keyring::open(&other.path().join("keys"), true).unwrap();
     assert_ne!(keys.lookup_token("a", "b"), others.lookup_token("a", "b"));
+}
+
+#[test]
+fn a_key_that_is_retired_opens_and_seals_no_more_and_one_that_is_destroyed_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    let owner = Key([1; 32]);
+    let (first, second) = {
+        let keys = Keyring::open(&path, true).unwrap();
+        let first = keys.data.of(&owner, 3, 2024).unwrap();
+        keys.data.of(&owner, 3, 2025).unwrap();
+        assert_eq!(keys.data.retire(&owner, 3, 2024).unwrap(), [first.id], "though it was not stored yet");
+        assert!(keys.data.is_gone(&first.id) && keys.data.by_id(&first.id).unwrap().is_some());
+        let second = keys.data.of(&owner, 3, 2024).unwrap();
+        assert_ne!(first.id, second.id);
+        keys.data.sync().unwrap();
+        (first, second)
+    };
+    let keys = Keyring::open(&path, false).unwrap();
+    assert!(keys.data.is_gone(&first.id), "after a start");
+    assert_eq!(keys.data.of(&owner, 3, 2024).unwrap().id, second.id);
+    assert_eq!(keys.data.retire(&owner, 3, 2024).unwrap(), [first.id, second.id]);
+    keys.data.destroy(&first.id).unwrap();
+    keys.data.destroy(&first.id).unwrap();
+    keys.data.destroy(&[7; 16]).unwrap();
+    assert!(keys.data.by_id(&first.id).unwrap().is_none() && keys.data.by_id(&second.id).unwrap().is_some());
+    assert_eq!((keys.data.len(), keys.data.ids_of(&owner, 3, 2024).unwrap()), (2, vec![second.id]));
+    drop(keys);
+    let keys = Keyring::open(&path, false).unwrap();
+    assert!(keys.data.by_id(&first.id).unwrap().is_none() && keys.data.is_gone(&first.id));
+    assert_eq!((keys.data.len(), keys.data.ids_of(&owner, 3, 2024).unwrap()), (2, vec![second.id]));
+}
+
+#[test]
+fn a_change_of_the_key_encryption_key_that_was_cut_ends_or_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    let owner = Key([1; 32]);
+    let kept = {
+        let keys = Keyring::open(&path, true).unwrap();
+        let kept = keys.data.of(&owner, 2, 0).unwrap();
+        keys.data.sync().unwrap();
+        kept
+    };
+    let files = |names: [&str; 2]| names.map(|name| fs::read(path.join(name)).unwrap());
+    let opens = |what: &str| {
+        let keys = Keyring::open(&path, false).unwrap();
+        assert_eq!(keys.data.by_id(&kept.id).unwrap().unwrap().key, kept.key, "{what}");
+        assert!(!path.join("kek.next").exists() && !path.join("data.keys.next").exists(), "{what}");
+    };
+    let write = |name: &str, bytes: &[u8]| {
+        fs::write(path.join(name), bytes).unwrap();
+        fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let [old_kek, old_data] = files(["kek", "data.keys"]);
+    rotate(&path).unwrap();
+    opens("done");
+    let [new_kek, new_data] = files(["kek", "data.keys"]);
+    assert!(old_kek != new_kek && old_data != new_data);
+    for (what, kek, data, kek_next, data_next) in [
+        ("half a key was made", &old_kek, &old_data, Some(&new_kek[..7]), None),
+        ("a key was made", &old_kek, &old_data, Some(&new_kek[..]), None),
+        ("half the data keys were written", &old_kek, &old_data, Some(&new_kek[..]), Some(&new_data[..60])),
+        ("the data keys were written", &old_kek, &old_data, Some(&new_kek[..]), Some(&new_data[..])),
+        ("the data keys are in their place", &old_kek, &new_data, Some(&new_kek[..]), None),
+        ("the old key was overwritten", &vec![0; 32], &new_data, Some(&new_kek[..]), None),
+    ] {
+        write("kek", kek);
+        write("data.keys", data);
+        for (name, bytes) in [("kek.next", kek_next), ("data.keys.next", data_next)] {
+            if let Some(bytes) = bytes {
+                write(name, bytes);
+            }
+        }
+        opens(what);
+    }
+    write("kek", &old_kek);
+    assert!(matches!(Keyring::open(&path, false), Err(KeysError::OtherKeyEncryptionKey { record: 0, .. })));
 }

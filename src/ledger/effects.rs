@@ -57,8 +57,9 @@ pub(super) fn duties(stream: Key, kind: &str, id: u128, before: Option<Duty>, af
     gone.into_iter().chain(after.map(row)).collect()
 }
 
-/// Kinds of streams in which something is to be done by a day.
-pub const KINDS_WITH_DUTIES: [&str; 5] = ["appeal", "case", "obligation", "petition", "verification"];
+/// Kinds of streams in which something is to be done by a day. Rows of the index hold their numbers: another is put at the
+/// end.
+pub const KINDS_WITH_DUTIES: [&str; 6] = ["appeal", "case", "obligation", "petition", "verification", "rights"];
 
 fn known_kind(kind: &str) -> Option<&'static str> {
     KINDS_WITH_DUTIES.into_iter().find(|known| *known == kind)

@@ -14,6 +14,7 @@ use crate::domain::dates::Day;
 use crate::events::Event;
 use crate::events::EventType;
 use crate::ledger::change::Change;
+use crate::ledger::change::ErasedParts;
 use crate::ledger::change::ObjectRow;
 use crate::ledger::change::request_token;
 use crate::ledger::effects::duties;
@@ -198,7 +199,9 @@ fn plan_above<R: Rows>(
             recall,
             failed: RefCell::new(None),
         };
-        asked.admit()?;
+        if event.erases.is_none() {
+            asked.admit()?;
+        }
         let (entry, leaf_hash, mut change) = place(event, stream, &planned.head, &rows).map_err(PlanError::Rows)?;
         change.request = (number == 0).then_some(token);
         planned.receipt.revisions.push(change.objects[0].1.count - 1);
@@ -272,16 +275,12 @@ fn place<R: Rows>(
         subjects.push(Place { key: *key, sequence });
         objects.push((*key, ObjectRow { count: sequence + 1, last: index, state: None, voided: None }));
     }
-    let leaf = Leaf {
-        index,
-        recorded_at_ms: head.recorded_at_ms,
-        previous: head.leaf_hash,
-        body: Body::Event(EventBody {
-            stream: Place { key: event.stream_key, sequence },
-            subjects,
-            payload: event.payload,
-        }),
+    let placed = EventBody { stream: Place { key: event.stream_key, sequence }, subjects, payload: event.payload };
+    let body = match event.erases {
+        Some(target) => Body::Erasure(placed, target),
+        None => Body::Event(placed),
     };
+    let leaf = Leaf { index, recorded_at_ms: head.recorded_at_ms, previous: head.leaf_hash, body };
     let (entry, leaf_hash) = Entry::assemble(&leaf, &event.manifest, &event.open, &event.parts);
     let change = Change {
         index,
@@ -293,7 +292,7 @@ fn place<R: Rows>(
         opened: (sequence == 0).then_some(event.stream),
         request: None,
         identities: event.identities.clone(),
-        erased: None,
+        erased: event.erases.map(|target| ErasedParts { target: target.index, parts: target.parts }),
     };
     Ok((entry.into(), leaf_hash, change))
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::domain;
+use crate::events::EntryErased;
 use crate::events::Event;
 use crate::events::EventType;
 use crate::events::shape;
@@ -24,6 +25,7 @@ use crate::log::PartManifest;
 use crate::log::Salt;
 use crate::log::SealContext;
 use crate::log::SealedBy;
+use crate::log::Target;
 use crate::log::open_commitment;
 use crate::log::payload_commitment;
 use crate::log::seal_part;
@@ -73,6 +75,8 @@ pub struct Prepared {
     pub conditions: Vec<Condition>,
     /// About how many bytes it holds in memory.
     pub len_bytes: usize,
+    /// Ids of the data keys of the service that sealed its parts, each once.
+    pub sealed_with: Vec<[u8; 16]>,
 }
 
 /// An event that has everything but a place.
@@ -100,6 +104,8 @@ pub struct PreparedEvent {
     pub contents: Vec<(u8, Bytes)>,
     /// Lookup tokens of the entity that it registers.
     pub identities: Vec<[u8; 16]>,
+    /// What it takes away: of an erasure alone, which has the stream and the subjects of its target.
+    pub erases: Option<Target>,
 }
 
 /// A data key, as far as sealing needs it.
@@ -159,14 +165,96 @@ pub fn prepare(request: Request, vault: &impl Vault) -> Result<Prepared, Refusal
         .zip(&request.events)
         .map(|(number, event)| prepare_event(&place, number, event, vault))
         .collect::<Result<Vec<_>, _>>()?;
-    let len_bytes = events.iter().map(PreparedEvent::len_bytes).sum();
+    let len_bytes = events.iter().map(|(event, _)| event.len_bytes()).sum();
+    let mut sealed_with: Vec<[u8; 16]> = events.iter().flat_map(|(_, keys)| keys.iter().copied()).collect();
+    sealed_with.sort_unstable();
+    sealed_with.dedup();
     Ok(Prepared {
         principal: request.principal,
         request_id: request.request_id,
-        events,
+        events: events.into_iter().map(|(event, _)| event).collect(),
         conditions: request.conditions,
         len_bytes,
+        sealed_with,
     })
+}
+
+/// An entry that loses something, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Losing {
+    /// The entry, and what it loses.
+    pub target: Target,
+    /// Key of its stream.
+    pub stream: Key,
+    /// Keys of its subjects, ascending.
+    pub subjects: Vec<Key>,
+}
+
+/// Makes the ERASUREs of entries, one for each, with one payload. Admission is not asked: it was when they were approved.
+///
+/// # Errors
+///
+/// The payload is not well-formed, or there are no targets or too many.
+pub fn prepare_erasures(
+    request_id: [u8; 16],
+    payload: &EntryErased,
+    losing: &[Losing],
+    vault: &impl Vault,
+) -> Result<Prepared, Refusal> {
+    let event = Event::from(payload.clone());
+    let event_type = event.event_type();
+    let found = losing.len();
+    let count = u16::try_from(found).ok().filter(|count| (1..=EVENTS_PER_REQUEST_MAX).contains(count));
+    let Some(count) = count else { return Err(Refusal::EventCount { found }) };
+    let at = |fault| Refusal::Field { number: 0, event_type, fault };
+    let open: Bytes = event.encode().into();
+    shape::check_proposed(event_type, &open).map_err(at)?;
+    domain::check(&event).map_err(|rejection| Refusal::Rule { number: 0, event_type, rejection })?;
+    let place = RequestPlace { principal: domain::erasure::SYSTEM, request_id, count };
+    let erasure = |(number, losing): (u16, &Losing)| {
+        let salt = vault.salt();
+        let manifest = manifest(&place, number, event_type, &salt, &open, Vec::new());
+        PreparedEvent {
+            event: event.clone(),
+            stream: Opened { kind: "", id: 0, body: 0 },
+            stream_key: losing.stream,
+            subject_keys: losing.subjects.clone(),
+            links: Vec::new(),
+            payload: payload_commitment(&manifest),
+            manifest,
+            open: Open { salt, payload: open.clone() },
+            parts: Vec::new(),
+            contents: Vec::new(),
+            identities: Vec::new(),
+            erases: Some(losing.target),
+        }
+    };
+    let events: Vec<PreparedEvent> = (0..count).zip(losing).map(erasure).collect();
+    let len_bytes = events.iter().map(PreparedEvent::len_bytes).sum();
+    let principal = place.principal.to_owned();
+    Ok(Prepared { principal, request_id, events, conditions: Vec::new(), len_bytes, sealed_with: Vec::new() })
+}
+
+fn manifest(
+    place: &RequestPlace<'_>,
+    number: u16,
+    event_type: EventType,
+    salt: &Salt,
+    open: &Bytes,
+    parts: Vec<PartManifest>,
+) -> Bytes {
+    let manifest = Manifest {
+        principal: place.principal.to_owned(),
+        request_id: place.request_id,
+        number,
+        count: place.count,
+        event_type: event_type.name().to_owned(),
+        version: event_type.version(),
+        open_len: u32::try_from(open.len()).expect("an open payload is shorter than its event"),
+        open: open_commitment(salt, open),
+        parts,
+    };
+    manifest.encode().into()
 }
 
 impl PreparedEvent {
@@ -188,7 +276,7 @@ fn prepare_event(
     number: u16,
     proposed: &Proposed,
     vault: &impl Vault,
-) -> Result<PreparedEvent, Refusal> {
+) -> Result<(PreparedEvent, Vec<[u8; 16]>), Refusal> {
     let event_type = proposed.event_type;
     if proposed.bytes.len() > EVENT_BYTES_MAX {
         return Err(Refusal::EventTooLarge { number, found: proposed.bytes.len() });
@@ -236,20 +324,9 @@ fn prepare_event(
         contents.push((group.class, content));
     }
     let salt = vault.salt();
-    let manifest: Bytes = Manifest {
-        principal: place.principal.to_owned(),
-        request_id: place.request_id,
-        number,
-        count: place.count,
-        event_type: event_type.name().to_owned(),
-        version: event_type.version(),
-        open_len: u32::try_from(open.len()).expect("an open payload is shorter than its event"),
-        open: open_commitment(&salt, &open),
-        parts: named,
-    }
-    .encode()
-    .into();
-    Ok(PreparedEvent {
+    let sealed_with = named.iter().map(|part| part.key_id).collect();
+    let manifest = manifest(place, number, event_type, &salt, &open, named);
+    let prepared = PreparedEvent {
         links: links(&event),
         stream: Opened { kind: names.kind, id: names.id.0, body: domain::kept_by(&event).bits() },
         stream_key: names.stream,
@@ -260,8 +337,10 @@ fn prepare_event(
         parts,
         contents,
         identities,
+        erases: None,
         event,
-    })
+    };
+    Ok((prepared, sealed_with))
 }
 
 /// Takes the personal groups out of an event.
@@ -339,6 +418,22 @@ pub(super) fn links(event: &Event) -> Vec<Key> {
         Event::RecordVoided(event) => {
             event.target.split_once('/').and_then(|(kind, id)| one(kind, id)).into_iter().collect()
         }
+        Event::RecordDisputed(event) => {
+            let target = event.target.split_once('/').and_then(|(kind, id)| one(kind, id));
+            target.into_iter().chain(one("rights", &event.rights_id)).collect()
+        }
+        Event::StatementAttached(event) => {
+            event.target.split_once('/').and_then(|(kind, id)| one(kind, id)).into_iter().collect()
+        }
+        Event::DisputeResolved(event) => {
+            event.target.split_once('/').and_then(|(kind, id)| one(kind, id)).into_iter().collect()
+        }
+        Event::RecordDisclosed(event) => event
+            .targets
+            .iter()
+            .filter_map(|target| target.split_once('/'))
+            .filter_map(|(kind, id)| one(kind, id))
+            .collect(),
         _ => Vec::new(),
     }
 }

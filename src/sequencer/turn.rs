@@ -244,6 +244,9 @@ impl Writer {
         if job.deadline_ms.is_some_and(|deadline| deadline <= self.times.monotonic_ms()) {
             return self.refuse_new(job, AppendError::DeadlineBeforeCommit);
         }
+        if job.request.sealed_with.iter().any(|id| self.keys.data.is_gone(id)) {
+            return self.refuse_new(job, AppendError::KeyRetired);
+        }
         // A clock that was wrong is asked again for whoever comes next.
         let time_ms = match self.batch.time_ms.map_or_else(|| self.times.next(&self.head), Ok) {
             Ok(time_ms) => time_ms,

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use futures_util::Stream;
 use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 
+use crate::access::Guard;
 use crate::events::EventType;
 use crate::index::Beside;
 use crate::index::IndexError;
@@ -20,15 +22,18 @@ use crate::log::EVENTS_PER_REQUEST_MAX;
 use crate::proto::v1;
 use crate::sequencer::Limits;
 use crate::server::convert;
+use crate::server::erasures;
 use crate::server::errors::Reason;
 use crate::server::errors::field_invalid;
 use crate::server::errors::of_index;
+use crate::server::gate;
 use crate::server::read::MESSAGE_BYTES_MAX;
 use crate::server::services::admin_service_server::AdminService;
 use crate::service::Service;
 
-/// Said at every start and to everybody who asks, until there is access control.
-pub const NO_ACCESS_CONTROL: &str = "no access control yet: not for real people's data on a shared machine";
+/// Said at every start and to everybody who asks, where there is no policy.
+pub const NO_ACCESS_CONTROL: &str =
+    "no access control without a policy: not for real people's data on a shared machine";
 
 /// The name of the one view there is.
 const PLACES: &str = "places";
@@ -38,14 +43,15 @@ const PLACES: &str = "places";
 pub struct Admin {
     service: Arc<Service>,
     limits: Limits,
+    guard: watch::Receiver<Arc<Guard>>,
     started_at_ms: u64,
 }
 
 impl Admin {
     /// Over a log.
-    pub fn new(service: Arc<Service>, limits: Limits) -> Self {
+    pub fn new(service: Arc<Service>, limits: Limits, guard: watch::Receiver<Arc<Guard>>) -> Self {
         let started_at_ms = service.clock().unix_ms();
-        Self { service, limits, started_at_ms }
+        Self { service, limits, guard, started_at_ms }
     }
 }
 
@@ -76,7 +82,7 @@ impl AdminService for Admin {
             event_types: appendable
                 .map(|event_type| format!("{}/{}", event_type.name(), event_type.version()))
                 .collect(),
-            warnings: vec![NO_ACCESS_CONTROL.to_owned()],
+            warnings: if self.guard.borrow().is_on() { Vec::new() } else { vec![NO_ACCESS_CONTROL.to_owned()] },
             started_at: Some(convert::timestamp(self.started_at_ms)),
         }))
     }
@@ -101,6 +107,32 @@ impl AdminService for Admin {
             .into(),
         };
         Ok(Response::new(v1::ListViewsResponse { views: vec![view] }))
+    }
+
+    async fn request_erasure(
+        &self,
+        request: Request<v1::RequestErasureRequest>,
+    ) -> Result<Response<v1::RequestErasureResponse>, Status> {
+        let caller = gate::caller(request.extensions())?;
+        let service = Arc::clone(&self.service);
+        erasures::request(service, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn approve_erasure(
+        &self,
+        request: Request<v1::ApproveErasureRequest>,
+    ) -> Result<Response<v1::ApproveErasureResponse>, Status> {
+        let caller = gate::caller(request.extensions())?;
+        let service = Arc::clone(&self.service);
+        erasures::approve(service, caller.principal(), request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_erasures(
+        &self,
+        request: Request<v1::ListErasuresRequest>,
+    ) -> Result<Response<v1::ListErasuresResponse>, Status> {
+        let erasures = erasures::list(&self.service, request.into_inner().open_only)?;
+        Ok(Response::new(v1::ListErasuresResponse { erasures }))
     }
 
     type RebuildViewsStream = Steps<v1::RebuildViewsResponse>;

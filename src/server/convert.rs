@@ -24,21 +24,18 @@ use crate::server::errors::Reason;
 use crate::server::errors::field_invalid;
 use crate::service::EntryRead;
 
-/// The caller while there is no access control.
-pub const LOCAL: &str = "local";
-
 /// The most event types of one condition.
 const CONDITION_TYPES_MAX: usize = 16;
 
 /// The most conditions of one request.
 const CONDITIONS_MAX: usize = 1000;
 
-/// An append as the ledger takes it.
+/// An append of a principal, as the ledger takes it.
 ///
 /// # Errors
 ///
 /// INVALID_ARGUMENT, naming the field.
-pub fn request(append: v1::AppendRequest) -> Result<Request, Status> {
+pub fn request(append: v1::AppendRequest, principal: &str) -> Result<Request, Status> {
     let request_id = request_id(&append.request_id)?;
     if append.preconditions.len() > CONDITIONS_MAX {
         let message = format!("{} conditions, at most {CONDITIONS_MAX}", append.preconditions.len());
@@ -47,7 +44,7 @@ pub fn request(append: v1::AppendRequest) -> Result<Request, Status> {
     let events = append.events.into_iter().enumerate().map(|(number, event)| proposed(number, event));
     let conditions = append.preconditions.into_iter().enumerate().map(|(number, wanted)| condition(number, wanted));
     Ok(Request {
-        principal: LOCAL.to_owned(),
+        principal: principal.to_owned(),
         request_id,
         events: events.collect::<Result<_, _>>()?,
         conditions: conditions.collect::<Result<_, _>>()?,

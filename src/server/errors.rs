@@ -60,6 +60,12 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// Who calls is not known: no certificate, no token, or one that is not to be believed.
+    Unauthenticated, Unauthenticated, "UNAUTHENTICATED", [], "show the certificate of a principal, or a token that is valid; ask the operator which";
+    /// The caller may not do that: the method, a matter, or a type of event is not for its role.
+    PermissionDenied, PermissionDenied, "PERMISSION_DENIED", [], "ask whoever keeps the policy";
+    /// A read of what is recorded about persons says for what purpose and on what legal basis.
+    PurposeRequired, InvalidArgument, "PURPOSE_REQUIRED", ["field"], "send probity-purpose and probity-legal-basis with the call";
     /// A field of the request or of an event breaks a rule of its own.
     FieldInvalid, InvalidArgument, "FIELD_INVALID", ["field", "rule"], "correct the field; do not retry as it is";
     /// A message has a field that this server does not know.
@@ -90,6 +96,8 @@ reasons! {
     RevisionConflict, Aborted, "REVISION_CONFLICT", ["violations"], "read the history, decide again, retry";
     /// There is an event that the preconditions exclude.
     ConditionViolated, Aborted, "CONDITION_VIOLATED", ["violations"], "read the history, decide again, retry";
+    /// A hold is in force on something that is to be erased.
+    ErasureHeld, FailedPrecondition, "ERASURE_HELD", ["holds", "first"], "wait until the holds are released, or ask for less";
     /// The queue of appends is full.
     WriteQueueFull, ResourceExhausted, "WRITE_QUEUE_FULL", [], "retry after the delay, with the same request id";
     /// Free space is below the reserve.
@@ -109,6 +117,8 @@ reasons! {
     /// The log was closed for ever, as its last entries say; it may have a successor, which the CLOSE names. Reads and
     /// proofs go on.
     LogClosed, FailedPrecondition, "LOG_CLOSED", [], "append to the log that follows it";
+    /// A data key that the request was sealed with was retired while it waited, for an erasure. Nothing was written.
+    KeyRetired, Unavailable, "KEY_RETIRED", [], "retry at once, with the same request id";
     /// The server is ending.
     ServerShuttingDown, Unavailable, "SERVER_SHUTTING_DOWN", [], "retry elsewhere or later, with the same request id";
     /// No entry has this position.
@@ -217,6 +227,7 @@ pub fn of_append(error: &AppendError) -> Status {
         AppendError::OutcomeUnknown => Reason::CommitOutcomeUnknown.status(error.to_string(), &[]),
         AppendError::Stopped => Reason::WritingStopped.status(error.to_string(), &[]),
         AppendError::Closed => Reason::LogClosed.status(error.to_string(), &[]),
+        AppendError::KeyRetired => Reason::KeyRetired.status(error.to_string(), &[]),
         AppendError::Ending => Reason::ServerShuttingDown.status(error.to_string(), &[]),
         AppendError::IndexUnreadable => Reason::StoreUnreadable.status(error.to_string(), &[]),
     }

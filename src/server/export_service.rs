@@ -15,6 +15,8 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 
+use crate::access::Caller;
+use crate::access::Level;
 use crate::delivery::Job;
 use crate::delivery::JobError;
 use crate::delivery::Jobs;
@@ -33,6 +35,8 @@ use crate::server::convert;
 use crate::server::errors::Reason;
 use crate::server::errors::field_invalid;
 use crate::server::errors::of_append;
+use crate::server::gate;
+use crate::server::gate::denied;
 use crate::server::record_service::Page;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::page_size;
@@ -44,6 +48,9 @@ const CHUNK_BYTES: usize = 256 << 10;
 
 /// Messages of a download that wait for the client to read them.
 const MESSAGES_WAITING: usize = 2;
+
+/// The profile without any id of a person.
+const STATISTICS: &str = "statistics";
 
 /// What exports have in common where nobody says it.
 const NAME: &str = "export";
@@ -62,10 +69,20 @@ impl Exports {
         Self { jobs, page_key, stop }
     }
 
-    fn job(&self, id: &str) -> Result<Job, Status> {
+    fn job(&self, id: &str, caller: &Caller) -> Result<Job, Status> {
         convert::uuid("export_id", id)?;
-        self.jobs.job(id).ok_or_else(not_found)
+        self.jobs.job(id).filter(|job| is_of(job, caller)).ok_or_else(not_found)
     }
+}
+
+/// Whether an export is for a caller: for whoever asked for it, and where there is no access control for everybody.
+fn is_of(job: &Job, caller: &Caller) -> bool {
+    caller.level().is_none() || job.asker == caller.principal()
+}
+
+/// Whether a caller may have an export of a profile. Who sees aggregates alone has those alone.
+fn may_have(order: &Order, caller: &Caller) -> bool {
+    caller.level() != Some(Level::L0) || (order.profile == STATISTICS && !order.entries)
 }
 
 fn not_found() -> Status {
@@ -78,13 +95,17 @@ impl ExportService for Exports {
         &self,
         request: Request<v1::CreateExportRequest>,
     ) -> Result<Response<v1::CreateExportResponse>, Status> {
+        let caller = gate::caller(request.extensions())?;
         let request = request.into_inner();
         convert::uuid("request_id", &request.request_id)?;
         let order = order(&request)?;
+        if !may_have(&order, &caller) {
+            return Err(denied());
+        }
         let jobs = Arc::clone(&self.jobs);
         let created = tokio::task::spawn_blocking(move || {
             // Work of its own is begun on the runtime, not on the thread that waits for the disk.
-            jobs.create(&request.request_id, order)
+            jobs.create(&request.request_id, order, caller.principal())
         });
         let created = created.await.map_err(|error| kept(&error.to_string()))?;
         let (job, replayed) = created.map_err(|error| of_job(&error))?;
@@ -95,7 +116,8 @@ impl ExportService for Exports {
         &self,
         request: Request<v1::GetExportRequest>,
     ) -> Result<Response<v1::GetExportResponse>, Status> {
-        let job = self.job(&request.into_inner().export_id)?;
+        let caller = gate::caller(request.extensions())?;
+        let job = self.job(&request.into_inner().export_id, &caller)?;
         Ok(Response::new(v1::GetExportResponse { export: Some(shown(&job, true)) }))
     }
 
@@ -103,11 +125,13 @@ impl ExportService for Exports {
         &self,
         request: Request<v1::ListExportsRequest>,
     ) -> Result<Response<v1::ListExportsResponse>, Status> {
+        let caller = gate::caller(request.extensions())?;
         let request = request.into_inner();
         let size = page_size(request.page_size)?;
         let question = v1::ListExportsRequest { page_size: request.page_size, ..Default::default() };
-        let page = Page::new(&self.page_key, "ListExports", &question);
-        let jobs = self.jobs.list();
+        let page = Page::new(&self.page_key, caller.principal(), "ListExports", &question);
+        let mut jobs = self.jobs.list();
+        jobs.retain(|job| is_of(job, &caller));
         let newest = jobs.first().map_or(0, |job| job.number);
         // What was asked for after the first page is in none of the others.
         let (pinned, before) = match request.page_token.as_str() {
@@ -129,8 +153,9 @@ impl ExportService for Exports {
         &self,
         request: Request<v1::CancelExportRequest>,
     ) -> Result<Response<v1::CancelExportResponse>, Status> {
+        let caller = gate::caller(request.extensions())?;
         let id = request.into_inner().export_id;
-        convert::uuid("export_id", &id)?;
+        self.job(&id, &caller)?;
         let jobs = Arc::clone(&self.jobs);
         let cancelled = tokio::task::spawn_blocking(move || jobs.cancel(&id)).await;
         let cancelled = cancelled.map_err(|error| kept(&error.to_string()))?.map_err(|error| of_job(&error))?;
@@ -144,8 +169,9 @@ impl ExportService for Exports {
         &self,
         request: Request<v1::DownloadExportRequest>,
     ) -> Result<Response<Self::DownloadExportStream>, Status> {
+        let caller = gate::caller(request.extensions())?;
         let request = request.into_inner();
-        let job = self.job(&request.export_id)?;
+        let job = self.job(&request.export_id, &caller)?;
         let shown = shown(&job, true);
         if job.state != State::Done {
             let metadata = [("state", shown.state().as_str_name().trim_start_matches("EXPORT_STATE_").to_owned())];

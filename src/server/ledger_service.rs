@@ -33,10 +33,13 @@ use crate::server::errors::field_invalid;
 use crate::server::errors::of_append;
 use crate::server::errors::of_index;
 use crate::server::errors::of_refusal;
+use crate::server::gate;
 use crate::server::read;
 use crate::server::services::ledger_service_server::LedgerService;
+use crate::server::sight::Sight;
 use crate::server::subscribe;
 use crate::server::unread;
+use crate::server::writes::Writes;
 use crate::service::Service;
 
 /// Appends of one stream that wait for their commit.
@@ -61,9 +64,11 @@ impl Ledger {
         Self { service, appends, stop }
     }
 
-    fn prepare(&self, append: v1::AppendRequest) -> Result<Prepared, Status> {
+    fn prepare(&self, append: v1::AppendRequest, writes: &mut Writes) -> Result<Prepared, Status> {
         let _entered = tracing::debug_span!("prepare", events = append.events.len()).entered();
-        prepare(convert::request(append)?, self.service.vault()).map_err(|refusal| of_refusal(&refusal))
+        let request = convert::request(append, writes.principal())?;
+        writes.check(&request, self.service.reader())?;
+        prepare(request, self.service.vault()).map_err(|refusal| of_refusal(&refusal))
     }
 
     async fn append_one(&self, request: Request<v1::AppendRequest>) -> Result<v1::AppendResponse, Status> {
@@ -72,9 +77,10 @@ impl Ledger {
         let deadline_ms = timeout
             .map(|timeout| clock.monotonic_ms().saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
         let patience = Patience::of(timeout);
+        let mut writes = Writes::of(gate::caller(request.extensions())?);
         let append = request.into_inner();
         let level = Level::of(append.acknowledgement, self.service.proofs())?;
-        let prepared = self.prepare(append)?;
+        let prepared = self.prepare(append, &mut writes)?;
         let answer = self.service.queue().try_submit(prepared, deadline_ms).map_err(|error| of_append(&error))?;
         self.answered(answer, level, patience).await
     }
@@ -104,6 +110,7 @@ impl LedgerService for Ledger {
         let timeout = timeout(&request);
         // One deadline for all of its messages.
         let patience = Patience::of(timeout);
+        let mut writes = Writes::of(gate::caller(request.extensions())?);
         let mut requests = request.into_inner();
         let (sender, receiver) =
             mpsc::channel::<Result<(Begun, Result<(Answer, Level), Status>), Status>>(IN_FLIGHT_MAX);
@@ -118,7 +125,7 @@ impl LedgerService for Ledger {
                     Ok(None) => return,
                     Ok(Some(message)) => {
                         let begun = ledger.appends.begin();
-                        Ok((begun, ledger.queue(message).await))
+                        Ok((begun, ledger.queue(message, &mut writes).await))
                     }
                     Err(status) => Err(status),
                 };
@@ -151,10 +158,16 @@ impl LedgerService for Ledger {
     }
 
     async fn get_entry(&self, request: Request<v1::GetEntryRequest>) -> Result<Response<v1::GetEntryResponse>, Status> {
+        let mut sight = Sight::new(gate::caller(request.extensions())?, u64::MAX);
         let request = request.into_inner();
         let full = read::is_full(request.view)?;
         let reader = self.service.reader();
-        let entry = reader.entry(request.position).map_err(|error| of_index(&error))?.ok_or_else(|| {
+        let entry = reader.entry(request.position).map_err(|error| of_index(&error))?;
+        let entry = match entry {
+            Some(entry) if read::sees(&mut sight, reader, &entry)? => Some(entry),
+            Some(_) | None => None,
+        };
+        let entry = entry.ok_or_else(|| {
             let metadata = [("position", request.position.to_string()), ("head", (reader.log_size() - 1).to_string())];
             Reason::EntryNotFound.status("no entry has this position", &metadata)
         })?;
@@ -167,7 +180,8 @@ impl LedgerService for Ledger {
         &self,
         request: Request<v1::ReadEntriesRequest>,
     ) -> Result<Response<Self::ReadEntriesStream>, Status> {
-        let mut reading = read::Reading::begin(self.service.reader().clone(), request.into_inner())?;
+        let caller = gate::caller(request.extensions())?;
+        let mut reading = read::Reading::begin(self.service.reader().clone(), request.into_inner(), caller)?;
         let (sender, receiver) = mpsc::channel(MESSAGES_WAITING);
         let stop = self.stop.clone();
         tokio::task::spawn_blocking(move || {
@@ -189,7 +203,8 @@ impl LedgerService for Ledger {
         &self,
         request: Request<v1::SubscribeRequest>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
-        let following = subscribe::Following::begin(self.service.reader().clone(), request.into_inner())?;
+        let caller = gate::caller(request.extensions())?;
+        let following = subscribe::Following::begin(self.service.reader().clone(), request.into_inner(), caller)?;
         let (sender, receiver) = mpsc::channel(MESSAGES_WAITING);
         tokio::spawn(following.run(self.service.head(), self.stop.clone(), sender));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
@@ -220,10 +235,10 @@ impl LedgerService for Ledger {
 }
 
 impl Ledger {
-    async fn queue(&self, Streamed(message): Streamed) -> Result<(Answer, Level), Status> {
+    async fn queue(&self, Streamed(message): Streamed, writes: &mut Writes) -> Result<(Answer, Level), Status> {
         let append = message?.append.ok_or_else(|| field_invalid("append", "REQUIRED", "must be set"))?;
         let level = Level::of(append.acknowledgement, self.service.proofs())?;
-        let prepared = self.prepare(append)?;
+        let prepared = self.prepare(append, writes)?;
         let answer = self.service.queue().submit(prepared).await.map_err(|error| of_append(&error))?;
         Ok((answer, level))
     }

@@ -17,6 +17,7 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 
+use crate::access::Caller;
 use crate::log::HistoryName;
 use crate::log::LeafHash;
 use crate::log::Name;
@@ -40,6 +41,8 @@ use crate::server::errors::field_invalid;
 use crate::server::errors::of_append;
 use crate::server::errors::of_index;
 use crate::server::errors::of_store;
+use crate::server::gate;
+use crate::server::gate::denied;
 use crate::server::own_log;
 use crate::server::proof_service::room::Room;
 use crate::server::services::proof_service_server::ProofService;
@@ -155,8 +158,13 @@ impl ProofService for Prover {
         &self,
         request: Request<v1::ProveSubjectRequest>,
     ) -> Result<Response<Self::ProveSubjectStream>, Status> {
+        let caller = gate::caller(request.extensions())?;
         let v1::ProveSubjectRequest { history, inclusion_of_each } = request.into_inner();
         let history = history_name(history)?;
+        // Also where there is nothing: absence is an answer, and it is for the same callers.
+        if !may_prove(&caller, &history) {
+            return Err(denied());
+        }
         self.proofs()?;
         let place = self.room.to_make().await?;
         let (count, size, file) = self
@@ -188,6 +196,14 @@ impl ProofService for Prover {
         tokio::task::spawn_blocking(move || own_log::run(&service, &stop, &told, alone));
         Ok(Response::new(ReceiverStream::new(answers)))
     }
+}
+
+/// Whether the history is the caller's: all of them are an auditor's, and to a person belongs its own.
+fn may_prove(caller: &Caller, history: &HistoryName) -> bool {
+    let (HistoryName::Stream(name) | HistoryName::Subject(name)) = history;
+    caller.note(name.as_str());
+    let own = matches!(history, HistoryName::Subject(name) if caller.entity() == Some(name));
+    caller.sees_everything() || own
 }
 
 /// The file in pieces, that are slices of it; the first says what it is about.

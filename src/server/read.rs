@@ -3,11 +3,15 @@
 use prost::Message;
 use tonic::Status;
 
+use crate::access::Caller;
 use crate::ledger::HistoryKey;
 use crate::proto::v1;
 use crate::server::convert;
 use crate::server::errors::field_invalid;
 use crate::server::errors::of_index;
+use crate::server::gate::denied;
+use crate::server::record_service::of_read;
+use crate::server::sight::Sight;
 use crate::service::EntryRead;
 use crate::service::Reader;
 
@@ -33,12 +37,21 @@ pub fn is_full(view: i32) -> Result<bool, Status> {
     }
 }
 
+/// Whether a caller sees an entry. Seals, and what becomes of keys and log, are nobody's matter.
+pub(super) fn sees(sight: &mut Sight, reader: &Reader, read: &EntryRead) -> Result<bool, Status> {
+    match read.checked.leaf.event() {
+        Some(event) => sight.sees(reader, &event.stream.key, read.checked.leaf.index).map_err(of_read),
+        None => Ok(true),
+    }
+}
+
 /// A read under way.
 #[derive(Debug)]
 pub struct Reading {
     reader: Reader,
     source: Source,
     full: bool,
+    sight: Sight,
     /// Entries at this position and after it are not read.
     end: u64,
     left: u64,
@@ -67,7 +80,7 @@ impl Reading {
     /// # Errors
     ///
     /// INVALID_ARGUMENT, naming the field.
-    pub fn begin(reader: Reader, request: v1::ReadEntriesRequest) -> Result<Self, Status> {
+    pub(super) fn begin(reader: Reader, request: v1::ReadEntriesRequest, caller: Caller) -> Result<Self, Status> {
         let end = reader.log_size();
         let full = is_full(request.view)?;
         let backward = match v1::Direction::try_from(request.direction) {
@@ -75,7 +88,14 @@ impl Reading {
             Ok(v1::Direction::Backward) => true,
             Err(_) => return Err(field_invalid("direction", "UNDEFINED_ENUM", "no value of this enum")),
         };
+        // Through all of the log only those go to whom nothing of it is foreign.
+        if request.history.is_none() && !caller.sees_everything() {
+            return Err(denied());
+        }
         let history = request.history.map(|history| convert::history(Some(history), "history")).transpose()?;
+        if let Some(history) = &history {
+            caller.note(&history.name);
+        }
         let key = history.map(|history| HistoryKey::Leaf(history.key));
         let below = request.from.map_or(end, |from| from.saturating_add(1).min(end));
         let source = match (key, backward) {
@@ -88,7 +108,8 @@ impl Reading {
             },
         };
         let left = if request.limit == 0 { u64::MAX } else { request.limit };
-        Ok(Self { reader, source, full, end, left, held: None, ready: Vec::new().into_iter() })
+        let sight = Sight::new(caller, end.saturating_sub(1));
+        Ok(Self { reader, source, full, sight, end, left, held: None, ready: Vec::new().into_iter() })
     }
 
     /// The next message; `None` at the end.
@@ -121,10 +142,19 @@ impl Reading {
         if self.left == 0 {
             return Ok(None);
         }
-        if self.ready.len() == 0 {
-            self.ready = self.more()?.into_iter();
-        }
-        let Some(read) = self.ready.next() else { return Ok(None) };
+        let read = loop {
+            match self.ready.next() {
+                Some(read) if sees(&mut self.sight, &self.reader, &read)? => break read,
+                Some(_) => {}
+                None if matches!(self.source, Source::Done) => return Ok(None),
+                None => {
+                    self.ready = self.more()?.into_iter();
+                    if self.ready.len() == 0 {
+                        return Ok(None);
+                    }
+                }
+            }
+        };
         self.left -= 1;
         Ok(Some(convert::entry(read, self.full)))
     }

@@ -1,8 +1,11 @@
 //! `RecordService`: the records of persons and bodies, in two times. Decides nothing about them: it finds the
 //! entries of a history, and the folds of [`crate::views`] make the answer.
 
+mod asker;
 mod at;
 mod changes;
+mod clearance;
+mod disclosures;
 mod errors;
 mod filter;
 mod matters;
@@ -10,11 +13,11 @@ mod open;
 mod page;
 mod read;
 mod registers;
+mod rights;
 mod work;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::watch;
@@ -41,15 +44,18 @@ use crate::proto::v1::ListDeclarationsResponse;
 use crate::proto::v1::ListTimelineRequest;
 use crate::proto::v1::ListTimelineResponse;
 use crate::proto::v1::Stamp;
+use crate::server::record_service::asker::Asker;
 use crate::server::record_service::at::Times;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::read::Reader;
 use crate::server::services::record_service_server::RecordService;
+use crate::server::sight::Sight;
 use crate::views;
 use crate::views::Histories;
 use crate::views::case;
 use crate::views::decision;
 use crate::views::declaration;
+use crate::views::policy::DisclosurePolicy;
 use crate::views::record;
 use crate::views::timeline;
 
@@ -57,12 +63,18 @@ pub(super) use page::Page;
 pub use page::PageKey;
 pub(super) use page::page_size;
 
+/// The status of a failed read of a history.
+pub(super) fn of_read(error: views::ReadError) -> Status {
+    Refusal::from(error).into()
+}
+
 /// The service.
 pub struct Records<H> {
     histories: Arc<H>,
     applied: watch::Receiver<u64>,
     clock: Clock,
     page_key: PageKey,
+    policy: DisclosurePolicy,
 }
 
 impl<H> fmt::Debug for Records<H> {
@@ -75,22 +87,34 @@ impl<H: Histories> Records<H> {
     /// A service that reads from `histories`. `applied` says whenever the views have moved on; what it carries is
     /// [`crate::views::Coverage::applied`]. `page_key` protects page tokens: those made under another are refused.
     pub fn new(histories: Arc<H>, applied: watch::Receiver<u64>, clock: Clock, page_key: PageKey) -> Self {
-        Self { histories, applied, clock, page_key }
+        Self { histories, applied, clock, page_key, policy: DisclosurePolicy::default() }
+    }
+
+    /// The same, under what the operator says of showing records.
+    #[must_use]
+    pub fn under(self, policy: DisclosurePolicy) -> Self {
+        Self { policy, ..self }
     }
 
     /// Waits until the answer can be given, then reads and folds it away from the threads that serve requests.
-    async fn answer<A, F>(&self, times: Times, patience: Duration, read: F) -> Result<Response<A>, Status>
+    async fn answer<A, F>(&self, times: Times, asker: Asker, read: F) -> Result<Response<A>, Status>
     where
         A: Message + 'static,
         F: FnOnce(&mut Reader<'_, H>, Stamp) -> Result<A, Refusal> + Send + 'static,
     {
-        let (view, stamp) = self.resolve(times, patience).await?;
+        let floor = asker.floor();
+        let (view, stamp) = self.resolve(times, asker.patience).await?;
         let histories = Arc::clone(&self.histories);
         let work = task::spawn_blocking(move || {
             let recorded_at = Some(views::timestamp(histories.recorded_at(view.known_at)?));
-            read(&mut Reader::new(&*histories, view), Stamp { recorded_at, ..stamp })
+            let sight = Sight::new(asker.caller, view.known_at);
+            read(&mut Reader::new(&*histories, view, sight), Stamp { recorded_at, ..stamp })
         });
-        let answer = work.await.map_err(|_| Refusal::Unreadable)??;
+        let answer = work.await.map_err(|_| Refusal::Unreadable)?;
+        if let Err(Refusal::RecordNotFound { .. }) = &answer {
+            floor.await;
+        }
+        let answer = answer?;
         match answer.encoded_len() {
             len if len <= read::ANSWER_BYTES_MAX => Ok(Response::new(answer)),
             len => Err(Refusal::AnswerTooLarge { found: len, max: read::ANSWER_BYTES_MAX }.into()),
@@ -101,27 +125,34 @@ impl<H: Histories> Records<H> {
 #[tonic::async_trait]
 impl<H: Histories> RecordService for Records<H> {
     async fn find(&self, request: Request<FindRequest>) -> Result<Response<FindResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let FindRequest { scheme, value, at } = request.into_inner();
         read::check_native_id(&scheme, &value)?;
         let times = at::parse(at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        let floor = asker.floor();
+        let found = self.answer(times, asker, move |reader, stamp| {
             let name = reader.find(&scheme, &value)?.map(|name| name.to_string()).unwrap_or_default();
             Ok(FindResponse { name, stamp: Some(stamp) })
-        })
-        .await
+        });
+        let found = found.await?;
+        if found.get_ref().name.is_empty() {
+            floor.await;
+        }
+        Ok(found)
     }
 
     async fn get_record(&self, request: Request<GetRecordRequest>) -> Result<Response<GetRecordResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["entity"])?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let about = reader.subject(&name)?;
             let of_cases = reader.each_own(&record::cases_to_read(&about, reader.view()))?;
             let record = record::record(&name, &about, &of_cases, reader.view());
             let mut record = record.ok_or_else(|| reader.not_found())?;
+            reader.clear(&mut record);
             if request.open_identity {
                 reader.open_identity(&mut record)?;
             }
@@ -131,11 +162,12 @@ impl<H: Histories> RecordService for Records<H> {
     }
 
     async fn get_case(&self, request: Request<GetCaseRequest>) -> Result<Response<GetCaseResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["case"])?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let entries = reader.matter(&name)?;
             let case = case::case(&name, &entries, reader.view());
             let mut case = case.ok_or_else(|| reader.not_found())?;
@@ -151,11 +183,12 @@ impl<H: Histories> RecordService for Records<H> {
         &self,
         request: Request<GetDecisionRequest>,
     ) -> Result<Response<GetDecisionResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["decision"])?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let entries = reader.matter(&name)?;
             let decision = decision::decision(&name, &entries, reader.view());
             let mut decision = decision.ok_or_else(|| reader.not_found())?;
@@ -171,11 +204,12 @@ impl<H: Histories> RecordService for Records<H> {
         &self,
         request: Request<GetDeclarationRequest>,
     ) -> Result<Response<GetDeclarationResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["declaration"])?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let entries = reader.matter(&name)?;
             let declaration = declaration::declaration(&name, &entries, reader.view());
             let mut declaration = declaration.ok_or_else(|| reader.not_found())?;
@@ -191,14 +225,15 @@ impl<H: Histories> RecordService for Records<H> {
         &self,
         request: Request<ListTimelineRequest>,
     ) -> Result<Response<ListTimelineResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         let name = parse_name(&request.name, TIMELINE_KINDS)?;
         let size = page::size(request.page_size)?;
-        let page = Page::new(&self.page_key, "ListTimeline", &request);
+        let page = Page::new(&self.page_key, asker.principal(), "ListTimeline", &request);
         let (times, after) = page.times(&token, request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let names = reader.related(&name)?;
             let (entries, last, more) = reader.page(&name, &names, after, size)?;
             if entries.is_empty() && !more && after.is_none() {
@@ -216,14 +251,15 @@ impl<H: Histories> RecordService for Records<H> {
         &self,
         request: Request<ListDeclarationsRequest>,
     ) -> Result<Response<ListDeclarationsResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         let name = parse_name(&request.name, &["entity"])?;
         let size = page::size(request.page_size)?;
-        let page = Page::new(&self.page_key, "ListDeclarations", &request);
+        let page = Page::new(&self.page_key, asker.principal(), "ListDeclarations", &request);
         let (times, after) = page.times(&token, request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let about = reader.subject(&name)?;
             if about.is_empty() {
                 return Err(reader.not_found());
@@ -341,11 +377,60 @@ impl<H: Histories> RecordService for Records<H> {
     ) -> Result<Response<v1::DiffDeclarationsResponse>, Status> {
         self.difference(request).await
     }
+
+    async fn get_clearance(
+        &self,
+        request: Request<v1::GetClearanceRequest>,
+    ) -> Result<Response<v1::GetClearanceResponse>, Status> {
+        self.clearance(request).await
+    }
+
+    async fn get_rights(
+        &self,
+        request: Request<v1::GetRightsRequest>,
+    ) -> Result<Response<v1::GetRightsResponse>, Status> {
+        self.one_rights(request).await
+    }
+
+    async fn list_rights(
+        &self,
+        request: Request<v1::ListRightsRequest>,
+    ) -> Result<Response<v1::ListRightsResponse>, Status> {
+        self.each_rights(request).await
+    }
+
+    async fn list_disclosures(
+        &self,
+        request: Request<v1::ListDisclosuresRequest>,
+    ) -> Result<Response<v1::ListDisclosuresResponse>, Status> {
+        self.disclosures(request).await
+    }
+
+    async fn list_notices_due(
+        &self,
+        request: Request<v1::ListNoticesDueRequest>,
+    ) -> Result<Response<v1::ListNoticesDueResponse>, Status> {
+        self.notices_due(request).await
+    }
 }
 
 /// Kinds of streams that a timeline can be asked of.
-const TIMELINE_KINDS: &[&str] =
-    &["entity", "case", "decision", "appeal", "declaration", "obligation", "petition", "verification", "record"];
+const TIMELINE_KINDS: &[&str] = &[
+    "entity",
+    "case",
+    "decision",
+    "appeal",
+    "declaration",
+    "obligation",
+    "petition",
+    "verification",
+    "record",
+    "erasure",
+    "hold",
+    "rights",
+    "dispute",
+    "disclosure",
+];
 
 fn parse_name(text: &str, kinds: &'static [&'static str]) -> Result<Name, Refusal> {
     parse_name_in("name", text, kinds)

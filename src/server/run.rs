@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use rand::Rng as _;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -14,10 +15,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 use tower::util::MapResponseLayer;
+use zeroize::Zeroizing;
 
+use crate::access::Custody;
 use crate::delivery;
 use crate::delivery::Jobs;
 use crate::delivery::Keeper;
@@ -27,20 +29,25 @@ use crate::delivery::Profiles;
 use crate::events::DESCRIPTORS;
 use crate::http;
 use crate::http::Access;
+use crate::http::Door;
 use crate::http::Requests;
 use crate::ledger::Head;
+use crate::reload::Current;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
+use crate::server::access_service::Protected;
 use crate::server::admin_service::Admin;
 use crate::server::appends::Appends;
 use crate::server::calls::Calls;
 use crate::server::calls::Counted;
 use crate::server::export_service::Exports;
 use crate::server::figures;
+use crate::server::gate::Guarded;
 use crate::server::ledger_service::Ledger;
 use crate::server::proof_service::Prover;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::Records;
+use crate::server::services::access_service_server::AccessServiceServer;
 use crate::server::services::admin_service_server::AdminServiceServer;
 use crate::server::services::export_service_server::ExportServiceServer;
 use crate::server::services::ledger_service_server::LedgerServiceServer;
@@ -51,10 +58,24 @@ use crate::server::unread::MESSAGE_READ_BYTES_MAX;
 use crate::service::OpenError;
 use crate::service::Service;
 use crate::store::SledStore;
+use crate::tls;
 use crate::witness;
 
 /// Streams that one connection may have open.
 const STREAMS_PER_CONNECTION: u32 = 256;
+
+/// How long a connection is kept, so that a certificate that is over does not live on in it. Streams that are open end in
+/// their own time.
+const CONNECTION_AGE: Duration = Duration::from_hours(1);
+
+/// Bytes of the headers of a call: a token has 8 KiB at most.
+const HEADERS_BYTES_MAX: u32 = 16 << 10;
+
+/// Streams that a client opened and gave up again before anybody looked; with more of them its connection ends (CVE-2023-44487).
+const RESETS_PENDING_MAX: usize = 20;
+
+/// Streams that were ended for the errors of their client; with more of them its connection ends (CVE-2025-8671).
+const RESETS_LOCAL_MAX: usize = 256;
 
 /// How the service is served.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +116,7 @@ pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     service: Arc<Service>,
+    current: Current,
     metrics: Arc<Registry>,
     /// Counts requests over HTTP.
     requests: Arc<Requests>,
@@ -114,26 +136,41 @@ pub async fn serve(service: Service, settings: Settings) -> Result<Running, Serv
     serve_with_exports(service, settings, Vec::new(), Profiles::shipped()).await
 }
 
-/// Serves a log, and keeps the schedules of exports.
+/// Serves a log to whoever reaches it, and keeps the schedules of exports.
 ///
 /// # Errors
 ///
-/// The address cannot be had, or the folder of exports not be read; the log is closed again.
+/// As [`serve_behind`].
 pub async fn serve_with_exports(
     service: Service,
     settings: Settings,
     planned: Vec<Planned>,
     profiles: Profiles,
 ) -> Result<Running, ServeError> {
+    serve_behind(Current::open(), service, settings, planned, profiles).await
+}
+
+/// Serves a log to those whom a guard lets in, and keeps the schedules of exports.
+///
+/// # Errors
+///
+/// The address cannot be had, or the folder of exports not be read; the log is closed again.
+pub async fn serve_behind(
+    current: Current,
+    service: Service,
+    settings: Settings,
+    planned: Vec<Planned>,
+    profiles: Profiles,
+) -> Result<Running, ServeError> {
     let listening = |error: String| ServeError::Listen { address: settings.listen, error };
-    let incoming = match TcpIncoming::bind(settings.listen) {
-        Ok(incoming) => incoming.with_nodelay(Some(true)).with_keepalive(Some(Duration::from_mins(1))),
+    let listener = match TcpListener::bind(settings.listen).await {
+        Ok(listener) => listener,
         Err(error) => {
             service.stop()?;
             return Err(listening(error.to_string()));
         }
     };
-    let address = incoming.local_addr().map_err(|error| listening(error.to_string()))?;
+    let address = listener.local_addr().map_err(|error| listening(error.to_string()))?;
     let stop = CancellationToken::new();
     let (jobs, maker) = match exports(&service, planned.len(), profiles, &stop) {
         Ok(exports) => exports,
@@ -163,33 +200,46 @@ pub async fn serve_with_exports(
     let requests = Arc::new(Requests::new(counted));
     let ledger = LedgerServiceServer::new(Ledger::new(Arc::clone(&service), appends, stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
-    let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits))
+    let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits, current.guard.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
-    let records = RecordServiceServer::new(Records::new(
+    let records = Records::new(
         Arc::new(service.reader().clone()),
         applied(service.head(), stop.clone()),
         Arc::clone(service.clock()),
         PageKey(service.keys().page_token_key()),
-    ))
-    .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    );
+    let records = RecordServiceServer::new(records.under(service.disclosure().clone()))
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let prover = ProofServiceServer::new(Prover::new(Arc::clone(&service), stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     jobs.resume();
     let page_key = PageKey(service.keys().page_token_key());
     let exports = ExportServiceServer::new(Exports::new(jobs, page_key, stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let mut custody_key = Zeroizing::new([0; 32]);
+    rand::rng().fill_bytes(&mut *custody_key);
+    let custody = Custody::new(&custody_key);
+    let protected = AccessServiceServer::new(Protected::new(Arc::clone(&service), current.guard.clone(), custody))
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let kept = planned.into_iter().enumerate().map(|(number, planned)| {
         let keeper = Keeper::new(planned, number, maker.clone());
         tokio::spawn(keeper.keep(Arc::clone(service.clock()), stop.clone()))
     });
     let kept = kept.collect();
+    let incoming = tls::connections(listener, current.acceptor.clone(), stop.clone());
+    let guarded = Guarded { guard: current.guard.clone(), clock: Arc::clone(service.clock()) };
     let router = Server::builder()
+        .max_connection_age(CONNECTION_AGE)
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .http2_max_pending_accept_reset_streams(Some(RESETS_PENDING_MAX))
+        .http2_max_local_error_reset_streams(Some(RESETS_LOCAL_MAX))
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .initial_stream_window_size(4 << 20)
         .initial_connection_window_size(8 << 20)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .layer(Counted(calls))
+        .layer(guarded)
         .layer(MapResponseLayer::new(unread::of_answer))
         .add_service(health)
         .add_service(reflection)
@@ -197,11 +247,12 @@ pub async fn serve_with_exports(
         .add_service(prover)
         .add_service(records)
         .add_service(admin)
-        .add_service(exports);
+        .add_service(exports)
+        .add_service(protected);
     let stopped = stop.clone();
     let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
     let metrics = Arc::new(registry);
-    Ok(Running { address, service, metrics, requests, stop, served, kept, stop_within: settings.stop_within })
+    Ok(Running { address, service, current, metrics, requests, stop, served, kept, stop_within: settings.stop_within })
 }
 
 /// What was asked for, and who makes it.
@@ -233,13 +284,13 @@ impl Running {
 
     /// Serves the metrics over HTTP, on a listener that [`http::bind`] gave, until the service stops.
     pub fn serve_metrics(&self, listener: TcpListener) {
-        self.serve_pages(listener, self.metrics_pages());
+        self.serve_pages(listener, Access::default(), self.metrics_pages());
     }
 
     /// Serves checkpoint and tiles over HTTP, in the same way, and with `metrics` those too.
     pub fn serve_log(&self, listener: TcpListener, access: Access, metrics: bool) {
-        let pages = http::log_pages(self.service.proofs().cloned(), access);
-        self.serve_pages(listener, if metrics { pages.merge(self.metrics_pages()) } else { pages });
+        let pages = http::log_pages(self.service.proofs().cloned(), access.clone());
+        self.serve_pages(listener, access, if metrics { pages.merge(self.metrics_pages()) } else { pages });
     }
 
     fn metrics_pages(&self) -> Router {
@@ -250,8 +301,10 @@ impl Running {
         }))
     }
 
-    fn serve_pages(&self, listener: TcpListener, pages: Router) {
-        tokio::spawn(http::serve(listener, pages, Arc::clone(&self.requests), self.stop.clone()));
+    fn serve_pages(&self, listener: TcpListener, access: Access, pages: Router) {
+        let Current { guard, acceptor } = self.current.clone();
+        let door = Door { guard, acceptor, access, clock: Arc::clone(self.service.clock()) };
+        tokio::spawn(http::serve_behind(door, listener, pages, Arc::clone(&self.requests), self.stop.clone()));
     }
 
     /// Takes no more calls, lets those that are under way end, within the deadline, and closes the log.

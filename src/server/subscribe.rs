@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+use crate::access::Caller;
 use crate::ledger::Head;
 use crate::proto::v1;
 use crate::proto::v1::subscribe_response::Event;
@@ -27,6 +28,7 @@ type Sender = mpsc::Sender<Result<v1::SubscribeResponse, Status>>;
 pub(super) struct Following {
     reader: Reader,
     request: v1::SubscribeRequest,
+    caller: Caller,
     /// Everything before this position was looked at.
     next: u64,
 }
@@ -40,10 +42,10 @@ impl Following {
     /// # Errors
     ///
     /// INVALID_ARGUMENT, naming the field.
-    pub(super) fn begin(reader: Reader, request: v1::SubscribeRequest) -> Result<Self, Status> {
+    pub(super) fn begin(reader: Reader, request: v1::SubscribeRequest, caller: Caller) -> Result<Self, Status> {
         let next = request.after.map_or(0, |after| after.saturating_add(1));
-        Reading::begin(reader.clone(), finite(&request, next))?;
-        Ok(Self { reader, request, next })
+        Reading::begin(reader.clone(), finite(&request, next), caller.clone())?;
+        Ok(Self { reader, request, caller, next })
     }
 
     /// Sends until the client goes away or the service ends.
@@ -89,7 +91,7 @@ impl Following {
     async fn catch_up(&mut self, sender: &Sender) -> Result<(), Over> {
         let request = finite(&self.request, self.next);
         let end = self.reader.log_size();
-        let mut reading = match Reading::begin(self.reader.clone(), request) {
+        let mut reading = match Reading::begin(self.reader.clone(), request, self.caller.clone()) {
             Ok(reading) => reading,
             Err(status) => return self.fail(sender, status).await,
         };

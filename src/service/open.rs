@@ -35,6 +35,9 @@ use crate::service::OpenError;
 use crate::service::Options;
 use crate::service::Reader;
 use crate::service::Service;
+use crate::service::erase;
+use crate::service::erase::Disk;
+use crate::service::erase::Erasing;
 use crate::service::tend;
 use crate::store;
 use crate::store::LogStore;
@@ -129,15 +132,23 @@ fn open_parts(
         (Some(opened), Some(witness)) => Some(witness::compare(opened, &witness.policy, &options.data)?),
         _ => None,
     };
+    let reader = Reader::new(Arc::clone(&store), Arc::clone(&index), vault.clone());
+    if index.halted().is_none() {
+        let again = erase::destroy_again(&reader)?;
+        if again > 0 {
+            tracing::warn!(keys = again, "data keys whose entries were erased had come back; they are destroyed again");
+        }
+    }
+    let end = end_of(&*store)?;
     let parts = Parts {
-        store: Arc::clone(&store),
+        store,
         index: Arc::clone(&index),
         keys: Arc::clone(&keys),
         origin: Arc::clone(&origin),
         clock: Arc::clone(&clock),
         head,
         accept_gap: options.accept_gap,
-        end: end_of(&*store)?,
+        end,
         followed: opened.is_some(),
     };
     let mut sequencer = Sequencer::start(parts, options.limits)?;
@@ -164,7 +175,7 @@ fn open_parts(
                 proofs: publisher.proofs().clone(),
                 data: options.data.clone(),
                 origin: Arc::clone(&origin),
-                longest_delay: longest_delay(&*store)?,
+                longest_delay: longest_delay(reader.store())?,
                 stopper: sequencer.stopper.clone(),
                 turns: sequencer.turns.clone(),
                 clock: Arc::clone(&clock),
@@ -176,8 +187,26 @@ fn open_parts(
     };
     let tending =
         tend::Tending::start(sled.as_ref(), &index, sequencer.stopper.clone(), sequencer.commits.clone(), panics)?;
-    let reader = Reader::new(store, Arc::clone(&index), vault.clone());
-    Ok(Service { reader, vault, sequencer, publisher, witnessing, sled, index, tending, clock, panics })
+    let disk = sled.as_ref().zip(options.rewrite_within).map(|(sled, within)| Disk {
+        store: Arc::clone(sled),
+        clock: Arc::clone(&clock),
+        within,
+    });
+    let erasing = Erasing::start(reader.clone(), sequencer.queue.clone(), sequencer.turns.clone(), disk)?;
+    Ok(Service {
+        reader,
+        vault,
+        sequencer,
+        publisher,
+        witnessing,
+        sled,
+        index,
+        erasing,
+        tending,
+        clock,
+        disclosure: options.disclosure.clone(),
+        panics,
+    })
 }
 
 /// The longest delay that GENESIS promises.

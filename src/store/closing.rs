@@ -1,4 +1,4 @@
-//! Closing a volume that is full: its entries are written again into full frames, in a new database, which is
+//! Closing a volume that is full, or that holds what was erased: its entries are written again into full frames, in a new database, which is
 //! compared entry by entry, synced, sealed with a file `closed`, and put in the place of the old one.
 //!
 //! Under little load every commit is a value of its own and every key costs memory for ever; a closed volume has as
@@ -18,6 +18,7 @@ use sha2::Sha256;
 use crate::log::LeafHash;
 use crate::store::EntryBytes;
 use crate::store::StoreError;
+use crate::store::Strip;
 use crate::store::chain;
 use crate::store::chain::Chain;
 use crate::store::folder::Folder;
@@ -94,17 +95,23 @@ pub(super) fn hash_db(path: &Path) -> Result<[u8; 32], StoreError> {
     }
 }
 
-/// Writes a full volume again beside itself, whole and verified. Its entries end before `end`.
-pub(super) fn rewrite(folder: &Folder, volume: &Volume, end: u64, cache_bytes: u64) -> Result<(), StoreError> {
+/// Writes a full volume again beside itself, verified, without what `strip` takes out. Its entries end before `end`.
+pub(super) fn rewrite(
+    folder: &Folder,
+    volume: &Volume,
+    end: u64,
+    cache_bytes: u64,
+    strip: Option<&Strip<'_>>,
+) -> Result<(), StoreError> {
     let first = volume.first();
     let staged = staging::begin(folder, first)?;
     let new = Volume::create(&staged, first, cache_bytes)?;
-    copy(volume, &new, end)?;
+    copy(volume, &new, end, strip)?;
     drop(new);
     // Opened twice: the first time sled writes its snapshot, the second time nothing, as ever after.
     drop(Volume::open(&staged, first, cache_bytes, Purpose::Read)?);
     let new = Volume::open(&staged, first, cache_bytes, Purpose::Read)?;
-    let leaf = compare(volume, &new, end)?;
+    let leaf = compare(volume, &new, end, strip)?;
     drop(new);
     let closed = Closed { last: end - 1, leaf, sha256: hash_db(&staged)? };
     let path = staged.join(CLOSED);
@@ -116,11 +123,22 @@ pub(super) fn place(folder: &Folder, first: u64) -> Result<(), StoreError> {
     staging::place(folder, first, Replaced::Remove)
 }
 
-fn copy(from: &Volume, to: &Volume, end: u64) -> Result<(), StoreError> {
+/// Entries of a volume as they are to be.
+fn stripped(
+    volume: &Volume,
+    from: u64,
+    end: u64,
+    strip: Option<&Strip<'_>>,
+) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
+    let read = volume.read(from, end, chain::READ_BYTES)?;
+    let Some(strip) = strip else { return Ok(read) };
+    read.into_iter().map(|(index, entry)| Ok((index, strip(index, &entry)?.unwrap_or(entry)))).collect()
+}
+
+fn copy(from: &Volume, to: &Volume, end: u64, strip: Option<&Strip<'_>>) -> Result<(), StoreError> {
     let mut next = from.first();
     while next < end {
-        let entries: Vec<EntryBytes> =
-            from.read(next, end, chain::READ_BYTES)?.into_iter().map(|(_, entry)| entry).collect();
+        let entries: Vec<EntryBytes> = stripped(from, next, end, strip)?.into_iter().map(|(_, entry)| entry).collect();
         let written = to.append(next, &entries);
         written.map_err(|refused| StoreError::SyncFailed { what: refused.to_string() })?;
         next += entries.len() as u64;
@@ -129,14 +147,17 @@ fn copy(from: &Volume, to: &Volume, end: u64) -> Result<(), StoreError> {
 }
 
 /// Compares two volumes entry by entry and follows the chain; returns the leaf hash of the last entry.
-fn compare(old: &Volume, new: &Volume, end: u64) -> Result<LeafHash, StoreError> {
+fn compare(old: &Volume, new: &Volume, end: u64, strip: Option<&Strip<'_>>) -> Result<LeafHash, StoreError> {
     let mut chain = Chain::new(old.first());
     let mut leaf = LeafHash::NONE;
     let mut next = old.first();
     while next < end {
-        let expected = old.read(next, end, chain::READ_BYTES)?;
-        let found = new.read(next, end, chain::READ_BYTES)?;
-        if expected != found {
+        let expected = stripped(old, next, end, strip)?;
+        let mut found = new.read(next, end, chain::READ_BYTES)?;
+        // What was taken out makes one of the two read further.
+        let both = expected.len().min(found.len());
+        found.truncate(both);
+        if both == 0 || expected[..both] != found {
             let what = "the rewritten volume has other entries".to_owned();
             return Err(StoreError::Damaged { volume: old.first(), at: Some(next), what });
         }

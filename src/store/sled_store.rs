@@ -1,6 +1,7 @@
 //! The store on sled: volumes in a row, the newest of which grows.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::store::LogStore;
 use crate::store::OpenOptions;
 use crate::store::StoreError;
 use crate::store::StoreStats;
+use crate::store::Strip;
 use crate::store::closing;
 use crate::store::failpoint;
 use crate::store::folder;
@@ -39,6 +41,8 @@ pub struct SledStore {
     stopped: AtomicBool,
     /// Held through an append: there is one writer.
     writer: Mutex<()>,
+    /// Held while a volume is written again: one is, at a time.
+    rewriting: Mutex<()>,
     /// Which volumes there are. Held only to look a volume up, and to change the newest.
     shelf: RwLock<Shelf>,
     /// Older volumes that are open, the one used last at the end. Held while one is opened, dropped or replaced, so
@@ -91,6 +95,7 @@ impl SledStore {
             size: AtomicU64::new(size),
             stopped: AtomicBool::new(false),
             writer: Mutex::new(()),
+            rewriting: Mutex::new(()),
             shelf: RwLock::new(Shelf { firsts, newest: Arc::new(newest) }),
             older: Mutex::new(Vec::new()),
             refused: Mutex::default(),
@@ -160,16 +165,54 @@ impl SledStore {
             if closing::is_closed(&self.folder.volume(first)) {
                 continue;
             }
-            let volume = self.older(first, end)?;
-            closing::rewrite(&self.folder, &volume, end, self.options.older_cache_bytes())?;
-            drop(volume);
-            // Whoever still reads in the replaced volume holds its files open; they go when he is done.
-            let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
-            older.retain(|volume| volume.first() != first);
-            closing::place(&self.folder, first)?;
+            self.rewrite(first, end, None)?;
             closed += 1;
         }
         Ok(closed)
+    }
+
+    /// Writes the volumes in which these entries lie again, without what `strip` takes out of entries: it gives the bytes
+    /// that are to be kept of one, or nothing where it stays as it is. Where one lies in the newest volume, another
+    /// volume is begun first. Reads and appends go on meanwhile. Returns how many volumes were written.
+    ///
+    /// # Errors
+    ///
+    /// A volume could not be rewritten; it stays as it was, as do those after it.
+    pub fn rewrite_volumes(&self, entries: &BTreeSet<u64>, strip: &Strip<'_>) -> Result<usize, StoreError> {
+        let Some(last) = entries.last() else { return Ok(0) };
+        {
+            // One after the other with what closes full volumes.
+            let Ok(_writer) = self.writer.lock() else { return Err(StoreError::Stopped) };
+            if self.stopped.load(Ordering::Acquire) {
+                return Err(StoreError::Stopped);
+            }
+            let newest = Arc::clone(&self.shelf().newest);
+            if *last >= newest.first() {
+                self.roll(newest, self.size()).map_err(|error| self.stop(error))?;
+            }
+        }
+        let firsts = self.shelf().firsts.clone();
+        let mut written = 0;
+        for pair in firsts.windows(2) {
+            let (first, end) = (pair[0], pair[1]);
+            if entries.range(first..end).next().is_some() {
+                self.rewrite(first, end, Some(strip))?;
+                written += 1;
+            }
+        }
+        Ok(written)
+    }
+
+    /// Writes an older volume again, and puts it in the place of the other.
+    fn rewrite(&self, first: u64, end: u64, strip: Option<&Strip<'_>>) -> Result<(), StoreError> {
+        let _alone = self.rewriting.lock().unwrap_or_else(PoisonError::into_inner);
+        let volume = self.older(first, end)?;
+        closing::rewrite(&self.folder, &volume, end, self.options.older_cache_bytes(), strip)?;
+        drop(volume);
+        // Whoever still reads in the replaced volume holds its files open; they go when he is done.
+        let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        older.retain(|volume| volume.first() != first);
+        closing::place(&self.folder, first)
     }
 
     /// Lets this store write nothing more, as after a failed write, when the one that is under way may never end. What
@@ -275,6 +318,11 @@ impl SledStore {
         if size == newest.first() || newest.file_bytes()? < self.options.volume_bytes {
             return Ok(newest);
         }
+        self.roll(newest, size)
+    }
+
+    /// Begins another volume, behind the newest, which has entries.
+    fn roll(&self, newest: Arc<Volume>, size: u64) -> Result<Arc<Volume>, StoreError> {
         let next = Arc::new(Volume::create(&self.folder.volume(size), size, self.options.cache_bytes)?);
         // A crash here leaves an empty volume that the guard does not name: the next start removes it.
         failpoint::hit("volume-roll-created");

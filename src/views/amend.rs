@@ -18,6 +18,7 @@ use crate::events::correction;
 use crate::log::Key;
 use crate::log::Name;
 use crate::proto::v1::Correction;
+use crate::proto::v1::Dispute;
 use crate::proto::v1::Source;
 use crate::proto::v1::Void;
 use crate::views::Kind;
@@ -25,6 +26,7 @@ use crate::views::Part;
 use crate::views::Payload;
 use crate::views::Recorded;
 use crate::views::View;
+use crate::views::dispute;
 use crate::views::known;
 
 /// What counts of the entries that answer a question, and what is said of those that were wrong.
@@ -35,6 +37,8 @@ pub struct Facts<'a> {
     entries: Vec<Cow<'a, Recorded>>,
     voided: Vec<&'a Recorded>,
     amended: Vec<Amended>,
+    /// By the stream that each is about.
+    disputes: Vec<(Key, Dispute)>,
     view: View,
 }
 
@@ -68,6 +72,8 @@ pub struct Told<'a> {
     pub corrections: Vec<Correction>,
     /// In the order of recording.
     pub voids: Vec<Void>,
+    /// In the order of recording.
+    pub disputes: Vec<Dispute>,
 }
 
 impl<'a> Facts<'a> {
@@ -86,10 +92,14 @@ impl<'a> Facts<'a> {
                 _ => {}
             }
         }
-        let mut facts = Facts { entries: Vec::new(), voided: Vec::new(), amended: Vec::new(), view };
+        let disputes = dispute::disputes(entries, view);
+        let mut facts = Facts { entries: Vec::new(), voided: Vec::new(), amended: Vec::new(), disputes, view };
         for entry in known(entries, view) {
-            if Kind::of(entry.event_type) == Kind::Amendment {
+            let kind = Kind::of(entry.event_type);
+            if kind == Kind::Amendment {
                 facts.amended.extend(amended(entry, entries));
+            } else if kind == Kind::Dispute {
+                // Told with the stream that it is about, and no fact of its own.
             } else if voided.contains(&entry.index) {
                 facts.voided.push(entry);
             } else {
@@ -151,6 +161,11 @@ impl<'a> Facts<'a> {
         voids.collect()
     }
 
+    /// Every dispute, in the order of recording.
+    pub fn disputes(&self) -> Vec<Dispute> {
+        self.disputes.iter().map(|(_, dispute)| dispute.clone()).collect()
+    }
+
     fn with_amendments<'b>(&self, mut told: Told<'b>) -> Told<'b> {
         for amended in &self.amended {
             match amended {
@@ -161,6 +176,8 @@ impl<'a> Facts<'a> {
                 Amended::Corrected(..) | Amended::Voided(..) => {}
             }
         }
+        let about = self.disputes.iter().filter(|(stream, _)| *stream == told.stream);
+        told.disputes.extend(about.map(|(_, dispute)| dispute.clone()));
         let all =
             told.entries.iter().map(|entry| (*entry, false)).chain(told.voided.iter().map(|entry| (*entry, true)));
         let first = all.filter(|(entry, _)| begins(entry.event_type)).min_by_key(|(entry, _)| entry.index);
@@ -183,7 +200,13 @@ impl Told<'_> {
             void: false,
             corrections: Vec::new(),
             voids: Vec::new(),
+            disputes: Vec::new(),
         }
+    }
+
+    /// Whether a dispute about it is open.
+    pub fn disputed(&self) -> bool {
+        dispute::any_open(&self.disputes)
     }
 
     /// Where what it tells begins.
@@ -206,14 +229,21 @@ const fn begins(event_type: EventType) -> bool {
             | EventType::PetitionReceived
             | EventType::ObligationCreated
             | EventType::VerificationOrdered
+            | EventType::RightsReceived
+            | EventType::RecordDisclosed
     )
 }
 
-fn amended(entry: &Recorded, entries: &[Recorded]) -> Option<Amended> {
-    let target_of = |position: u64| match entries.binary_search_by_key(&position, |entry| entry.index) {
-        Ok(place) if position < entry.index => entries[place].source(),
+/// Where an entry stands that another at `behind` speaks of.
+pub(super) fn target_of(position: u64, behind: u64, entries: &[Recorded]) -> Source {
+    match entries.binary_search_by_key(&position, |entry| entry.index) {
+        Ok(place) if position < behind => entries[place].source(),
         Ok(_) | Err(_) => Source { position, ..Source::default() },
-    };
+    }
+}
+
+fn amended(entry: &Recorded, entries: &[Recorded]) -> Option<Amended> {
+    let target_of = |position| target_of(position, entry.index, entries);
     let key = |stream: &str| Name::parse(stream).ok().map(|name| Key::of_stream(&name));
     match entry.event()? {
         Event::RecordCorrected(event) => {

@@ -36,6 +36,8 @@ fn fold(told: &Told<'_>, view: View) -> Appeal {
         name: told.name.clone(),
         corrections: told.corrections.clone(),
         voids: told.voids.clone(),
+        disputed: told.disputed(),
+        disputes: told.disputes.clone(),
         ..Appeal::default()
     };
     for entry in &told.entries {

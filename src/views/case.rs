@@ -83,6 +83,7 @@ fn line(case: Case) -> CaseSummary {
         opened_by: case.opened_by,
         overdue: case.overdue,
         opened: case.opened,
+        disputed: case.disputed,
     }
 }
 
@@ -91,6 +92,8 @@ fn fold(told: &Told<'_>, view: View) -> Case {
         name: told.name.clone(),
         corrections: told.corrections.clone(),
         voids: told.voids.clone(),
+        disputed: told.disputed(),
+        disputes: told.disputes.clone(),
         ..Case::default()
     };
     let mut voided = told.voided.iter().filter_map(|entry| alleged(entry)).collect::<Vec<u32>>();

@@ -11,6 +11,9 @@ pub fn change(entry: &Recorded) -> Change {
     let (stream, target_position) = match entry.event() {
         Some(Event::RecordCorrected(event)) => (event.target.clone(), Some(event.target_position)),
         Some(Event::RecordVoided(event)) => (event.target.clone(), Some(event.target_position)),
+        Some(Event::RecordDisputed(event)) => (event.target.clone(), Some(event.target_position)),
+        Some(Event::StatementAttached(event)) => (event.target.clone(), Some(event.target_position)),
+        Some(Event::DisputeResolved(event)) => (event.target.clone(), Some(event.target_position)),
         Some(_) | None => (entry.stream_name().unwrap_or_default(), None),
     };
     Change { kind: kind(entry.event_type).into(), source: Some(entry.source()), stream, target_position }
@@ -46,7 +49,24 @@ pub const fn kind(event_type: EventType) -> ChangeKind {
         | EventType::VerificationOrdered
         | EventType::ExplanationReceived
         | EventType::VerificationConcluded
-        | EventType::LegacyRecordImported => ChangeKind::New,
+        | EventType::LegacyRecordImported
+        | EventType::ErasureRequested
+        | EventType::ErasureApproved
+        | EventType::ErasureWithdrawn
+        | EventType::ErasureCompleted
+        | EventType::HoldPlaced
+        | EventType::HoldReleased
+        | EventType::RightsReceived
+        | EventType::RightsAcknowledged
+        | EventType::RightsExtended
+        | EventType::RightsFulfilled
+        | EventType::RightsRefused
+        | EventType::RecordDisputed
+        | EventType::StatementAttached
+        | EventType::DisputeResolved
+        | EventType::RecordDisclosed
+        | EventType::NoticeSent
+        | EventType::NoticeAcknowledged => ChangeKind::New,
         EventType::CaseReopened
         | EventType::DecisionModified
         | EventType::DecisionAnnulled

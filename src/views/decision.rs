@@ -79,6 +79,8 @@ fn fold(told: &Told<'_>, mut appeals: Vec<Appeal>, view: View) -> Decision {
     decision.appeals = appeals;
     decision.corrections.clone_from(&told.corrections);
     decision.voids.clone_from(&told.voids);
+    decision.disputed = told.disputed();
+    decision.disputes.clone_from(&told.disputes);
     for (number, (form, source)) in ruling.forms.iter().zip(&form_sources).enumerate() {
         decision.sanctions.extend(form.items.unwrap_or_default().iter().map(|item| Sanction {
             item: Some(item.clone()),

@@ -58,6 +58,7 @@ fn summary(told: &Told<'_>, view: View) -> DeclarationSummary {
         declarant: declaration.declarant,
         accepted: declaration.accepted,
         void: declaration.void,
+        disputed: declaration.disputed,
     }
 }
 
@@ -67,6 +68,8 @@ fn fold(told: &Told<'_>, view: View) -> Declaration {
         void: told.void,
         corrections: told.corrections.clone(),
         voids: told.voids.clone(),
+        disputed: told.disputed(),
+        disputes: told.disputes.clone(),
         ..Declaration::default()
     };
     for entry in &told.entries {

@@ -33,6 +33,8 @@ fn fold(facts: &Facts<'_>, told: &Told<'_>, view: View) -> Obligation {
         created: told.first(),
         corrections: told.corrections.clone(),
         voids: told.voids.clone(),
+        disputed: told.disputed(),
+        disputes: told.disputes.clone(),
         ..Obligation::default()
     };
     for entry in &told.entries {

@@ -51,6 +51,8 @@ fn fold(told: &Told<'_>, view: View) -> Petition {
         name: told.name.clone(),
         corrections: told.corrections.clone(),
         voids: told.voids.clone(),
+        disputed: told.disputed(),
+        disputes: told.disputes.clone(),
         ..Petition::default()
     };
     for entry in &told.entries {

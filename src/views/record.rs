@@ -23,10 +23,13 @@ use crate::views::amend::Told;
 use crate::views::case;
 use crate::views::decision;
 use crate::views::declaration;
+use crate::views::dispute;
 use crate::views::known;
 use crate::views::name_of;
 use crate::views::obligation;
 use crate::views::petition;
+use crate::views::policy::DisclosurePolicy;
+use crate::views::rights;
 use crate::views::verification;
 use crate::views::work;
 
@@ -63,7 +66,9 @@ pub fn record(name: &Name, about: &[Recorded], of_cases: &[Recorded], view: View
     record.verifications = verification::of_facts(&facts);
     record.declaration_status = Some(declaration_status(&record));
     record.petitions = Some(petition::tally(&facts));
-    record.pending = work::pending(&record);
+    record.disputes = facts.disputes();
+    record.disputed = dispute::any_open(&record.disputes);
+    record.pending = work::pending(&record, &rights::of_facts(&facts, &DisclosurePolicy::default()));
     record.declarations.truncate(DECLARATIONS_MAX);
     record.obligations.truncate(DECLARATIONS_MAX);
     record.verifications.truncate(DECLARATIONS_MAX);

@@ -3,6 +3,7 @@ mod checklist;
 mod difference;
 mod matters;
 mod properties;
+mod subject;
 
 use crate::domain::dates;
 use crate::domain::dates::Day;

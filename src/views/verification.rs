@@ -36,6 +36,8 @@ fn fold(told: &Told<'_>, view: View) -> Verification {
         name: told.name.clone(),
         corrections: told.corrections.clone(),
         voids: told.voids.clone(),
+        disputed: told.disputed(),
+        disputes: told.disputes.clone(),
         ..Verification::default()
     };
     for entry in &told.entries {

@@ -1,4 +1,5 @@
-//! What has to be done by a day: open cases, appeals, petitions, verifications and duties to declare.
+//! What has to be done by a day: open cases, appeals, petitions, verifications, duties to declare, and requests about
+//! one's own record.
 //!
 //! Days are as the events carry them. Pauses and extensions are not known here.
 
@@ -16,6 +17,8 @@ use crate::proto::v1::ObligationState;
 use crate::proto::v1::Petition;
 use crate::proto::v1::PetitionState;
 use crate::proto::v1::Record;
+use crate::proto::v1::Rights;
+use crate::proto::v1::RightsState;
 use crate::proto::v1::Verification;
 use crate::proto::v1::VerificationState;
 use crate::proto::v1::WorkItem;
@@ -27,6 +30,8 @@ use crate::views::case;
 use crate::views::name_of;
 use crate::views::obligation;
 use crate::views::petition;
+use crate::views::policy::DisclosurePolicy;
+use crate::views::rights;
 use crate::views::verification;
 
 /// The matter of this name as something that is still to be done, from its entries; `None` where it is done, void, or
@@ -38,6 +43,9 @@ pub fn item(name: &Name, entries: &[Recorded], view: View) -> Option<WorkItem> {
         WorkKind::Obligation => obligation::obligation(name, entries, view).as_ref().and_then(of_obligation),
         WorkKind::Petition => petition::petition(name, entries, view).as_ref().and_then(of_petition),
         WorkKind::Verification => verification::verification(name, entries, view).as_ref().and_then(of_verification),
+        WorkKind::Rights => {
+            rights::rights(name, entries, view, &DisclosurePolicy::default()).as_ref().and_then(of_rights)
+        }
         WorkKind::Unspecified => None,
     }
 }
@@ -50,6 +58,7 @@ pub fn kind(name: &Name) -> Option<WorkKind> {
         "obligation" => Some(WorkKind::Obligation),
         "petition" => Some(WorkKind::Petition),
         "verification" => Some(WorkKind::Verification),
+        "rights" => Some(WorkKind::Rights),
         _ => None,
     }
 }
@@ -59,13 +68,14 @@ pub fn last_day(due_on: Option<&PartialDate>) -> Option<Day> {
     due_on.map(dates::latest)
 }
 
-/// What is pending in a record, by its last day; what has none last.
-pub(super) fn pending(record: &Record) -> Vec<WorkItem> {
+/// What is pending in a record, and of the requests of the person, by its last day; what has none last.
+pub(super) fn pending(record: &Record, rights: &[Rights]) -> Vec<WorkItem> {
     let mut items: Vec<WorkItem> = Vec::new();
     items.extend(record.cases.iter().filter_map(|case| of_summary(case, &record.name)));
     items.extend(record.decisions.iter().flat_map(|decision| &decision.appeals).filter_map(of_appeal));
     items.extend(record.obligations.iter().filter_map(of_obligation));
     items.extend(record.verifications.iter().filter_map(of_verification));
+    items.extend(rights.iter().filter_map(of_rights));
     let day = |item: &WorkItem| last_day(item.due_on.as_ref()).unwrap_or(Day::MAX);
     items.sort_by(|a, b| (day(a), a.due_on.is_none(), &a.name).cmp(&(day(b), b.due_on.is_none(), &b.name)));
     items
@@ -142,6 +152,18 @@ fn of_verification(verification: &Verification) -> Option<WorkItem> {
         body: verification.ordered_by.clone(),
         subjects: vec![verification.person.clone()],
         source: verification.ordered.clone(),
+    })
+}
+
+fn of_rights(rights: &Rights) -> Option<WorkItem> {
+    (rights.state() == RightsState::Open).then(|| WorkItem {
+        name: rights.name.clone(),
+        kind: WorkKind::Rights.into(),
+        due_on: rights::next_due(rights).copied(),
+        overdue: rights.overdue,
+        body: rights.received_by.clone(),
+        subjects: vec![rights.person.clone()],
+        source: rights.received.clone(),
     })
 }
 

@@ -152,7 +152,8 @@ async fn a_backup_holds_no_key_and_says_what_stays_closed() {
     let said = check(&log, BACKUP, 0);
     assert!(said.contains("holds no key"), "{said}");
     let keys = files(&log.data().join("keys"));
-    let secrets = [&keys["log.ed25519"][..], &keys["lookup.key"], &keys["data.keys"][56..88], SEALED.as_bytes()];
+    let secrets =
+        [&keys["log.ed25519"][..], &keys["lookup.key"], &keys["kek"], &keys["data.keys"][56..104], SEALED.as_bytes()];
     for secret in secrets {
         assert!(!contains_below(&log.path("backup"), secret));
     }
@@ -179,7 +180,7 @@ async fn keys_that_were_kept_are_replaced_by_those_of_today() {
     let path = log.data().join("keys/data.keys");
     let all = fs::read(&path).unwrap();
     let mut bytes = all.clone();
-    bytes.truncate(96);
+    bytes.truncate(128);
     fs::write(&path, &bytes).unwrap();
     check(&log, &format!("{BACKUP} --keys {{}}/safe"), 0);
     assert_eq!(fs::read(log.path("safe/data.keys")).unwrap(), bytes);

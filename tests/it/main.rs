@@ -1,6 +1,7 @@
 //! What Probity promises, seen from outside: the house, its protos, and whatever a client can see.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod access;
 mod adversaries;
 mod backup;
 mod bad_input;
@@ -9,6 +10,7 @@ mod completions;
 mod crash;
 mod demo;
 mod doctor;
+mod erasure;
 mod export;
 mod hostile_bytes;
 mod http;

@@ -256,7 +256,9 @@ fn an_address_that_cannot_be_had_is_named_by_its_key_before_anything_is_opened()
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for address in [address.as_str(), "192.0.2.1:1"] {
-        let (status, printed, said) = run(serve(&data).args(["--metrics-listen", address]));
+        let (status, printed, said) = run(serve(&data)
+            .args(["--metrics-listen", address])
+            .env("PROBITY_EXPOSE_EVERYTHING_IN_PLAIN_TEXT", "true"));
         assert_eq!((status, printed.as_str()), (Some(2), ""), "{said}");
         assert!(said.contains("metrics_listen") && said.contains(address), "{said}");
     }

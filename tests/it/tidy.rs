@@ -7,18 +7,21 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// `(module, may use, pure)`: the whole architecture, from the ground up. A module uses only what stands above it here.
-const MODULES: [(&str, &[&str], bool); 27] = [
+const MODULES: [(&str, &[&str], bool); 30] = [
     ("manual", &[], true),
     ("events", &[], true),
     ("log", &[], true),
+    ("access", &["log"], true),
     ("clock", &[], false),
     ("telemetry", &[], false),
+    ("tls", &["access"], false),
     ("proto", &["events"], false),
     ("domain", &["events"], true),
     ("ledger", &["events", "log", "domain"], true),
     ("views", &["events", "log", "proto", "domain", "ledger"], true),
     ("verify", &["events", "log", "domain", "ledger"], true),
     ("fetch", &["log", "verify"], false),
+    ("reload", &["access", "tls", "fetch"], false),
     ("export", &["events", "log", "proto", "domain", "views"], true),
     ("store", &["log"], false),
     ("backup", &["log", "verify", "export", "store"], false),
@@ -32,7 +35,7 @@ const MODULES: [(&str, &[&str], bool); 27] = [
     ("publish", &["log", "ledger", "store", "keys", "index", "sequencer"], false),
     ("witness", &["log", "clock", "fetch", "verify", "store", "sequencer", "publish"], false),
     ("monitor", &["log", "clock", "verify", "fetch", "publish", "witness"], false),
-    ("http", &["log", "publish"], false),
+    ("http", &["access", "log", "clock", "tls", "publish"], false),
     (
         "service",
         &[
@@ -54,14 +57,34 @@ const MODULES: [(&str, &[&str], bool); 27] = [
         false,
     ),
     ("delivery", &["log", "clock", "domain", "ledger", "export", "store", "index", "service"], false),
-    ("config", &["log", "telemetry", "store", "sequencer", "publish", "http", "witness", "service", "delivery"], false),
-    ("import", &["events", "proto", "config"], false),
+    (
+        "config",
+        &[
+            "log",
+            "telemetry",
+            "tls",
+            "reload",
+            "views",
+            "store",
+            "sequencer",
+            "publish",
+            "http",
+            "witness",
+            "service",
+            "delivery",
+        ],
+        false,
+    ),
+    ("import", &["events", "tls", "proto", "config"], false),
     (
         "server",
         &[
+            "access",
             "events",
             "log",
             "clock",
+            "tls",
+            "reload",
             "telemetry",
             "http",
             "proto",
@@ -85,9 +108,12 @@ const MODULES: [(&str, &[&str], bool); 27] = [
     (
         "cli",
         &[
+            "access",
             "events",
             "log",
             "clock",
+            "tls",
+            "reload",
             "telemetry",
             "http",
             "fetch",

@@ -1,7 +1,5 @@
 //! Questions of which the answer is a matter, or several pages.
 
-use tonic::transport::Channel;
-
 use crate::cli::show::ChangeWord;
 use crate::cli::show::ChangesArgs;
 use crate::cli::show::Failure;
@@ -30,10 +28,11 @@ use crate::proto::v1::WorkKind;
 use crate::proto::v1::as_of::KnownAt;
 use crate::proto::v1::list_changes_request::Of;
 use crate::proto::v1::record_service_client::RecordServiceClient;
+use crate::tls::Line;
 
 /// One petition, duty, verification or appeal, or the checklist of a case.
 pub(super) async fn matter(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     args: &ShowArgs,
     at: Option<AsOf>,
     style: &Style,
@@ -84,7 +83,7 @@ pub(super) async fn matter(
 
 /// Every page; they are all of one moment.
 pub(super) async fn work(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     wanted: &WorkArgs,
     at: Option<AsOf>,
 ) -> Result<ListWorkResponse, Failure> {
@@ -95,6 +94,7 @@ pub(super) async fn work(
         Work::Obligation => WorkKind::Obligation.into(),
         Work::Petition => WorkKind::Petition.into(),
         Work::Verification => WorkKind::Verification.into(),
+        Work::Rights => WorkKind::Rights.into(),
     };
     let mut request = ListWorkRequest {
         body: wanted.body.as_deref().map(|body| full("entity", body)).unwrap_or_default(),
@@ -120,7 +120,7 @@ pub(super) async fn work(
 
 /// Changes up to the moment of the first answer.
 pub(super) async fn changes(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     wanted: &ChangesArgs,
     at: Option<AsOf>,
 ) -> Result<ListChangesResponse, Failure> {

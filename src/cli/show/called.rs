@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use tonic::Code;
 use tonic::Status;
-use tonic::transport::Channel;
 
 use crate::cli::text::or_nothing;
 use crate::proto::v1::AsOf;
@@ -14,6 +13,7 @@ use crate::proto::v1::Stamp;
 use crate::proto::v1::as_of::KnownAt;
 use crate::proto::v1::personal_part::Content;
 use crate::proto::v1::record_service_client::RecordServiceClient;
+use crate::tls::Line;
 
 /// How many are asked for; the others of a long list stand there by their ids.
 const NAMES_MAX: usize = 200;
@@ -26,7 +26,7 @@ impl Called {
     /// Asks for those of an answer, as they were known when it was true: a body's name in the reader's language or else the
     /// first, a person's where identities are to be opened.
     pub(super) async fn ask(
-        client: &mut RecordServiceClient<Channel>,
+        client: &mut RecordServiceClient<Line>,
         entities: impl IntoIterator<Item = &String>,
         stamp: Option<&Stamp>,
         open_identity: bool,

@@ -49,6 +49,8 @@ pub enum Work {
     Petition,
     /// To be concluded.
     Verification,
+    /// A request about one's own record, to be acknowledged or answered.
+    Rights,
 }
 
 /// Of what changes are wanted.

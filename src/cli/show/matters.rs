@@ -14,6 +14,7 @@ use crate::proto::v1::AmountChange;
 use crate::proto::v1::Appeal;
 use crate::proto::v1::Correction;
 use crate::proto::v1::DiffDeclarationsResponse;
+use crate::proto::v1::Dispute;
 use crate::proto::v1::GetAppealResponse;
 use crate::proto::v1::GetChecklistResponse;
 use crate::proto::v1::GetObligationResponse;
@@ -53,6 +54,7 @@ pub(super) fn petition(answer: &GetPetitionResponse, style: &Style) -> String {
         ("received by entry", words::source(petition.received.as_ref())),
         ("resolved by entry", words::source(petition.resolved.as_ref())),
     ]);
+    disputes(&mut page, &petition.disputes);
     amendments(&mut page, &petition.corrections, &petition.voids);
     page.into_text()
 }
@@ -73,6 +75,7 @@ pub(super) fn obligation(answer: &GetObligationResponse, style: &Style) -> Strin
         ("met on", dates.date(obligation.met_on.as_ref())),
         ("created by entry", words::source(obligation.created.as_ref())),
     ]);
+    disputes(&mut page, &obligation.disputes);
     amendments(&mut page, &obligation.corrections, &obligation.voids);
     page.into_text()
 }
@@ -111,6 +114,7 @@ pub(super) fn verification(answer: &GetVerificationResponse, style: &Style) -> S
         ]
     });
     page.table("Explanations", ["asked on", "received on", "text", "entry"], rows);
+    disputes(&mut page, &verification.disputes);
     amendments(&mut page, &verification.corrections, &verification.voids);
     page.into_text()
 }
@@ -135,6 +139,7 @@ pub(super) fn appeal(answer: &GetAppealResponse, style: &Style) -> String {
         ("lodged by entry", words::source(appeal.lodged.as_ref())),
         ("decided by entry", words::source(appeal.decided.as_ref())),
     ]);
+    disputes(&mut page, &appeal.disputes);
     amendments(&mut page, &appeal.corrections, &appeal.voids);
     page.into_text()
 }
@@ -295,12 +300,28 @@ pub(super) fn amendments(page: &mut Page<'_>, corrections: &[Correction], voids:
     page.table("Void", ["entry", "event", "ground", "by entry"], rows);
 }
 
+/// What subjects say against entries.
+pub(super) fn disputes(page: &mut Page<'_>, disputes: &[Dispute]) {
+    let rows = disputes.iter().map(|dispute| {
+        let outcome = words::variant(dispute.outcome().as_str_name(), "DISPUTE_OUTCOME_");
+        let state = words::variant(dispute.state().as_str_name(), "DISPUTE_STATE_");
+        [
+            words::source(dispute.target.as_ref()),
+            if outcome == NOTHING { state } else { format!("{state}, {outcome}") },
+            or_nothing(&dispute.person),
+            words::code(dispute.ground.as_ref()),
+            words::part(dispute.statement.as_ref()),
+        ]
+    });
+    page.table("Disputed", ["entry", "state", "by", "ground", "what the person says"], rows);
+}
+
 pub(super) fn state(name: &str, prefix: &str, overdue: bool) -> String {
     let said = words::variant(name, prefix);
     if overdue { format!("{said}, overdue") } else { said }
 }
 
-fn list(said: &[String]) -> String {
+pub(super) fn list(said: &[String]) -> String {
     if said.is_empty() { NOTHING.to_owned() } else { said.join(", ") }
 }
 

@@ -3,7 +3,6 @@
 use clap::Args;
 use clap::ValueEnum;
 use jiff::Timestamp;
-use tonic::transport::Channel;
 
 use crate::cli::show;
 use crate::cli::show::Failure;
@@ -33,6 +32,7 @@ use crate::proto::v1::ListPetitionsRequest;
 use crate::proto::v1::ListVerificationsRequest;
 use crate::proto::v1::Stamp;
 use crate::proto::v1::record_service_client::RecordServiceClient;
+use crate::tls::Line;
 
 /// Of which register what is wanted. A filter that the register does not have is refused.
 #[derive(Args, Clone, Debug)]
@@ -175,7 +175,7 @@ macro_rules! request {
 
 /// A register, as it is printed.
 pub(super) async fn register(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     (args, wanted): (&ShowArgs, &RegisterArgs),
     at: Option<AsOf>,
     style: &Style,
@@ -195,7 +195,7 @@ pub(super) async fn register(
 }
 
 async fn first_half(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     args: &ShowArgs,
     asked: &Asked<'_>,
     style: &Style,
@@ -250,7 +250,7 @@ async fn first_half(
 }
 
 async fn of_decisions(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     args: &ShowArgs,
     asked: &Asked<'_>,
     style: &Style,
@@ -288,7 +288,7 @@ async fn of_decisions(
 }
 
 async fn of_declaring(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     args: &ShowArgs,
     asked: &Asked<'_>,
     style: &Style,
@@ -333,7 +333,7 @@ async fn of_declaring(
 
 /// Sanctions that end between two days, as they are printed.
 pub(super) async fn expiring(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     (args, wanted): (&ShowArgs, &ExpiringArgs),
     at: Option<AsOf>,
     (style, clock): (&Style, &Clock),
@@ -368,7 +368,7 @@ pub(super) async fn expiring(
 
 /// What persons are called; nobody is asked where no identity is to be opened.
 async fn called(
-    client: &mut RecordServiceClient<Channel>,
+    client: &mut RecordServiceClient<Line>,
     entities: impl IntoIterator<Item = &String>,
     stamp: Option<&Stamp>,
     args: &ShowArgs,
@@ -476,7 +476,7 @@ fn word(name: &str, given: Option<&str>) -> Result<i32, Failure> {
 }
 
 /// A code with its scheme before the colon.
-fn code(given: Option<&str>) -> Result<Option<Code>, Failure> {
+pub(super) fn code(given: Option<&str>) -> Result<Option<Code>, Failure> {
     let Some(given) = given else { return Ok(None) };
     match given.split_once(':') {
         Some((scheme, code)) if !scheme.is_empty() && !code.is_empty() => {
@@ -486,6 +486,6 @@ fn code(given: Option<&str>) -> Result<Option<Code>, Failure> {
     }
 }
 
-fn period(from: Option<Day>, to: Option<Day>) -> Option<Period> {
+pub(super) fn period(from: Option<Day>, to: Option<Day>) -> Option<Period> {
     (from.is_some() || to.is_some()).then(|| Period { from: from.map(Into::into), to: to.map(Into::into) })
 }

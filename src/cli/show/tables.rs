@@ -93,6 +93,7 @@ pub(super) fn record(answer: &GetRecordResponse, called: &Called, style: &Style)
         ]
     });
     page.table("Imported rows", ["entry", "source", "release", "row", "observed"], rows);
+    matters::disputes(&mut page, &record.disputes);
     matters::amendments(&mut page, &record.corrections, &record.voids);
     erased(&mut page, &record.erased);
     page.into_text()
@@ -168,6 +169,7 @@ pub(super) fn case(answer: &GetCaseResponse, called: &Called, style: &Style) -> 
     procedure(&mut page, &case, &who, dates);
     allegations(&mut page, &case.allegations, &who, dates);
     decisions(&mut page, &case.decisions, &who, dates);
+    matters::disputes(&mut page, &case.disputes);
     matters::amendments(&mut page, &case.corrections, &case.voids);
     erased(&mut page, &case.erased);
     page.into_text()
@@ -246,6 +248,7 @@ pub(super) fn decision(answer: &GetDecisionResponse, called: &Called, style: &St
     decisions(&mut page, std::slice::from_ref(&decision), &unnamed, dates);
     let changes = decision.changes.iter().map(|source| [words::source(Some(source)), source.event_type.clone()]);
     page.table("Changes", ["entry", "event"], changes);
+    matters::disputes(&mut page, &decision.disputes);
     matters::amendments(&mut page, &decision.corrections, &decision.voids);
     page.into_text()
 }
@@ -324,6 +327,7 @@ pub(super) fn declaration(answer: &GetDeclarationResponse, called: &Called, styl
         ]
     });
     page.table("Publications", ["form", "to whom", "meant for", "ended on", "public", "entry"], rows);
+    matters::disputes(&mut page, &declaration.disputes);
     matters::amendments(&mut page, &declaration.corrections, &declaration.voids);
     for version in &declaration.versions {
         let content = version.content.as_ref().and_then(|part| part.content.as_ref());

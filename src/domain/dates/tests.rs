@@ -114,3 +114,42 @@ fn a_partial_date_is_shown_as_far_as_it_is_known() {
     assert_eq!(PartialDate::from(day), date("2026-05-03"));
     assert_eq!(Day::new(2026, 5, 3), Some(day));
 }
+
+#[test]
+fn days_are_counted_forward_over_leap_days_and_centuries() {
+    let day = |text| Day::parse(text).unwrap();
+    let table = [
+        ("2026-05-03", 0, "2026-05-03"),
+        ("2024-02-28", 1, "2024-02-29"),
+        ("2024-02-28", 2, "2024-03-01"),
+        ("2025-02-28", 1, "2025-03-01"),
+        ("1900-02-28", 1, "1900-03-01"),
+        ("2000-02-28", 1, "2000-02-29"),
+        ("2026-01-01", 365, "2027-01-01"),
+        ("0001-01-01", 1, "0001-01-02"),
+        ("9999-12-31", 1, "9999-12-31"),
+        ("2026-01-01", u32::MAX, "9999-12-31"),
+    ];
+    for (from, days, then) in table {
+        assert_eq!(day(from).plus_days(days), day(then), "{from} and {days}");
+    }
+    let mut one = day("1999-12-01");
+    for days in 0..2000 {
+        assert_eq!(day("1999-12-01").plus_days(days), one);
+        assert_eq!(one.next().before(), one);
+        one = one.next();
+    }
+    assert_eq!(Day::MIN.before(), Day::MIN);
+}
+
+#[test]
+fn weekends_are_saturdays_and_sundays() {
+    let day = |text| Day::parse(text).unwrap();
+    // 2026-11-20 was a Friday, 1970-01-01 a Thursday, 2000-02-29 a Tuesday.
+    for working in ["2026-11-20", "2026-11-23", "1970-01-01", "2000-02-29"] {
+        assert!(!day(working).is_weekend(), "{working}");
+    }
+    for weekend in ["2026-11-21", "2026-11-22", "1970-01-03", "1970-01-04", "2000-02-26"] {
+        assert!(day(weekend).is_weekend(), "{weekend}");
+    }
+}

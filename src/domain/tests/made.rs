@@ -13,6 +13,7 @@ use crate::events::CaseOutcome;
 use crate::events::CaseReopened;
 use crate::events::Code;
 use crate::events::Context;
+use crate::events::DataScope;
 use crate::events::DecisionAnnounced;
 use crate::events::DecisionAnnulled;
 use crate::events::DecisionExpired;
@@ -23,12 +24,25 @@ use crate::events::DeclarationAccepted;
 use crate::events::DeclarationAmended;
 use crate::events::DeclarationPublished;
 use crate::events::DeclarationSubmitted;
+use crate::events::DisclosureLevel;
+use crate::events::DisputeOutcome;
+use crate::events::DisputeResolved;
+use crate::events::ErasureApproved;
+use crate::events::ErasureCompleted;
+use crate::events::ErasureRequested;
+use crate::events::ErasureWithdrawn;
 use crate::events::Event;
 use crate::events::ExplanationReceived;
 use crate::events::FieldCorrection;
 use crate::events::Finding;
 use crate::events::HearingHeld;
+use crate::events::HoldPlaced;
+use crate::events::HoldReleased;
 use crate::events::LegacyRecordImported;
+use crate::events::LegalBasis;
+use crate::events::Narrative;
+use crate::events::NoticeAcknowledged;
+use crate::events::NoticeSent;
 use crate::events::ObligationCreated;
 use crate::events::Observation;
 use crate::events::OrganisationRegistered;
@@ -41,11 +55,21 @@ use crate::events::PositionAssigned;
 use crate::events::PositionEnded;
 use crate::events::PublicationEnded;
 use crate::events::RecordCorrected;
+use crate::events::RecordDisclosed;
+use crate::events::RecordDisputed;
 use crate::events::RecordVoided;
 use crate::events::RespondentNotified;
 use crate::events::RespondentOutcome;
+use crate::events::RightsAcknowledged;
+use crate::events::RightsExtended;
+use crate::events::RightsFulfilled;
+use crate::events::RightsKind;
+use crate::events::RightsReceived;
+use crate::events::RightsRefused;
 use crate::events::SanctionProposed;
+use crate::events::SealedClass;
 use crate::events::Section;
+use crate::events::StatementAttached;
 use crate::events::StatementReceived;
 use crate::events::VerificationConcluded;
 use crate::events::VerificationGround;
@@ -340,4 +364,169 @@ pub(in crate::domain) fn corrected(
         approver: "second".to_owned(),
         ..RecordCorrected::default()
     }
+}
+
+/// A dispute of the entry at this position, in this stream and about these, by the first of them.
+pub(in crate::domain) fn disputed(dispute: u64, position: u64, target: &str, subjects: &[u64]) -> RecordDisputed {
+    RecordDisputed {
+        dispute_id: id(dispute),
+        target_position: position,
+        target: target.to_owned(),
+        subject_ids: subjects.iter().copied().map(id).collect(),
+        person_id: id(subjects.first().copied().unwrap_or_default()),
+        ground: code("inaccurate"),
+        ..RecordDisputed::default()
+    }
+}
+
+pub(in crate::domain) fn said(dispute: u64, position: u64, target: &str, subjects: &[u64]) -> StatementAttached {
+    StatementAttached {
+        dispute_id: id(dispute),
+        target_position: position,
+        target: target.to_owned(),
+        subject_ids: subjects.iter().copied().map(id).collect(),
+        statement: Some(Narrative { text: "it was not so".to_owned(), language: "en".to_owned() }),
+        ..StatementAttached::default()
+    }
+}
+
+/// The entry stands as it is.
+pub(in crate::domain) fn settled(dispute: u64, position: u64, target: &str, subjects: &[u64]) -> DisputeResolved {
+    DisputeResolved {
+        dispute_id: id(dispute),
+        target_position: position,
+        target: target.to_owned(),
+        subject_ids: subjects.iter().copied().map(id).collect(),
+        outcome: DisputeOutcome::Upheld.into(),
+        ..DisputeResolved::default()
+    }
+}
+
+/// Received in May 2026, to be acknowledged in 2031 and answered in 2032.
+pub(in crate::domain) fn asked(rights: u64, person: u64) -> RightsReceived {
+    RightsReceived {
+        rights_id: id(rights),
+        person_id: id(person),
+        kind: RightsKind::Dispute.into(),
+        identity_check: code("card"),
+        received_on: on("2026-05"),
+        ack_due_on: on("2031"),
+        due_on: on("2032"),
+        ..RightsReceived::default()
+    }
+}
+
+pub(in crate::domain) fn acknowledged(rights: u64, person: u64) -> RightsAcknowledged {
+    RightsAcknowledged { rights_id: id(rights), person_id: id(person), ..RightsAcknowledged::default() }
+}
+
+/// Until 2033.
+pub(in crate::domain) fn extended(rights: u64, person: u64) -> RightsExtended {
+    RightsExtended {
+        rights_id: id(rights),
+        person_id: id(person),
+        due_on: on("2033"),
+        reason: code("complex"),
+        ..RightsExtended::default()
+    }
+}
+
+pub(in crate::domain) fn fulfilled(rights: u64, person: u64) -> RightsFulfilled {
+    RightsFulfilled { rights_id: id(rights), person_id: id(person), ..RightsFulfilled::default() }
+}
+
+pub(in crate::domain) fn refusal(rights: u64, person: u64) -> RightsRefused {
+    RightsRefused { rights_id: id(rights), person_id: id(person), ..RightsRefused::default() }
+}
+
+/// Shown in May 2026, true up to this position.
+pub(in crate::domain) fn disclosed(
+    disclosure: u64,
+    recipient: u64,
+    targets: &[&str],
+    subjects: &[u64],
+    known_at: u64,
+) -> RecordDisclosed {
+    RecordDisclosed {
+        disclosure_id: id(disclosure),
+        recipient_id: id(recipient),
+        purpose: code("appointment"),
+        basis: Some(LegalBasis { instrument: code("act"), article: String::new() }),
+        targets: targets.iter().map(|&target| target.to_owned()).collect(),
+        known_at,
+        subject_ids: subjects.iter().copied().map(id).collect(),
+        level: DisclosureLevel::Clearance.into(),
+        extract_sha256: vec![7; 32].into(),
+        disclosed_on: on("2026-05"),
+        ..RecordDisclosed::default()
+    }
+}
+
+/// The recipient is told of the entry at this position.
+pub(in crate::domain) fn told(disclosure: u64, recipient: u64, cause: u64, subjects: &[u64]) -> NoticeSent {
+    NoticeSent {
+        disclosure_id: id(disclosure),
+        recipient_id: id(recipient),
+        cause_position: cause,
+        subject_ids: subjects.iter().copied().map(id).collect(),
+        ..NoticeSent::default()
+    }
+}
+
+pub(in crate::domain) fn has_notice(
+    disclosure: u64,
+    recipient: u64,
+    cause: u64,
+    subjects: &[u64],
+) -> NoticeAcknowledged {
+    NoticeAcknowledged {
+        disclosure_id: id(disclosure),
+        recipient_id: id(recipient),
+        cause_position: cause,
+        subject_ids: subjects.iter().copied().map(id).collect(),
+        ..NoticeAcknowledged::default()
+    }
+}
+
+pub(in crate::domain) fn held(hold: u64, target: &str) -> HoldPlaced {
+    HoldPlaced { hold_id: id(hold), target: target.to_owned(), ground: code("court"), ..HoldPlaced::default() }
+}
+
+pub(in crate::domain) fn released(hold: u64) -> HoldReleased {
+    HoldReleased { hold_id: id(hold), ground: code("court"), ..HoldReleased::default() }
+}
+
+pub(in crate::domain) fn scope(kind: &str, owner: u64, class: SealedClass, year: u32) -> DataScope {
+    DataScope { owner: format!("{kind}/{}", id(owner)), personal_class: class.into(), year }
+}
+
+/// The identities of these, asked for by `local`, until the middle of July 2026.
+pub(in crate::domain) fn forget(erasure: u64, persons: &[u64]) -> ErasureRequested {
+    let identity = |person: &u64| scope("entity", *person, SealedClass::Identity, 0);
+    ErasureRequested {
+        erasure_id: id(erasure),
+        scopes: persons.iter().map(identity).collect(),
+        subject_ids: persons.iter().copied().map(id).collect(),
+        ground: code("request"),
+        requester: "local".to_owned(),
+        expires_on: on("2026-07-15"),
+        ..ErasureRequested::default()
+    }
+}
+
+pub(in crate::domain) fn consented(erasure: u64, approver: &str) -> ErasureApproved {
+    ErasureApproved {
+        erasure_id: id(erasure),
+        approver: approver.to_owned(),
+        ground: code("request"),
+        ..ErasureApproved::default()
+    }
+}
+
+pub(in crate::domain) fn dropped(erasure: u64) -> ErasureWithdrawn {
+    ErasureWithdrawn { erasure_id: id(erasure), reason: code("mistake"), ..ErasureWithdrawn::default() }
+}
+
+pub(in crate::domain) fn done(erasure: u64) -> ErasureCompleted {
+    ErasureCompleted { erasure_id: id(erasure), ..ErasureCompleted::default() }
 }

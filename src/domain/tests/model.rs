@@ -1,6 +1,7 @@
 //! The rules again, slowly: each question is answered from the whole history, and nothing is kept.
 
 use crate::domain::dates;
+use crate::domain::tests::shown;
 use crate::events::AppealLodged;
 use crate::events::DecisionIssued;
 use crate::events::DeclarationPublished;
@@ -35,21 +36,36 @@ pub(super) fn may(history: &[Event], event: &Event) -> bool {
         _ => false,
     });
     let Some((position, target, subject_ids, approver)) = amendment else { return !used && follows(history, event) };
-    let place = usize::try_from(position).expect("small") - 1;
-    let Some(meant) = history.get(place) else { return false };
-    let (_, gone) = counting(history);
-    let in_stream = meant.stream().is_some_and(|(kind, id)| *target == format!("{kind}/{id}"));
-    let is_fact = !matches!(meant, Event::RecordCorrected(_) | Event::RecordVoided(_));
     let fits = match event {
-        Event::RecordCorrected(event) => correction::corrected(meant, &event.fields).is_ok(),
+        Event::RecordCorrected(event) => {
+            let meant = place_of(position).and_then(|place| history.get(place));
+            meant.is_some_and(|meant| correction::corrected(meant, &event.fields).is_ok())
+        }
         _ => true,
     };
-    fits && !used
-        && !gone.contains(&place)
-        && is_fact
-        && in_stream
-        && *subject_ids == subjects(meant)
-        && approver != "local"
+    fits && !used && stands(history, position, target, subject_ids) && approver != "local"
+}
+
+fn place_of(position: u64) -> Option<usize> {
+    usize::try_from(position).ok()?.checked_sub(1)
+}
+
+/// Whether the entry at a position is a fact that counts, in this stream and about exactly these.
+pub(super) fn stands(history: &[Event], position: u64, target: &str, subject_ids: &[String]) -> bool {
+    let Some((place, meant)) = place_of(position).and_then(|place| Some((place, history.get(place)?))) else {
+        return false;
+    };
+    let (_, gone) = counting(history);
+    let in_stream = meant.stream().is_some_and(|(kind, id)| target == format!("{kind}/{id}"));
+    let is_fact = !matches!(
+        meant,
+        Event::RecordCorrected(_)
+            | Event::RecordVoided(_)
+            | Event::RecordDisputed(_)
+            | Event::StatementAttached(_)
+            | Event::DisputeResolved(_)
+    );
+    !gone.contains(&place) && is_fact && in_stream && *subject_ids == subjects(meant)
 }
 
 /// Ids of the subjects, ascending, each once.
@@ -64,7 +80,7 @@ pub(super) fn subjects(event: &Event) -> Vec<String> {
 }
 
 /// What counts: without what is void, and as it was corrected. And the places that do not count.
-fn counting(history: &[Event]) -> (Vec<Event>, Vec<usize>) {
+pub(super) fn counting(history: &[Event]) -> (Vec<Event>, Vec<usize>) {
     let first_of = |place: usize| {
         let stream = history[place].stream();
         history.iter().position(|event| event.stream() == stream) == Some(place)
@@ -105,7 +121,8 @@ fn counting(history: &[Event]) -> (Vec<Event>, Vec<usize>) {
     (counting, gone)
 }
 
-fn follows(history: &[Event], event: &Event) -> bool {
+fn follows(all: &[Event], event: &Event) -> bool {
+    let history = all;
     let (counting, gone) = counting(history);
     let is_void = |place: &usize| history[*place].stream() == event.stream();
     let begins = |place: &usize| {
@@ -115,8 +132,17 @@ fn follows(history: &[Event], event: &Event) -> bool {
     if event.stream().is_some() && gone.iter().any(|place| is_void(place) && begins(place)) {
         return false;
     }
+    if let Some(may) = shown::may(all, &counting, event) {
+        return may;
+    }
     let history = History(&counting);
     match event {
+        Event::ErasureRequested(_)
+        | Event::ErasureApproved(_)
+        | Event::ErasureWithdrawn(_)
+        | Event::ErasureCompleted(_)
+        | Event::HoldPlaced(_)
+        | Event::HoldReleased(_) => unreachable!("no random history has any"),
         Event::PersonRegistered(event) => !history.registered(&event.entity_id),
         Event::OrganisationRegistered(event) => !history.registered(&event.entity_id),
         Event::PositionAssigned(event) => {
@@ -317,6 +343,17 @@ fn follows(history: &[Event], event: &Event) -> bool {
                     .is_some_and(|ordered| !before(event.concluded_on.as_ref(), ordered.ordered_on.as_ref()))
         }
         Event::RecordCorrected(_) | Event::RecordVoided(_) => unreachable!("asked of the whole history"),
+        Event::RightsReceived(_)
+        | Event::RightsAcknowledged(_)
+        | Event::RightsExtended(_)
+        | Event::RightsFulfilled(_)
+        | Event::RightsRefused(_)
+        | Event::RecordDisputed(_)
+        | Event::StatementAttached(_)
+        | Event::DisputeResolved(_)
+        | Event::RecordDisclosed(_)
+        | Event::NoticeSent(_)
+        | Event::NoticeAcknowledged(_) => unreachable!("answered above"),
     }
 }
 
@@ -529,10 +566,10 @@ impl History<'_> {
     }
 }
 
-fn before(a: Option<&PartialDate>, b: Option<&PartialDate>) -> bool {
+pub(super) fn before(a: Option<&PartialDate>, b: Option<&PartialDate>) -> bool {
     a.zip(b).is_some_and(|(a, b)| dates::certainly_before(a, b))
 }
 
-fn distinct(ids: &[String]) -> bool {
+pub(super) fn distinct(ids: &[String]) -> bool {
     ids.iter().enumerate().all(|(place, id)| !ids[..place].contains(id))
 }

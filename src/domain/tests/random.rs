@@ -3,19 +3,26 @@
 use proptest::prelude::*;
 
 use crate::domain::tests::accepted;
+use crate::domain::tests::acknowledged;
 use crate::domain::tests::alleged;
 use crate::domain::tests::amended;
 use crate::domain::tests::announced;
 use crate::domain::tests::annulled;
+use crate::domain::tests::asked;
 use crate::domain::tests::assigned;
 use crate::domain::tests::closed;
 use crate::domain::tests::concluded;
 use crate::domain::tests::corrected;
 use crate::domain::tests::decided;
+use crate::domain::tests::disclosed;
+use crate::domain::tests::disputed;
 use crate::domain::tests::ended;
 use crate::domain::tests::expired;
 use crate::domain::tests::explained;
+use crate::domain::tests::extended;
 use crate::domain::tests::found;
+use crate::domain::tests::fulfilled;
+use crate::domain::tests::has_notice;
 use crate::domain::tests::heard;
 use crate::domain::tests::id;
 use crate::domain::tests::imported;
@@ -32,11 +39,15 @@ use crate::domain::tests::person;
 use crate::domain::tests::proposed;
 use crate::domain::tests::published;
 use crate::domain::tests::received;
+use crate::domain::tests::refusal;
 use crate::domain::tests::reopened;
 use crate::domain::tests::resolved;
+use crate::domain::tests::said;
 use crate::domain::tests::served;
+use crate::domain::tests::settled;
 use crate::domain::tests::stated;
 use crate::domain::tests::submitted;
+use crate::domain::tests::told;
 use crate::domain::tests::voided;
 use crate::domain::tests::voted;
 use crate::domain::tests::withdrawn;
@@ -51,8 +62,11 @@ use crate::events::DecisionServed;
 use crate::events::DeclarationAccepted;
 use crate::events::DeclarationPublished;
 use crate::events::DeclarationSubmitted;
+use crate::events::DisputeResolved;
 use crate::events::EntryErased;
 use crate::events::Event;
+use crate::events::NoticeAcknowledged;
+use crate::events::NoticeSent;
 use crate::events::ObligationCreated;
 use crate::events::Observation;
 use crate::events::Period;
@@ -62,8 +76,14 @@ use crate::events::PositionAssigned;
 use crate::events::PositionEnded;
 use crate::events::PublicationEnded;
 use crate::events::RecordCorrected;
+use crate::events::RecordDisputed;
 use crate::events::RecordVoided;
+use crate::events::RightsAcknowledged;
+use crate::events::RightsExtended;
+use crate::events::RightsFulfilled;
+use crate::events::RightsRefused;
 use crate::events::SanctionProposed;
+use crate::events::StatementAttached;
 use crate::events::VerificationConcluded;
 use crate::events::VerificationOrdered;
 use crate::events::VoteRecorded;
@@ -85,6 +105,27 @@ pub(super) enum Step {
         wrong: u8,
         date: &'static str,
     },
+    /// The entry that is so many back is disputed by one of these.
+    Dispute {
+        back: usize,
+        dispute: u64,
+        wrong: u8,
+        person: u64,
+        rights: u64,
+    },
+    /// Something is said of the last dispute, or it is resolved.
+    Say {
+        dispute: u64,
+        wrong: u8,
+        resolved: bool,
+    },
+    /// The recipient of a disclosure is told of the entry that is so many back, or has been.
+    Tell {
+        back: usize,
+        disclosure: u64,
+        wrong: u8,
+        acknowledged: bool,
+    },
 }
 
 impl Step {
@@ -101,6 +142,59 @@ impl Step {
                 let claimed = Claim::of(history, back, wrong)?;
                 let event = corrected(record, claimed.position, &claimed.stream, &[], dated(claimed.event), date);
                 Some(RecordCorrected { subject_ids: claimed.subjects, approver: claimed.approver, ..event }.into())
+            }
+            Self::Dispute { back, dispute, wrong, person, rights } => {
+                let claimed = Claim::of(history, back, wrong)?;
+                let event = disputed(dispute, claimed.position, &claimed.stream, &[]);
+                let (subject_ids, person_id) = (claimed.subjects, id(person));
+                // Who is no subject is refused before the world is asked, and the model knows the world alone.
+                let first = subject_ids.first()?.clone();
+                let person_id = if subject_ids.contains(&person_id) { person_id } else { first };
+                Some(RecordDisputed { subject_ids, person_id, rights_id: id(rights), ..event }.into())
+            }
+            Self::Say { dispute, wrong, resolved } => {
+                let raised = history.iter().rev().find_map(|event| match event {
+                    Event::RecordDisputed(event) => Some(event),
+                    _ => None,
+                })?;
+                let position = raised.target_position + u64::from(wrong == 1);
+                let dispute = if wrong == 2 { id(dispute) } else { raised.dispute_id.clone() };
+                let mut subjects = raised.subject_ids.clone();
+                if wrong == 3 {
+                    subjects.pop();
+                }
+                Some(if resolved {
+                    let event = settled(1, position, &raised.target, &[]);
+                    DisputeResolved { dispute_id: dispute, subject_ids: subjects, ..event }.into()
+                } else {
+                    let event = said(1, position, &raised.target, &[]);
+                    StatementAttached { dispute_id: dispute, subject_ids: subjects, ..event }.into()
+                })
+            }
+            Self::Tell { back, disclosure, wrong, acknowledged } => {
+                let shown = history.iter().rev().find_map(|event| match event {
+                    Event::RecordDisclosed(event) => Some(event),
+                    _ => None,
+                })?;
+                let sent = history.iter().rev().find_map(|event| match event {
+                    Event::NoticeSent(event) if acknowledged && back < 6 => Some(event.cause_position),
+                    _ => None,
+                });
+                let back = history.len().checked_sub(back)? as u64;
+                let cause = sent.unwrap_or(back) + u64::from(wrong == 4) * 1_000;
+                let of = if wrong == 2 { id(disclosure) } else { shown.disclosure_id.clone() };
+                let recipient_id = if wrong == 3 { id(disclosure) } else { shown.recipient_id.clone() };
+                let mut subject_ids = shown.subject_ids.clone();
+                if wrong == 1 {
+                    subject_ids.pop();
+                }
+                Some(if acknowledged {
+                    let event = has_notice(1, 1, cause, &[]);
+                    NoticeAcknowledged { disclosure_id: of, recipient_id, subject_ids, ..event }.into()
+                } else {
+                    let event = told(1, 1, cause, &[]);
+                    NoticeSent { disclosure_id: of, recipient_id, subject_ids, ..event }.into()
+                })
             }
         }
     }
@@ -138,10 +232,11 @@ const fn dated(event: &Event) -> &'static str {
         Event::DecisionAnnounced(_) => "announced_on",
         Event::AppealLodged(_) => "lodged_on",
         Event::DeclarationSubmitted(_) => "submitted_on",
-        Event::PetitionReceived(_) => "received_on",
+        Event::PetitionReceived(_) | Event::RightsReceived(_) => "received_on",
         Event::VerificationOrdered(_) => "ordered_on",
         Event::PositionAssigned(_) => "from",
-        Event::ObligationCreated(_) => "due_on",
+        Event::ObligationCreated(_) | Event::RightsExtended(_) => "due_on",
+        Event::RecordDisclosed(_) => "disclosed_on",
         _ => "context.occurred_on",
     }
 }
@@ -154,6 +249,12 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
         1 => (0..40_usize, 10..60_u64, wrong()).prop_map(|(back, record, wrong)| Step::Void { back, record, wrong }),
         1 => (0..40_usize, 10..60_u64, wrong(), date())
             .prop_map(|(back, record, wrong, date)| Step::Correct { back, record, wrong, date }),
+        1 => (0..20_usize, 1..6_u64, wrong(), 1..4_u64, 0..3_u64)
+            .prop_map(|(back, dispute, wrong, person, rights)| Step::Dispute { back, dispute, wrong, person, rights }),
+        1 => (1..6_u64, wrong(), any::<bool>())
+            .prop_map(|(dispute, wrong, resolved)| Step::Say { dispute, wrong, resolved }),
+        1 => (0..8_usize, 1..4_u64, wrong(), any::<bool>())
+            .prop_map(|(back, disclosure, wrong, acknowledged)| Step::Tell { back, disclosure, wrong, acknowledged }),
     ]
 }
 
@@ -286,6 +387,29 @@ pub(super) fn any_event() -> impl Strategy<Value = Event> {
         (stream(), entity()).prop_map(|(declaration, person)| amended(declaration, person).into()).boxed(),
         (stream(), observation(), prop::collection::vec(entity(), 0..2))
             .prop_map(|(record, seen, about)| imported(record, seen, &about).into())
+            .boxed(),
+        (stream(), entity()).prop_map(|(rights, person)| asked(rights, person).into()).boxed(),
+        (stream(), entity(), date())
+            .prop_map(|(rights, person, acknowledged_on)| {
+                RightsAcknowledged { acknowledged_on, ..acknowledged(rights, person) }.into()
+            })
+            .boxed(),
+        (stream(), entity(), prop_oneof![Just(on("2032")), Just(on("2033"))])
+            .prop_map(|(rights, person, due_on)| RightsExtended { due_on, ..extended(rights, person) }.into())
+            .boxed(),
+        (stream(), entity(), date())
+            .prop_map(|(rights, person, fulfilled_on)| {
+                RightsFulfilled { fulfilled_on, ..fulfilled(rights, person) }.into()
+            })
+            .boxed(),
+        (stream(), entity(), date())
+            .prop_map(|(rights, person, refused_on)| RightsRefused { refused_on, ..refusal(rights, person) }.into())
+            .boxed(),
+        (1..4_u64, entity(), entity(), any::<bool>(), 1..40_u64)
+            .prop_map(|(disclosure, recipient, about, whole, known_at)| {
+                let target = if whole { format!("entity/{}", id(about)) } else { format!("decision/{}", id(1)) };
+                disclosed(disclosure, recipient, &[&target], &[about], known_at).into()
+            })
             .boxed(),
         Just(EntryErased::default().into()).boxed(),
     ])

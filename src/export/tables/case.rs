@@ -2,12 +2,14 @@
 
 use crate::events::EventType;
 use crate::export::cell;
+use crate::export::cell::Cell;
 use crate::export::cell::Type;
 use crate::export::table::Column;
 use crate::export::table::Line;
 use crate::export::table::Lines;
 use crate::export::table::Row;
 use crate::export::table::Table;
+use crate::export::tables::decision::DISPUTED;
 use crate::export::tables::part;
 use crate::log::Name;
 use crate::proto::v1::Allegation;
@@ -66,6 +68,7 @@ pub(super) const CASES: Lines<Case> = Lines(Table {
         Column("closed_recorded_at", Type::Time, "when that entry was recorded, UTC", |line| {
             part::recorded_at(line.what.closed.as_ref())
         }),
+        Column("disputed", Type::Flag, DISPUTED, |line| Cell::Flag(line.what.disputed)),
     ],
 });
 

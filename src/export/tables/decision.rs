@@ -38,6 +38,10 @@ const STANDING: &str = "on the day as_of: IN_FORCE, PENDING (not yet), EXPIRED, 
                         UNCERTAIN (dates too coarse to tell), NO_SANCTION (imposes nothing), VOID (never to have been \
                         recorded), PROPOSED (not decided)";
 
+/// Of the column `disputed`, in every table that has it.
+pub(super) const DISPUTED: &str =
+    "true: a subject says that something of it is not right, and the dispute is open; who shows it shows this too";
+
 pub(super) const DECISIONS: Lines<Decision> = Lines(Table {
     name: "decisions",
     about: "A row for each decision about one respondent, as it stands after all changes.",
@@ -88,6 +92,7 @@ pub(super) const DECISIONS: Lines<Decision> = Lines(Table {
         Column("reasons_erased_by", Type::Whole, "position of the entry that erased the reasons", |line| {
             part::erased_by(line.what.reasons.as_ref())
         }),
+        Column("disputed", Type::Flag, DISPUTED, |line| Cell::Flag(line.what.disputed)),
     ],
 });
 

@@ -8,6 +8,7 @@ use crate::export::table::Line;
 use crate::export::table::Lines;
 use crate::export::table::Row;
 use crate::export::table::Table;
+use crate::export::tables::decision::DISPUTED;
 use crate::export::tables::part;
 use crate::log::Name;
 use crate::proto::v1::Declaration;
@@ -39,6 +40,7 @@ pub(super) const DECLARATIONS: Lines<Declaration> = Lines(Table {
             cell::text(&line.what.previous)
         }),
         Column("versions", Type::Whole, "1, and one for each amendment", |line| cell::count(line.what.versions.len())),
+        Column("disputed", Type::Flag, DISPUTED, |line| Cell::Flag(line.what.disputed)),
     ],
 });
 

@@ -16,6 +16,7 @@ use crate::proto::v1::ListChangesResponse;
 use crate::proto::v1::list_changes_request::Of;
 use crate::server::record_service::Records;
 use crate::server::record_service::TIMELINE_KINDS;
+use crate::server::record_service::asker::Asker;
 use crate::server::record_service::at;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::filter;
@@ -46,7 +47,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<ListChangesRequest>,
     ) -> Result<Response<ListChangesResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let scope = match &request.of {
             None => Scope::Everything,
@@ -64,9 +65,14 @@ impl<H: Histories> Records<H> {
         }
         let size = page::size(request.page_size)?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
             if request.after_position > stamp.head_position {
                 return Err(filter::refused("after_position", "BEHIND_THE_LAST", "at most the last position"));
+            }
+            match &scope {
+                Scope::Everything => {}
+                Scope::Name(name) => reader.admit(name)?,
+                Scope::Body(body) => reader.knows(Some(body))?,
             }
             let kinds: Vec<ChangeKind> = request.kinds().collect();
             let (changes, scanned_position) = reader.changes(&scope, request.after_position, &kinds, size)?;
@@ -95,11 +101,7 @@ impl<H: Histories> Reader<'_, H> {
                     let (entries, last, more) = self.page(name, &[], Some(scanned), ENTRIES_AT_ONCE)?;
                     (entries, if more { last.unwrap_or(upto) } else { upto })
                 }
-                Scope::Everything | Scope::Body(_) => {
-                    let entries = self.histories.recorded_from(scanned + 1, upto, ENTRIES_AT_ONCE)?;
-                    let last = entries.last().map_or(upto, |entry| entry.index);
-                    (entries, last)
-                }
+                Scope::Everything | Scope::Body(_) => self.recorded_from(scanned + 1, ENTRIES_AT_ONCE)?,
             };
             for entry in &entries {
                 if changes.len() == size || looked == CANDIDATES_MAX || self.is_tired() {
@@ -126,6 +128,9 @@ impl<H: Histories> Reader<'_, H> {
         let target = match entry.event() {
             Some(Event::RecordCorrected(event)) => Some(&event.target),
             Some(Event::RecordVoided(event)) => Some(&event.target),
+            Some(Event::RecordDisputed(event)) => Some(&event.target),
+            Some(Event::StatementAttached(event)) => Some(&event.target),
+            Some(Event::DisputeResolved(event)) => Some(&event.target),
             Some(_) | None => None,
         };
         let target = target.and_then(|target| Name::parse(target).ok()).map(|name| Key::of_stream(&name));

@@ -18,6 +18,7 @@ use crate::proto::v1::GetPetitionResponse;
 use crate::proto::v1::GetVerificationRequest;
 use crate::proto::v1::GetVerificationResponse;
 use crate::server::record_service::Records;
+use crate::server::record_service::asker::Asker;
 use crate::server::record_service::at;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::filter;
@@ -41,11 +42,12 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<GetPetitionRequest>,
     ) -> Result<Response<GetPetitionResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["petition"])?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let entries = reader.matter(&name)?;
             let petition = petition::petition(&name, &entries, reader.view());
             let mut petition = petition.ok_or_else(|| reader.not_found())?;
@@ -61,11 +63,12 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<GetObligationRequest>,
     ) -> Result<Response<GetObligationResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["obligation"])?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let entries = reader.matter(&name)?;
             let obligation = obligation::obligation(&name, &entries, reader.view());
             let obligation = obligation.ok_or_else(|| reader.not_found())?;
@@ -78,11 +81,12 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<GetVerificationRequest>,
     ) -> Result<Response<GetVerificationResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["verification"])?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let entries = reader.matter(&name)?;
             let verification = verification::verification(&name, &entries, reader.view());
             let mut verification = verification.ok_or_else(|| reader.not_found())?;
@@ -98,11 +102,12 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<GetAppealRequest>,
     ) -> Result<Response<GetAppealResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["appeal"])?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let entries = reader.matter(&name)?;
             let appeal = appeal::appeal(&name, &entries, reader.view());
             let mut appeal = appeal.ok_or_else(|| reader.not_found())?;
@@ -118,14 +123,15 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<GetChecklistRequest>,
     ) -> Result<Response<GetChecklistResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let name = parse_name(&request.name, &["case"])?;
         if !request.respondent.is_empty() {
             parse_name_in("respondent", &request.respondent, &["entity"])?;
         }
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
+            reader.admit(&name)?;
             let entries = reader.matter(&name)?;
             let case = case::case(&name, &entries, reader.view()).ok_or_else(|| reader.not_found())?;
             let mut checklists = checklist::checklists(&case);
@@ -144,14 +150,15 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<DiffDeclarationsRequest>,
     ) -> Result<Response<DiffDeclarationsResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let request = request.into_inner();
         let before = parse_name_in("before", &request.before, &["declaration"])?;
         let after = parse_name_in("after", &request.after, &["declaration"])?;
         let times = at::parse(request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
             reader.bytes_left = COMPARED_BYTES_MAX;
             let mut open = |name: &Name| {
+                reader.admit(name)?;
                 let entries = reader.matter(name)?;
                 let declaration = declaration::declaration(name, &entries, reader.view());
                 let mut declaration = declaration.ok_or_else(|| reader.not_found())?;

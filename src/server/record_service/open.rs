@@ -1,5 +1,6 @@
 //! Opening sealed parts into an answer. What was erased stays a reference and says by which entry; so does, without
-//! one, what a client sealed under a key of its own. Who petitions (class P5) is never opened.
+//! one, what a client sealed under a key of its own. So does what is of a class that the
+//! caller may not see; who petitions (class P5) is opened for nobody.
 
 use crate::events::Event;
 use crate::events::RecordCorrected;
@@ -7,6 +8,7 @@ use crate::proto::v1::Appeal;
 use crate::proto::v1::Case;
 use crate::proto::v1::Decision;
 use crate::proto::v1::Declaration;
+use crate::proto::v1::Dispute;
 use crate::proto::v1::PersonalPart;
 use crate::proto::v1::Petition;
 use crate::proto::v1::Record;
@@ -19,12 +21,15 @@ use crate::server::record_service::read::Reader;
 use crate::views::Histories;
 use crate::views::Opened;
 
-/// The first class that is never opened.
-const CLASS_PROTECTED: u32 = 5;
-
 impl<H: Histories> Reader<'_, H> {
     pub(super) fn open_identity(&mut self, record: &mut Record) -> Result<(), Refusal> {
-        self.open(record.identity.as_mut())
+        self.open(record.identity.as_mut())?;
+        self.open_disputes(&mut record.disputes)
+    }
+
+    /// What subjects say against entries.
+    pub(super) fn open_disputes(&mut self, disputes: &mut [Dispute]) -> Result<(), Refusal> {
+        disputes.iter_mut().try_for_each(|dispute| self.open(dispute.statement.as_mut()))
     }
 
     pub(super) fn open_case(&mut self, case: &mut Case) -> Result<(), Refusal> {
@@ -41,6 +46,7 @@ impl<H: Histories> Reader<'_, H> {
             }
         }
         self.open_voids(&mut case.voids)?;
+        self.open_disputes(&mut case.disputes)?;
         case.decisions.iter_mut().try_for_each(|decision| self.open_decision(decision))
     }
 
@@ -50,19 +56,22 @@ impl<H: Histories> Reader<'_, H> {
             self.open(proposal.reasons.as_mut())?;
         }
         self.open_voids(&mut decision.voids)?;
+        self.open_disputes(&mut decision.disputes)?;
         decision.appeals.iter_mut().try_for_each(|appeal| self.open_appeal(appeal))
     }
 
     pub(super) fn open_appeal(&mut self, appeal: &mut Appeal) -> Result<(), Refusal> {
         self.open(appeal.grounds.as_mut())?;
         self.open(appeal.reasons.as_mut())?;
-        self.open_voids(&mut appeal.voids)
+        self.open_voids(&mut appeal.voids)?;
+        self.open_disputes(&mut appeal.disputes)
     }
 
     pub(super) fn open_petition(&mut self, petition: &mut Petition) -> Result<(), Refusal> {
         self.open(petition.summary.as_mut())?;
         self.open(petition.reasons.as_mut())?;
-        self.open_voids(&mut petition.voids)
+        self.open_voids(&mut petition.voids)?;
+        self.open_disputes(&mut petition.disputes)
     }
 
     pub(super) fn open_verification(&mut self, verification: &mut Verification) -> Result<(), Refusal> {
@@ -71,10 +80,12 @@ impl<H: Histories> Reader<'_, H> {
             self.open(explanation.text.as_mut())?;
         }
         self.open(verification.conclusion.as_mut())?;
-        self.open_voids(&mut verification.voids)
+        self.open_voids(&mut verification.voids)?;
+        self.open_disputes(&mut verification.disputes)
     }
 
     pub(super) fn open_declaration(&mut self, declaration: &mut Declaration) -> Result<(), Refusal> {
+        self.open_disputes(&mut declaration.disputes)?;
         declaration.versions.iter_mut().try_for_each(|version| self.open(version.content.as_mut()))
     }
 
@@ -83,7 +94,7 @@ impl<H: Histories> Reader<'_, H> {
     }
 
     fn open(&mut self, part: Option<&mut PersonalPart>) -> Result<(), Refusal> {
-        let Some(part) = part.filter(|part| part.erased_by.is_none() && part.personal_class < CLASS_PROTECTED) else {
+        let Some(part) = part.filter(|part| part.erased_by.is_none() && self.opens(part.personal_class)) else {
             return Ok(());
         };
         match self.histories.open_part(part.position, part.part)? {
@@ -129,6 +140,7 @@ fn content(event: Event) -> Option<Content> {
         Event::ExplanationReceived(event) => event.explanation,
         Event::VerificationConcluded(event) => event.conclusion,
         Event::RecordVoided(event) => event.reasons,
+        Event::StatementAttached(event) => event.statement,
         _ => None,
     };
     narrative.map(Content::Narrative)

@@ -80,10 +80,13 @@ pub(in crate::server) struct Page {
 }
 
 impl Page {
-    /// The tokens of a method and its arguments, the token itself left out.
-    pub(in crate::server) fn new<M: Message>(key: &PageKey, method: &str, request: &M) -> Self {
+    /// The tokens that a principal has of a method and its arguments, the token itself left out.
+    pub(in crate::server) fn new<M: Message>(key: &PageKey, principal: &str, method: &str, request: &M) -> Self {
         let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).expect("HMAC takes a key of any length");
-        mac.update(b"probity/page/v1\0");
+        mac.update(b"probity/page/v2\0");
+        // Whoever finds another's token has found nothing.
+        mac.update(principal.as_bytes());
+        mac.update(&[0]);
         mac.update(method.as_bytes());
         mac.update(&[0]);
         mac.update(&request.encode_to_vec());

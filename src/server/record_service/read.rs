@@ -2,9 +2,14 @@
 
 use prost::Message;
 
+use crate::access::Level;
+use crate::events::EventType;
 use crate::log::Key;
 use crate::log::Name;
+use crate::proto::v1::Record;
+use crate::server::record_service::clearance;
 use crate::server::record_service::errors::Refusal;
+use crate::server::sight::Sight;
 use crate::views::Histories;
 use crate::views::History;
 use crate::views::ReadError;
@@ -26,23 +31,62 @@ const PLACES_AT_ONCE: usize = 1000;
 pub(super) struct Reader<'a, H> {
     pub(super) histories: &'a H,
     view: View,
+    sight: Sight,
     entries_left: usize,
     /// How much more may be opened.
     pub(super) bytes_left: usize,
 }
 
 impl<'a, H: Histories> Reader<'a, H> {
-    pub(super) const fn new(histories: &'a H, view: View) -> Self {
-        Self { histories, view, entries_left: ENTRIES_MAX, bytes_left: ANSWER_BYTES_MAX }
+    pub(super) const fn new(histories: &'a H, view: View, sight: Sight) -> Self {
+        Self { histories, view, sight, entries_left: ENTRIES_MAX, bytes_left: ANSWER_BYTES_MAX }
     }
 
     pub(super) const fn view(&self) -> View {
         self.view
     }
 
-    /// A body that is asked about is registered.
+    /// The classes of sealed parts that are opened for the caller.
+    pub(super) fn opens(&self, class: u32) -> bool {
+        self.sight.caller().classes().has_number(class)
+    }
+
+    /// What is not the caller's is not there: nothing of it is read before this.
+    pub(super) fn admit(&mut self, name: &Name) -> Result<(), Refusal> {
+        if self.sight.admits(self.histories, name)? { Ok(()) } else { Err(self.not_found()) }
+    }
+
+    /// The same of a name under which something is recorded.
+    pub(super) fn admit_recorded(&mut self, name: &Name) -> Result<(), Refusal> {
+        self.admit(name)?;
+        let entries = self.histories.places(History::Stream(name), None, self.view.known_at, 1)?;
+        if entries.is_empty() { Err(self.not_found()) } else { Ok(()) }
+    }
+
+    /// Leaves of a record what counts for an appointment, where no more is for the caller.
+    pub(super) fn clear(&self, record: &mut Record) {
+        if self.sight.caller().level() == Some(Level::L2) {
+            clearance::clear(record);
+        }
+    }
+
+    /// Entries one after the other, those that the caller sees, and the place up to which was looked.
+    pub(super) fn recorded_from(&mut self, from: u64, limit: usize) -> Result<(Vec<Recorded>, u64), Refusal> {
+        let upto = self.view.known_at;
+        let mut entries = self.histories.recorded_from(from, upto, limit)?;
+        let last = entries.last().map_or(upto, |entry| entry.index);
+        self.sight.retain(self.histories, &mut entries)?;
+        Ok((entries, last))
+    }
+
+    /// A body that is asked about is registered, and where only its own is for the caller, it is that.
     pub(super) fn knows(&self, body: Option<&Name>) -> Result<(), Refusal> {
         let Some(body) = body else { return Ok(()) };
+        let caller = self.sight.caller();
+        caller.note(body.as_str());
+        if !caller.sees_everything() && caller.body() != Some(body) {
+            return Err(self.not_found());
+        }
         let entries = self.histories.places(History::Stream(body), None, self.view.known_at, 1)?;
         if entries.is_empty() { Err(self.not_found()) } else { Ok(()) }
     }
@@ -51,8 +95,11 @@ impl<'a, H: Histories> Reader<'a, H> {
         Refusal::RecordNotFound { position: self.view.known_at }
     }
 
-    pub(super) fn find(&self, scheme: &str, value: &str) -> Result<Option<Name>, ReadError> {
-        self.histories.find(scheme, value, self.view.known_at)
+    /// Who has a number, where the caller may ask about him. Level L1 may of everybody, and that is all it may.
+    pub(super) fn find(&mut self, scheme: &str, value: &str) -> Result<Option<Name>, ReadError> {
+        let Some(name) = self.histories.find(scheme, value, self.view.known_at)? else { return Ok(None) };
+        let admitted = self.sight.admits(self.histories, &name)? || self.sight.caller().level() == Some(Level::L1);
+        Ok(admitted.then_some(name))
     }
 
     pub(super) fn stream(&mut self, name: &Name) -> Result<Vec<Recorded>, Refusal> {
@@ -120,6 +167,9 @@ impl<'a, H: Histories> Reader<'a, H> {
                 continue;
             }
             let linked = entry.stream_name().and_then(|found| Name::parse(&found).ok());
+            if !links::is_of_the_matter(event) {
+                continue;
+            }
             match (follow(name), linked) {
                 (Follow::Nothing, _) | (_, None) => {}
                 (Follow::Whole, Some(linked)) => self.gather(&linked, names, entries, follow)?,
@@ -208,6 +258,41 @@ impl<'a, H: Histories> Reader<'a, H> {
         Ok((rows, None))
     }
 
+    /// Rows of the streams that begin in a history, behind a place: until a page is full, or enough was looked at. With
+    /// the place to go on behind, where there may be more.
+    pub(super) fn begun<R: Weigh>(
+        &mut self,
+        history: History<'_>,
+        begins: EventType,
+        (mut after, size): (Option<u64>, usize),
+        row: impl Fn(&mut Self, &Name) -> Result<Option<R>, Refusal>,
+    ) -> Result<(Vec<R>, Option<u64>), Refusal> {
+        let mut rows: Vec<R> = Vec::new();
+        let (mut looked, mut weight) = (0, 0);
+        loop {
+            let places = self.histories.places(history, after, self.view.known_at, CANDIDATES_AT_ONCE)?;
+            let all = places.len() < CANDIDATES_AT_ONCE;
+            for place in places {
+                let full = rows.len() == size || weight > ANSWER_BYTES_MAX / 2;
+                if full || looked == CANDIDATES_MAX || self.is_tired() {
+                    return Ok((rows, after));
+                }
+                looked += 1;
+                after = Some(place);
+                let entry = self.entries(&[place])?.pop().filter(|entry| entry.event_type == begins);
+                let name = entry.and_then(|entry| entry.stream_name()).and_then(|name| Name::parse(&name).ok());
+                let Some(name) = name else { continue };
+                if let Some(row) = row(self, &name)? {
+                    weight += row.weight();
+                    rows.push(row);
+                }
+            }
+            if all {
+                return Ok((rows, None));
+            }
+        }
+    }
+
     /// Whether a list should end its page, so that the next row does not make it fail.
     pub(super) const fn is_tired(&self) -> bool {
         self.entries_left < ENTRIES_MAX / 2
@@ -231,8 +316,16 @@ impl<'a, H: Histories> Reader<'a, H> {
     }
 
     fn whole(&mut self, history: History<'_>) -> Result<Vec<Recorded>, Refusal> {
+        self.whole_after(history, None)
+    }
+
+    /// The entries of a history behind a place.
+    pub(super) fn whole_after(
+        &mut self,
+        history: History<'_>,
+        mut after: Option<u64>,
+    ) -> Result<Vec<Recorded>, Refusal> {
         let mut entries = Vec::new();
-        let mut after = None;
         loop {
             let places = self.histories.places(history, after, self.view.known_at, PLACES_AT_ONCE)?;
             after = places.last().copied();
@@ -247,7 +340,10 @@ impl<'a, H: Histories> Reader<'a, H> {
         let too_many =
             Refusal::AnswerTooLarge { found: ENTRIES_MAX - self.entries_left + places.len(), max: ENTRIES_MAX };
         self.entries_left = self.entries_left.checked_sub(places.len()).ok_or(too_many)?;
-        places.iter().map(|place| self.histories.recorded(*place).map_err(Refusal::from)).collect()
+        let entries = places.iter().map(|place| self.histories.recorded(*place).map_err(Refusal::from));
+        let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
+        self.sight.retain(self.histories, &mut entries)?;
+        Ok(entries)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Registers: lists of the matters of one kind that a body keeps, or all bodies do, by their first entry.
 
-use std::time::Duration;
-
 use prost::Message;
 use prost_types::Timestamp;
 use tonic::Request;
@@ -25,7 +23,7 @@ use crate::proto::v1::Stamp;
 use crate::proto::v1::Standing;
 use crate::proto::v1::VerificationState;
 use crate::server::record_service::Records;
-use crate::server::record_service::at;
+use crate::server::record_service::asker::Asker;
 use crate::server::record_service::at::Times;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::filter;
@@ -44,13 +42,13 @@ use crate::views::petition;
 use crate::views::verification;
 
 /// What every list is asked for.
-struct Asked<'a> {
-    body: &'a str,
-    recorded_from: Option<&'a Timestamp>,
-    recorded_to: Option<&'a Timestamp>,
-    at: Option<&'a AsOf>,
-    page_size: u32,
-    token: &'a str,
+pub(super) struct Asked<'a> {
+    pub body: &'a str,
+    pub recorded_from: Option<&'a Timestamp>,
+    pub recorded_to: Option<&'a Timestamp>,
+    pub at: Option<&'a AsOf>,
+    pub page_size: u32,
+    pub token: &'a str,
 }
 
 /// Every list's request has these fields, and each is a message of its own.
@@ -68,32 +66,32 @@ macro_rules! asked {
 }
 
 /// A list, ready to be read.
-struct List {
+pub(super) struct List {
     register: Register,
     page: Page,
     times: Times,
-    patience: Duration,
+    asker: Asker,
 }
 
 impl<H: Histories> Records<H> {
     /// `request` without its token is what the tokens of its pages belong to.
-    fn list_of<M: Message>(
+    pub(super) fn list_of<M: Message>(
         &self,
         (method, kind): (&str, &'static str),
         request: &M,
         asked: &Asked<'_>,
-        patience: Duration,
+        asker: Asker,
     ) -> Result<List, Refusal> {
         let body = filter::body(asked.body)?;
         let (recorded_from, recorded_to) = filter::recorded(asked.recorded_from, asked.recorded_to)?;
         let size = page::size(asked.page_size)?;
-        let page = Page::new(&self.page_key, method, request);
+        let page = Page::new(&self.page_key, asker.principal(), method, request);
         let (times, after) = page.times(asked.token, asked.at)?;
         let register = Register { kind, body, recorded_from, recorded_to, size, after };
-        Ok(List { register, page, times, patience })
+        Ok(List { register, page, times, asker })
     }
 
-    async fn list<R, A, F>(
+    pub(super) async fn list<R, A, F>(
         &self,
         list: List,
         row: F,
@@ -104,8 +102,8 @@ impl<H: Histories> Records<H> {
         A: Message + 'static,
         F: Fn(&mut Reader<'_, H>, &Name) -> Result<Option<R>, Refusal> + Send + 'static,
     {
-        let List { register, page, times, patience } = list;
-        self.answer(times, patience, move |reader, stamp| {
+        let List { register, page, times, asker } = list;
+        self.answer(times, asker, move |reader, stamp| {
             reader.knows(register.body.as_ref())?;
             let (rows, last) = reader.scan(&register, row)?;
             let token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();
@@ -118,7 +116,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListPetitionsRequest>,
     ) -> Result<Response<v1::ListPetitionsResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         filter::value::<PetitionState>("state", request.state)?;
@@ -137,7 +135,7 @@ impl<H: Histories> Records<H> {
         let received = Days::parse("received", request.received.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
         let asked = asked!(request, token);
-        let list = self.list_of(("ListPetitions", "petition"), &request, &asked, patience)?;
+        let list = self.list_of(("ListPetitions", "petition"), &request, &asked, asker)?;
         let wanted = move |one: &v1::Petition| {
             filter::valued(request.state, one.state)
                 && filter::valued(request.outcome, one.outcome)
@@ -162,7 +160,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListCasesRequest>,
     ) -> Result<Response<v1::ListCasesResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         filter::value::<CaseStatus>("status", request.status)?;
@@ -172,7 +170,7 @@ impl<H: Histories> Records<H> {
         let opened = Days::parse("opened", request.opened.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
         let asked = asked!(request, token);
-        let list = self.list_of(("ListCases", "case"), &request, &asked, patience)?;
+        let list = self.list_of(("ListCases", "case"), &request, &asked, asker)?;
         let wanted = move |one: &v1::CaseSummary| {
             filter::valued(request.status, one.status)
                 && filter::coded(request.regime.as_ref(), one.regime.as_ref())
@@ -193,7 +191,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListDecisionsRequest>,
     ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         filter::value::<DecisionPhase>("phase", request.phase)?;
@@ -202,7 +200,7 @@ impl<H: Histories> Records<H> {
         standing_fits(request.standing(), request.phase())?;
         let signed = Days::parse("signed", request.signed.as_ref())?;
         let asked = asked!(request, token);
-        let list = self.list_of(("ListDecisions", "decision"), &request, &asked, patience)?;
+        let list = self.list_of(("ListDecisions", "decision"), &request, &asked, asker)?;
         let wanted = move |one: &v1::Decision| {
             filter::valued(request.phase, one.phase)
                 && filter::valued(request.standing, one.standing)
@@ -225,7 +223,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListAppealsRequest>,
     ) -> Result<Response<v1::ListAppealsResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         filter::value::<AppealState>("state", request.state)?;
@@ -237,7 +235,7 @@ impl<H: Histories> Records<H> {
         let lodged = Days::parse("lodged", request.lodged.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
         let asked = asked!(request, token);
-        let list = self.list_of(("ListAppeals", "appeal"), &request, &asked, patience)?;
+        let list = self.list_of(("ListAppeals", "appeal"), &request, &asked, asker)?;
         let wanted = move |one: &v1::Appeal| {
             filter::valued(request.state, one.state)
                 && filter::valued(request.outcome, one.outcome)
@@ -258,7 +256,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListObligationsRequest>,
     ) -> Result<Response<v1::ListObligationsResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         filter::value::<ObligationState>("state", request.state)?;
@@ -268,7 +266,7 @@ impl<H: Histories> Records<H> {
         let period = Days::parse("period", request.period.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
         let asked = asked!(request, token);
-        let list = self.list_of(("ListObligations", "obligation"), &request, &asked, patience)?;
+        let list = self.list_of(("ListObligations", "obligation"), &request, &asked, asker)?;
         let wanted = move |one: &v1::Obligation| {
             filter::valued(request.state, one.state)
                 && filter::valued(request.kind, one.kind)
@@ -292,7 +290,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListVerificationsRequest>,
     ) -> Result<Response<v1::ListVerificationsResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         filter::value::<VerificationState>("state", request.state)?;
@@ -306,7 +304,7 @@ impl<H: Histories> Records<H> {
         let ordered = Days::parse("ordered", request.ordered.as_ref())?;
         let due = Days::parse("due", request.due.as_ref())?;
         let asked = asked!(request, token);
-        let list = self.list_of(("ListVerifications", "verification"), &request, &asked, patience)?;
+        let list = self.list_of(("ListVerifications", "verification"), &request, &asked, asker)?;
         let wanted = move |one: &v1::Verification| {
             filter::valued(request.state, one.state)
                 && filter::valued(request.ground, one.ground)
@@ -331,7 +329,7 @@ impl<H: Histories> Records<H> {
         &self,
         request: Request<v1::ListExpiringRequest>,
     ) -> Result<Response<v1::ListExpiringResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         filter::code("form", request.form.as_ref())?;
@@ -346,7 +344,7 @@ impl<H: Histories> Records<H> {
             page_size: request.page_size,
             token: &token,
         };
-        let list = self.list_of(("ListExpiring", "decision"), &request, &asked, patience)?;
+        let list = self.list_of(("ListExpiring", "decision"), &request, &asked, asker)?;
         let row = move |reader: &mut Reader<'_, H>, name: &Name| {
             let entries = reader.own(name)?;
             let decision = decision::decision(name, &entries, reader.view()).unwrap_or_default();

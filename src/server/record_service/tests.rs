@@ -40,6 +40,7 @@ use crate::proto::v1::ListTimelineResponse;
 use crate::proto::v1::as_of::KnownAt;
 use crate::proto::v1::personal_part::Content;
 use crate::proto::v1::record_service_client::RecordServiceClient;
+use crate::server::gate::Guarded;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::Records;
 use crate::server::services::record_service_server::RecordServiceServer;
@@ -63,13 +64,18 @@ struct Service {
     client: RecordServiceClient<Channel>,
 }
 
+/// The gate of a service without access control.
+fn open_door() -> Guarded {
+    Guarded { guard: watch::channel(Arc::default()).1, clock: Settable::at(NOW_MS) }
+}
+
 async fn serve(events: Vec<Event>) -> Service {
     let story = Arc::new(Story::of(events));
     let (moved, applied) = watch::channel(story.coverage().applied);
     let records = Records::new(Arc::clone(&story), applied, Settable::at(NOW_MS), PageKey([7; 32]));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = Server::builder().add_service(RecordServiceServer::new(records));
+    let service = Server::builder().layer(open_door()).add_service(RecordServiceServer::new(records));
     tokio::spawn(service.serve_with_incoming(TcpListenerStream::new(listener)));
     let client = RecordServiceClient::connect(format!("http://{address}")).await.unwrap();
     Service { story, moved, client }

@@ -11,7 +11,7 @@ use crate::proto::v1::ListWorkResponse;
 use crate::proto::v1::WorkItem;
 use crate::proto::v1::WorkKind;
 use crate::server::record_service::Records;
-use crate::server::record_service::at;
+use crate::server::record_service::asker::Asker;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::filter;
 use crate::server::record_service::filter::Days;
@@ -41,13 +41,13 @@ struct Wanted {
 
 impl<H: Histories> Records<H> {
     pub(super) async fn work(&self, request: Request<ListWorkRequest>) -> Result<Response<ListWorkResponse>, Status> {
-        let patience = at::patience(request.metadata());
+        let asker = Asker::of(&request)?;
         let mut request = request.into_inner();
         let token = std::mem::take(&mut request.page_token);
         let wanted = wanted(&request)?;
-        let page = Page::new(&self.page_key, "ListWork", &request);
+        let page = Page::new(&self.page_key, asker.principal(), "ListWork", &request);
         let (times, after) = page.times::<Behind>(&token, request.at.as_ref())?;
-        self.answer(times, patience, move |reader, stamp| {
+        self.answer(times, asker, move |reader, stamp| {
             reader.knows(wanted.body.as_ref())?;
             let (items, last) = reader.work(&wanted, after)?;
             let next_page_token = last.map(|last| page.token(reader.view(), &last)).unwrap_or_default();

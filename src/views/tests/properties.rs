@@ -24,8 +24,10 @@ use crate::views::View;
 use crate::views::appeal;
 use crate::views::case;
 use crate::views::checklist;
+use crate::views::clearance;
 use crate::views::decision;
 use crate::views::declaration;
+use crate::views::disclosure;
 use crate::views::fixture::Story;
 use crate::views::fixture::code;
 use crate::views::fixture::context;
@@ -33,7 +35,9 @@ use crate::views::fixture::id;
 use crate::views::fixture::name;
 use crate::views::obligation;
 use crate::views::petition;
+use crate::views::policy::DisclosurePolicy;
 use crate::views::record;
+use crate::views::rights;
 use crate::views::tests::ALL;
 use crate::views::tests::alleged;
 use crate::views::tests::amend::corrected;
@@ -60,6 +64,13 @@ use crate::views::tests::matters::verified;
 use crate::views::tests::modified;
 use crate::views::tests::person;
 use crate::views::tests::section;
+use crate::views::tests::subject::answered;
+use crate::views::tests::subject::asked;
+use crate::views::tests::subject::disputed;
+use crate::views::tests::subject::said;
+use crate::views::tests::subject::settled;
+use crate::views::tests::subject::shown_to;
+use crate::views::tests::subject::told_of;
 use crate::views::tests::view;
 use crate::views::timeline;
 use crate::views::verification;
@@ -68,7 +79,7 @@ use crate::views::work;
 /// Any event of the slice over a few ids, in an order that no admission would let pass.
 fn any_event() -> impl Strategy<Value = Event> {
     let day = prop_oneof![Just(""), Just("2026"), Just("2026-02"), Just("2026-02-10"), Just("2025-12-31")];
-    (0_u8..26, 1_u128..3, 0_u128..2, 1_u32..4, day.clone(), day).prop_map(|(kind, who, other, number, a, b)| {
+    (0_u8..33, 1_u128..3, 0_u128..2, 1_u32..4, day.clone(), day).prop_map(|(kind, who, other, number, a, b)| {
         let context = context(a, b);
         match kind {
             0 => person(who),
@@ -124,6 +135,13 @@ fn any_event() -> impl Strategy<Value = Event> {
             23 => verified(who, a),
             24 => concluded(who),
             25 => reopened(who, a),
+            26 => disputed(who, u64::from(number), &target(number)),
+            27 => said(who, u64::from(number), &target(number)),
+            28 => settled(who, u64::from(number), &target(number)),
+            29 => asked(who, b),
+            30 => answered(who, number),
+            31 => shown_to(who, &target(number), u64::from(number)),
+            32 => told_of(who, u64::from(number) * 3 + u64::try_from(other).unwrap(), other == 0),
             _ => LegacyRecordImported {
                 record_id: id(50 + other),
                 source: code("register"),
@@ -163,6 +181,20 @@ fn answers(entries: &[Recorded], view: View) -> String {
         verification::verification(&name("verification", 80), entries, view),
         checklist::checklists(&case),
         names.iter().map(|name| work::item(name, entries, view)).collect::<Vec<_>>(),
+    ) + &of_the_subject(entries, view)
+}
+
+/// What concerns the person himself and those who were shown his record.
+fn of_the_subject(entries: &[Recorded], view: View) -> String {
+    let policy = DisclosurePolicy::default();
+    let shown = disclosure::disclosure(&name("disclosure", 50), entries, view).unwrap_or_default();
+    let record = record::record(&name("entity", 1), entries, entries, view).unwrap_or_default();
+    format!(
+        "{:?}\n{:?}\n{shown:?}\n{:?}\n{:?}",
+        rights::rights(&name("rights", 60), entries, view, &policy),
+        work::item(&name("rights", 60), entries, view),
+        disclosure::notices_due(&shown, entries, view, &policy),
+        clearance::clearance(&record, None, &policy, View { known_at: 0, ..view }),
     )
 }
 

@@ -8,7 +8,10 @@ use tonic::Code;
 use crate::bad_input::table;
 
 /// Reasons that need more than a request to a service in order, and where they are seen.
-const SEEN_ELSEWHERE: [(Reason, &str); 32] = [
+const SEEN_ELSEWHERE: [(Reason, &str); 37] = [
+    (Reason::Unauthenticated, "access::connections::only_a_valid_token_of_a_principal_is_believed"),
+    (Reason::PermissionDenied, "access::appends::others_record_nothing"),
+    (Reason::PurposeRequired, "access::matters::a_read_without_a_purpose_is_refused"),
     (Reason::MessageTooLarge, "requests::a_message_longer_than_the_server_reads_ends_its_call_alone"),
     (Reason::WriteQueueFull, "failing::a_full_queue_refuses_at_once_and_loses_nothing"),
     (Reason::DiskNearlyFull, "command::a_nearly_full_disk_stops_appends_and_nothing_else"),
@@ -18,6 +21,11 @@ const SEEN_ELSEWHERE: [(Reason, &str); 32] = [
     (Reason::CommitOutcomeUnknown, "failing::a_failed_write_stops_writing_for_ever"),
     (Reason::WritingStopped, "failing::a_failed_write_stops_writing_for_ever"),
     (Reason::LogClosed, "publish::ends::a_log_ends_and_another_goes_on"),
+    (
+        Reason::KeyRetired,
+        "erasure::what_was_sealed_with_a_key_that_is_retired_meanwhile_is_refused_and_nothing_is_lost",
+    ),
+    (Reason::ErasureHeld, "erasure::a_hold_forbids_an_erasure_until_it_is_released"),
     (Reason::EntryUnavailable, "failing::a_failed_write_stops_writing_for_ever"),
     (Reason::StoreUnreadable, "failing::an_entry_that_was_changed_is_never_served"),
     (Reason::ServerShuttingDown, "failing::a_stream_is_told_that_the_server_ends"),

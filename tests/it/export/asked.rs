@@ -278,11 +278,11 @@ async fn what_waits_survives_a_restart_and_has_an_end() {
             since: None,
         };
         for number in 1..=u8::try_from(probity::delivery::WAITING_MAX).unwrap() {
-            jobs.create(&id(number), order.clone()).unwrap();
+            jobs.create(&id(number), order.clone(), "local").unwrap();
         }
-        let refused = jobs.create(&id(99), order.clone()).unwrap_err();
+        let refused = jobs.create(&id(99), order.clone(), "local").unwrap_err();
         assert!(matches!(refused, probity::delivery::JobError::QueueFull), "{refused}");
-        assert!(jobs.create(&id(1), order).unwrap().1, "one that waits already is no other");
+        assert!(jobs.create(&id(1), order, "local").unwrap().1, "one that waits already is no other");
         jobs.cancel(&id(2)).unwrap();
         stop.cancel();
         drop(jobs);

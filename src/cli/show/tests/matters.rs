@@ -10,9 +10,11 @@ use crate::cli::show::tests::plain;
 use crate::cli::show::tests::serve_events;
 use crate::events::AppealLodged;
 use crate::events::CaseOpened;
+use crate::events::DecisionIssued;
 use crate::events::DeclarationContent;
 use crate::events::DeclarationItem;
 use crate::events::DeclarationSubmitted;
+use crate::events::DisclosureLevel;
 use crate::events::Event;
 use crate::events::Narrative;
 use crate::events::ObligationCreated;
@@ -20,8 +22,13 @@ use crate::events::OrganisationRegistered;
 use crate::events::PersonRegistered;
 use crate::events::PetitionReceived;
 use crate::events::PetitionerIdentity;
+use crate::events::RecordDisclosed;
+use crate::events::RecordDisputed;
 use crate::events::RecordVoided;
+use crate::events::RightsReceived;
+use crate::events::SanctionItem;
 use crate::events::Section;
+use crate::events::StatementAttached;
 use crate::events::VerificationOrdered;
 use crate::events::VoidGround;
 use crate::views::fixture::code;
@@ -154,4 +161,93 @@ async fn a_worklist_is_what_show_work_shows() {
     // Whose work is wanted is said: a forgotten body is no all-clear.
     assert!(Worklist::try_parse_from(["worklist", "--from", &url]).is_err());
     assert!(Worklist::try_parse_from([&words[..], &["--without-body"]].concat()).is_err());
+}
+
+#[tokio::test]
+async fn what_concerns_the_person_is_shown() {
+    let asked = RightsReceived {
+        rights_id: id(60),
+        person_id: id(1),
+        received_by_id: id(2),
+        received_on: Some(date("2020-02-03")),
+        ack_due_on: Some(date("2020-02-05")),
+        due_on: Some(date("2020-02-23")),
+        ..RightsReceived::default()
+    };
+    let decided = DecisionIssued {
+        decision_id: id(20),
+        respondent_id: id(1),
+        items: vec![SanctionItem { item_number: 1, form: code("reprimand"), ..SanctionItem::default() }],
+        signed_on: Some(date("2020-01-01")),
+        ..DecisionIssued::default()
+    };
+    let shown_to = RecordDisclosed {
+        disclosure_id: id(50),
+        recipient_id: id(3),
+        disclosed_by_id: id(2),
+        level: DisclosureLevel::Clearance.into(),
+        targets: vec![name("entity", 1).to_string()],
+        known_at: 4,
+        subject_ids: vec![id(1)],
+        disclosed_on: Some(date("2026-01-01")),
+        ..RecordDisclosed::default()
+    };
+    let target = name("decision", 20).to_string();
+    let disputed = RecordDisputed {
+        dispute_id: id(30),
+        target_position: 4,
+        target: target.clone(),
+        subject_ids: vec![id(1)],
+        person_id: id(1),
+        ground: code("inaccurate"),
+        ..RecordDisputed::default()
+    };
+    let said = StatementAttached {
+        dispute_id: id(30),
+        target_position: 4,
+        target,
+        subject_ids: vec![id(1)],
+        statement: Some(Narrative { text: "it was not so".to_owned(), ..Narrative::default() }),
+        ..StatementAttached::default()
+    };
+    let url = serve_events([
+        PersonRegistered { entity_id: id(1), ..PersonRegistered::default() }.into(),
+        OrganisationRegistered { entity_id: id(2), ..OrganisationRegistered::default() }.into(),
+        asked.into(),
+        decided.into(),
+        shown_to.into(),
+        disputed.into(),
+        said.into(),
+    ])
+    .await;
+    let (person, body) = (name("entity", 1).to_string(), id(2));
+    for (words, expected) in [
+        (&["rights", &id(60)][..], "state: open, overdue"),
+        (&["rights", &person], "2020-02-23"),
+        (&["rights", &person, "--open-only", "--json"], "\"RIGHTS_STATE_OPEN\""),
+        (&["rights", &name("entity", 2).to_string()], "nothing was asked for"),
+        (&["work", &body, "--kind", "rights"], "2020-02-05"),
+        (&["disclosures"], "2026-01-01"),
+        (&["disclosures", &person, "--recipient", &id(3)], "clearance"),
+        (&["disclosures", "--body", &body, "--day-to", "2025-12-31"], "nothing was shown"),
+        (&["notices"], "record.disputed"),
+        (&["notices", &body, "--overdue", "--as-of", "2030-01-01"], "overdue"),
+        (&["notices", &body, "--overdue", "--as-of", "2026-01-02"], "nobody has to be told"),
+        (&["clearance", &id(1), "--for", "purpose:appointment"], "it was not so"),
+        (&["clearance", &id(1), "--for", "purpose:appointment"], "disputed"),
+        (&["decision", &id(20)], "sealed, class P4"),
+        (&["decision", &id(20), "--open"], "it was not so"),
+        (&["person", &id(1)], "inaccurate"),
+    ] {
+        let text = shown(&url, words).await.unwrap();
+        assert!(text.contains(expected), "{words:?}: {text}");
+    }
+    for (words, status) in [
+        (&["rights", &id(61)][..], 1),
+        (&["disclosures", &name("entity", 9).to_string()], 1),
+        (&["clearance", &id(9), "--for", "purpose:x"], 1),
+        (&["clearance", &id(1), "--for", "appointment"], 2),
+    ] {
+        assert_eq!(shown(&url, words).await, Err(status), "{words:?}");
+    }
 }

@@ -1,0 +1,136 @@
+//! The one door: every call of gRPC is let in here or nowhere. Who calls is found out, the rule of the method is applied, and
+//! the [`Caller`] goes along with the request to its handler, which asks it about the matter.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+
+use tokio::sync::watch;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http::Extensions;
+use tonic::codegen::http::HeaderMap;
+use tonic::codegen::http::Request;
+use tonic::codegen::http::Response;
+use tonic::codegen::http::header::AUTHORIZATION;
+use tower::Layer;
+use tower::Service;
+
+use crate::access::Caller;
+use crate::access::Denied;
+use crate::access::Guard;
+use crate::access::Peer;
+use crate::access::Refused;
+use crate::access::Said;
+use crate::clock::Clock;
+use crate::server::errors::Reason;
+
+/// Puts the door before a service.
+#[derive(Clone, Debug)]
+pub(super) struct Guarded {
+    /// Replaced whole when a file of the policy changes.
+    pub(super) guard: watch::Receiver<Arc<Guard>>,
+    pub(super) clock: Clock,
+}
+
+impl<S> Layer<S> for Guarded {
+    type Service = Gate<S>;
+
+    fn layer(&self, inner: S) -> Gate<S> {
+        Gate { guarded: self.clone(), inner }
+    }
+}
+
+/// A service behind the door.
+#[derive(Clone, Debug)]
+pub(super) struct Gate<S> {
+    guarded: Guarded,
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for Gate<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        match self.guarded.admit(&request) {
+            Ok(caller) => {
+                // Nothing behind the door has a use for it, and so it is in no log.
+                request.headers_mut().remove(AUTHORIZATION);
+                request.extensions_mut().insert(caller);
+                Box::pin(self.inner.call(request))
+            }
+            Err(refused) => {
+                let answer = status(refused).into_http();
+                Box::pin(async move { Ok(answer) })
+            }
+        }
+    }
+}
+
+impl Guarded {
+    fn admit(&self, request: &Request<Body>) -> Result<Caller, Refused> {
+        let guard = Arc::clone(&self.guard.borrow());
+        let method = request.uri().path().strip_prefix('/').unwrap_or_default();
+        let nobody = Peer::default();
+        let peer = request.extensions().get::<Arc<Peer>>().map_or(&nobody, |peer| &**peer);
+        guard.admit(method, peer, said(request.headers()), self.clock.unix_ms() / 1000)
+    }
+}
+
+/// What the headers of a call say.
+fn said(headers: &HeaderMap) -> Said<'_> {
+    let one = |name: &str| {
+        let mut given = headers.get_all(name).iter();
+        let first = given.next()?;
+        // What stands there twice, or is no text, is something else than what was asked for.
+        Some(first.to_str().ok().filter(|_| given.next().is_none()).unwrap_or_default())
+    };
+    Said {
+        authorization: one(AUTHORIZATION.as_str()),
+        purpose: one("probity-purpose"),
+        legal_basis: one("probity-legal-basis"),
+    }
+}
+
+/// The refusal, in the words of the catalogue.
+fn status(refused: Refused) -> Status {
+    match refused {
+        Refused::Token(_) | Refused::Denied(Denied::Unauthenticated) => {
+            tracing::debug!(%refused, "a call was not let in");
+            // Why a token is refused is for whoever reads the log: it would help those who forge them.
+            Reason::Unauthenticated
+                .status("who calls is not known here: show a certificate, or a token that is valid", &[])
+        }
+        Refused::Denied(Denied::Method) => denied(),
+        Refused::Denied(Denied::Basis(name)) => {
+            let message = format!("{name} must say why, as scheme/code, each [a-z0-9][a-z0-9_.-]{{0,95}}");
+            Reason::PurposeRequired.status(message, &[("field", name.to_owned())])
+        }
+    }
+}
+
+/// The refusal of what a caller may not do, whatever there is.
+pub(super) fn denied() -> Status {
+    Reason::PermissionDenied.status("this caller may not do that", &[])
+}
+
+/// Who calls, as the door found out.
+///
+/// # Errors
+///
+/// The call did not come through it.
+pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Status> {
+    extensions.get::<Caller>().cloned().ok_or_else(denied)
+}

@@ -1,0 +1,105 @@
+//! What a caller may append: events of the types that its role names, to its own matters. What another body's is, and what
+//! is not there at all, is refused alike, in the preconditions too.
+
+use std::collections::BTreeSet;
+
+use tonic::Status;
+
+use crate::access::Caller;
+use crate::events::Event;
+use crate::ledger::Condition;
+use crate::ledger::NoMatchingEvents;
+use crate::ledger::Request;
+use crate::log::Key;
+use crate::log::Name;
+use crate::server::gate::denied;
+use crate::server::record_service::of_read;
+use crate::server::sight::Sight;
+use crate::server::sight::name_of;
+use crate::service::Reader;
+use crate::views::work;
+
+/// The most streams that are remembered as begun over one connection, while their entries are not recorded yet.
+const BEGUN_MAX: usize = 4096;
+
+/// The appends of one call: streams that it began are its own, also before they are recorded.
+#[derive(Debug)]
+pub(super) struct Writes {
+    caller: Caller,
+    begun: BTreeSet<Key>,
+}
+
+impl Writes {
+    /// Of a caller; none yet.
+    pub(super) const fn of(caller: Caller) -> Self {
+        Self { caller, begun: BTreeSet::new() }
+    }
+
+    /// Whose appends they are, as it stands in manifests.
+    pub(super) fn principal(&self) -> &str {
+        self.caller.principal()
+    }
+
+    /// Whether a request may be made.
+    ///
+    /// # Errors
+    ///
+    /// PERMISSION_DENIED, of the request as a whole and without saying of which event.
+    pub(super) fn check(&mut self, request: &Request, reader: &Reader) -> Result<(), Status> {
+        if self.caller.level().is_none() {
+            return Ok(());
+        }
+        let upto = reader.size().saturating_sub(1);
+        let mut sight = Sight::new(self.caller.clone(), upto);
+        for event in &request.events {
+            // What cannot be read is refused by admission, which says where.
+            let Ok(read) = Event::decode(event.event_type, &event.bytes) else { continue };
+            if !self.caller.may_append(event.event_type.name()) || !self.may(&read, &mut sight, reader)? {
+                return Err(denied());
+            }
+        }
+        for condition in &request.conditions {
+            let (Condition::Revision { history, .. } | Condition::NoMatchingEvents(NoMatchingEvents { history, .. })) =
+                condition;
+            let name = Name::parse(&history.name).map_err(|_| denied())?;
+            let own = self.begun.contains(&history.key);
+            if !own && !sight.admits(reader, &name).map_err(of_read)? {
+                return Err(denied());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an event is one of the caller's own body about its own matters. A stream that it may begin is then its own.
+    fn may(&mut self, event: &Event, sight: &mut Sight, reader: &Reader) -> Result<bool, Status> {
+        let Some(name) = name_of(event) else { return Ok(false) };
+        let stream = Key::of_stream(&name);
+        let mut sees = |name: &Name| -> Result<bool, Status> {
+            let begun = self.begun.contains(&Key::of_stream(name));
+            Ok(begun || sight.admits(reader, name).map_err(of_read)?)
+        };
+        let own = |id: &str| self.caller.body().is_some_and(|body| body.id() == id);
+        let may = match event {
+            Event::PersonRegistered(_) | Event::OrganisationRegistered(_) | Event::LegacyRecordImported(_) => true,
+            Event::PositionAssigned(event) => own(&event.body_id),
+            Event::RecordCorrected(event) => target(&event.target, &mut sees)?,
+            Event::RecordVoided(event) => target(&event.target, &mut sees)?,
+            Event::RecordDisputed(event) => target(&event.target, &mut sees)?,
+            Event::HoldReleased(event) => own(&event.released_by_id),
+            // It only keeps what is there.
+            Event::ErasureWithdrawn(_) => true,
+            event => match work::kept_by(event).and_then(|body| Name::parse(&body).ok()) {
+                Some(body) => own(body.id()),
+                None => sees(&name)?,
+            },
+        };
+        if may && self.begun.len() < BEGUN_MAX {
+            self.begun.insert(stream);
+        }
+        Ok(may)
+    }
+}
+
+fn target(text: &str, sees: &mut impl FnMut(&Name) -> Result<bool, Status>) -> Result<bool, Status> {
+    Name::parse(text).map_or(Ok(false), |name| sees(&name))
+}
