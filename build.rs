@@ -12,7 +12,7 @@ use protox::prost_reflect::DescriptorPool;
 use protox::prost_reflect::MessageDescriptor;
 use tonic_prost_build::Config;
 
-const PROTOS: [&str; 18] = [
+const PROTOS: [&str; 19] = [
     "google/rpc/error_details.proto",
     "probity/options/v1/options.proto",
     "probity/events/v1/common.proto",
@@ -25,6 +25,7 @@ const PROTOS: [&str; 18] = [
     "probity/events/v1/petition.proto",
     "probity/events/v1/verification.proto",
     "probity/events/v1/record.proto",
+    "probity/events/v1/access.proto",
     "probity/v1/ledger_service.proto",
     "probity/v1/proof_service.proto",
     "probity/v1/record_service.proto",

@@ -25,6 +25,7 @@ use crate::http::Access;
 use crate::publish::PublishOptions;
 use crate::reload::Sources;
 use crate::sequencer::Limits;
+use crate::sequencer::LogOf;
 use crate::service::Options;
 use crate::store::OpenOptions;
 use crate::telemetry;
@@ -59,6 +60,8 @@ pub struct Config {
     pub tls_ca: Option<PathBuf>,
     /// Who there is and what each may. Absent, whoever reaches the service may do everything.
     pub policy: Option<PathBuf>,
+    /// Whether reads are recorded in the access log without a policy too; with one they always are.
+    pub access_log: bool,
     /// Whether listeners outside loopback may be plain, and without a policy.
     pub expose_everything_in_plain_text: bool,
     /// Origin of a log that is made now, for example `audit.example.org/discipline`.
@@ -118,6 +121,7 @@ impl Default for Config {
             tls_key: None,
             tls_ca: None,
             policy: None,
+            access_log: false,
             expose_everything_in_plain_text: false,
             origin: None,
             volume_bytes: store.volume_bytes,
@@ -173,7 +177,7 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "data",
     "listen",
     "metrics_listen",
@@ -184,6 +188,7 @@ const KEYS: [&str; 28] = [
     "tls_key",
     "tls_ca",
     "policy",
+    "access_log",
     "expose_everything_in_plain_text",
     "origin",
     "volume_bytes",
@@ -320,6 +325,7 @@ impl Config {
             accept_gap: self.accept_gap,
             verify_newest: self.verify_newest,
             signers: Vec::new(),
+            of: LogOf::Matters,
             publish: (self.seal_every_ms > 0)
                 .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
             witness: self.witness()?,

@@ -6,6 +6,7 @@
 //! that does not exist is none. What the options in `proto/` say of single fields (required, format, length) is
 //! checked before, from the descriptors, and not again here.
 
+pub mod access;
 pub mod appeal;
 pub mod case;
 mod context;
@@ -60,6 +61,8 @@ pub enum State {
     Verification(verification::State),
     /// Of `record/…`.
     Record(record::State),
+    /// Of `access/…`.
+    Access(access::State),
     /// Of a stream whose first entry is void. Whoever points to it is told that nothing is recorded there.
     Void,
     /// Of a stream in which nothing stands but erasures. Admission takes it for one in which nothing is recorded.
@@ -244,6 +247,7 @@ impl State {
             Self::Appeal(appeal) => appeal.duty(),
             Self::Obligation(obligation) => obligation.duty(),
             Self::Verification(verification) => verification.duty(),
+            Self::Access(access) => access.duty(),
             Self::Entity(_) | Self::Decision(_) | Self::Declaration(_) | Self::Record(_) | Self::Void | Self::Empty => {
                 None
             }
@@ -260,8 +264,8 @@ impl State {
             Self::Petition(petition) => petition.voided(target).map(Self::Petition),
             Self::Obligation(obligation) => obligation.voided(target).map(Self::Obligation),
             Self::Verification(verification) => verification.voided(target).map(Self::Verification),
-            // What the imports saw stays seen.
-            other @ (Self::Record(_) | Self::Void | Self::Empty) => Some(other),
+            // What the imports saw stays seen, and so does who read what.
+            other @ (Self::Record(_) | Self::Access(_) | Self::Void | Self::Empty) => Some(other),
         };
         left.unwrap_or(Self::Void)
     }
@@ -276,7 +280,7 @@ impl State {
             Self::Petition(petition) => petition.corrected(target, field),
             Self::Obligation(obligation) => obligation.corrected(target, field),
             Self::Verification(verification) => verification.corrected(target, field),
-            Self::Record(_) | Self::Void | Self::Empty => {}
+            Self::Record(_) | Self::Access(_) | Self::Void | Self::Empty => {}
         }
     }
 }
@@ -320,5 +324,7 @@ fn fact(event: &Event) -> &dyn Fact {
         Event::RecordCorrected(event) => event,
         Event::RecordVoided(event) => event,
         Event::EntryErased(event) => event,
+        Event::AccessRecorded(event) => event,
+        Event::EmergencyReviewed(event) => event,
     }
 }

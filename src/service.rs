@@ -37,6 +37,7 @@ use crate::sequencer::AppendError;
 use crate::sequencer::Commits;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
+use crate::sequencer::LogOf;
 use crate::sequencer::Queue;
 use crate::sequencer::Sequencer;
 use crate::store::LogStore;
@@ -80,6 +81,8 @@ pub struct Options {
     pub verify_newest: u64,
     /// What signs its checkpoints, where that is not in files: of a log that is made now, GENESIS names the first.
     pub signers: Vec<Arc<dyn Signer>>,
+    /// What it is of.
+    pub of: LogOf,
     /// How it is sealed and published; none, and it is not.
     pub publish: Option<PublishOptions>,
     /// How it is witnessed; none, and nobody is asked. Only what is published is witnessed.
@@ -98,6 +101,7 @@ impl Options {
             accept_gap: false,
             verify_newest: 1000,
             signers: Vec::new(),
+            of: LogOf::default(),
             publish: None,
             witness: None,
         }

@@ -283,6 +283,8 @@ pub enum Kind {
     Amendment,
     /// An erasure, in the stream of what it erased.
     Erasure,
+    /// A read on record.
+    Access,
 }
 
 impl Kind {
@@ -323,6 +325,7 @@ impl Kind {
             EventType::RecordCorrected | EventType::RecordVoided => Self::Amendment,
             EventType::LegacyRecordImported => Self::Import,
             EventType::EntryErased => Self::Erasure,
+            EventType::AccessRecorded | EventType::EmergencyReviewed => Self::Access,
         }
     }
 }

@@ -86,6 +86,7 @@ rules! {
     ConditionRepeated, "CONDITION_REPEATED", Field, "each condition stands once";
     ConditionNotMet, "CONDITION_NOT_MET", Field, "a decision expires when every condition is met";
     DiscrepancyInTruth, "DISCREPANCY_IN_TRUTH", Field, "a truthful declaration has no discrepancies";
+    ReviewDueMisplaced, "REVIEW_DUE_MISPLACED", Field, "an emergency access is to be reviewed by a day, and no other is";
     CorrectionEmpty, "CORRECTION_EMPTY", Field, "a correction says what is corrected";
     PathRepeated, "PATH_REPEATED", Field, "each path stands once";
     NotAppendable, "NOT_APPENDABLE", Field, "only the procedure of erasure records an erasure";
@@ -166,6 +167,14 @@ rules! {
     PathNotCorrectable, "PATH_NOT_CORRECTABLE", State, "ids, and numbers that other entries point to, are not corrected";
     ValueOfAnotherType, "VALUE_OF_ANOTHER_TYPE", State, "the value is of the field's type";
     CorrectedBroken, "CORRECTED_BROKEN", State, "the entry as corrected keeps the rules of its fields";
+    // Reads on record.
+    NotTheService, "NOT_THE_SERVICE", State, "only the service records that by itself";
+    NotInThisLog, "NOT_IN_THIS_LOG", State, "reads and their reviews stand in the access log, and everything else in the log of matters";
+    AccessOfAnother, "ACCESS_OF_ANOTHER", State, "the records of one call are of one principal";
+    AccessNotNext, "ACCESS_NOT_NEXT", State, "the records of one call are numbered from 0 without a gap";
+    NoEmergency, "NO_EMERGENCY", State, "only an emergency access is reviewed";
+    AlreadyReviewed, "ALREADY_REVIEWED", State, "an emergency access is reviewed once";
+    ReviewerIsReader, "REVIEWER_IS_READER", State, "who reviews is another than who read";
     // Imported rows.
     AlreadySeen, "ALREADY_SEEN", State, "a row that is there is not seen for the first time";
     RowGone, "ROW_GONE", State, "a row that is gone comes back as first seen";
@@ -217,7 +226,7 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    pub(super) fn new(rule: Rule, field: impl Into<String>, detail: Detail) -> Self {
+    pub fn new(rule: Rule, field: impl Into<String>, detail: Detail) -> Self {
         Self { rule, field: field.into(), detail }
     }
 

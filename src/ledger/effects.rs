@@ -58,7 +58,7 @@ pub(super) fn duties(stream: Key, kind: &str, id: u128, before: Option<Duty>, af
 }
 
 /// Kinds of streams in which something is to be done by a day.
-pub const KINDS_WITH_DUTIES: [&str; 5] = ["appeal", "case", "obligation", "petition", "verification"];
+pub const KINDS_WITH_DUTIES: [&str; 6] = ["access", "appeal", "case", "obligation", "petition", "verification"];
 
 fn known_kind(kind: &str) -> Option<&'static str> {
     KINDS_WITH_DUTIES.into_iter().find(|known| *known == kind)

@@ -36,6 +36,8 @@ use crate::reload::Current;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::server::access_service::Protected;
+use crate::server::accesses::AccessLog;
+use crate::server::accesses::access_log_of;
 use crate::server::admin_service::Admin;
 use crate::server::appends::Appends;
 use crate::server::calls::Calls;
@@ -55,6 +57,7 @@ use crate::server::services::proof_service_server::ProofServiceServer;
 use crate::server::services::record_service_server::RecordServiceServer;
 use crate::server::unread;
 use crate::server::unread::MESSAGE_READ_BYTES_MAX;
+use crate::service;
 use crate::service::OpenError;
 use crate::service::Service;
 use crate::store::SledStore;
@@ -99,6 +102,9 @@ pub enum ServeError {
         /// What the system said.
         error: String,
     },
+    /// The access log cannot be opened, and without it nobody could be let in.
+    #[error("the access log: {0}")]
+    AccessLog(#[source] OpenError),
     /// What was exported cannot be read.
     #[error("the folder exports of the data folder cannot be read: {0}")]
     Exports(std::io::Error),
@@ -116,6 +122,8 @@ pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     service: Arc<Service>,
+    /// The access log.
+    accesses: Option<Arc<Service>>,
     current: Current,
     metrics: Arc<Registry>,
     /// Counts requests over HTTP.
@@ -150,11 +158,12 @@ pub async fn serve_with_exports(
     serve_behind(Current::open(), service, settings, planned, profiles).await
 }
 
-/// Serves a log to those whom a guard lets in, and keeps the schedules of exports.
+/// Serves a log to those whom a guard lets in, and keeps the schedules of exports. Where there is access control, reads are
+/// recorded in the access log beside it, which is made where there is none.
 ///
 /// # Errors
 ///
-/// The address cannot be had, or the folder of exports not be read; the log is closed again.
+/// As [`serve_recording`]; or the access log cannot be opened.
 pub async fn serve_behind(
     current: Current,
     service: Service,
@@ -162,11 +171,43 @@ pub async fn serve_behind(
     planned: Vec<Planned>,
     profiles: Profiles,
 ) -> Result<Running, ServeError> {
+    let options = current.guard.borrow().is_on().then(|| access_log_of(&service)).flatten();
+    let Some(options) = options else {
+        return serve_recording(current, service, None, settings, planned, profiles).await;
+    };
+    let clock = Arc::clone(service.clock());
+    let opened = tokio::task::spawn_blocking(move || service::open(&options, clock, |_| ())).await;
+    match opened.unwrap_or_else(|error| Err(std::io::Error::other(error).into())) {
+        Ok(accesses) => serve_recording(current, service, Some(accesses), settings, planned, profiles).await,
+        Err(error) => {
+            service.stop()?;
+            Err(ServeError::AccessLog(error))
+        }
+    }
+}
+
+/// Serves a log, and records in another who reads it. Without that other one, nobody reads where there is access control.
+///
+/// # Errors
+///
+/// The address cannot be had, or the folder of exports not be read; both logs are closed again.
+pub async fn serve_recording(
+    current: Current,
+    service: Service,
+    accesses: Option<Service>,
+    settings: Settings,
+    planned: Vec<Planned>,
+    profiles: Profiles,
+) -> Result<Running, ServeError> {
     let listening = |error: String| ServeError::Listen { address: settings.listen, error };
+    let close_both = |service: Service, accesses: Option<Service>| -> Result<(), OpenError> {
+        let closed = service.stop();
+        accesses.map_or(Ok(()), Service::stop).and(closed)
+    };
     let listener = match TcpListener::bind(settings.listen).await {
         Ok(listener) => listener,
         Err(error) => {
-            service.stop()?;
+            close_both(service, accesses)?;
             return Err(listening(error.to_string()));
         }
     };
@@ -175,11 +216,15 @@ pub async fn serve_behind(
     let (jobs, maker) = match exports(&service, planned.len(), profiles, &stop) {
         Ok(exports) => exports,
         Err(error) => {
-            service.stop()?;
+            close_both(service, accesses)?;
             return Err(ServeError::Exports(error));
         }
     };
     let service = Arc::new(service);
+    let accesses = accesses.map(Arc::new);
+    let reader = service.reader().clone();
+    let log = accesses.clone().map(|accesses| AccessLog::new(accesses, reader).map(Arc::new)).transpose();
+    let log = log.map_err(|error| ServeError::AccessLog(error.into()))?;
     let (health_reporter, health) = tonic_health::server::health_reporter();
     if let Some(witnesses) = service.witnesses() {
         tokio::spawn(report_witnesses(health_reporter.clone(), witnesses.clone(), stop.clone()));
@@ -193,7 +238,7 @@ pub async fn serve_behind(
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let health = health.max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let mut registry = Registry::default();
-    figures::register(&service, &maker.figures, &mut registry);
+    figures::register(&service, &maker.figures, log.as_ref(), &mut registry);
     let counted = registry.sub_registry_with_prefix("probity");
     let appends = Arc::new(Appends::new(counted));
     let calls = Arc::new(Calls::new(counted, Arc::clone(&appends)));
@@ -202,13 +247,14 @@ pub async fn serve_behind(
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits, current.guard.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
-    let records = RecordServiceServer::new(Records::new(
+    let all_records = Arc::new(Records::new(
         Arc::new(service.reader().clone()),
         applied(service.head(), stop.clone()),
         Arc::clone(service.clock()),
         PageKey(service.keys().page_token_key()),
-    ))
-    .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    ));
+    let records = RecordServiceServer::from_arc(Arc::clone(&all_records))
+        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let prover = ProofServiceServer::new(Prover::new(Arc::clone(&service), stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     jobs.resume();
@@ -218,7 +264,9 @@ pub async fn serve_behind(
     let mut custody_key = Zeroizing::new([0; 32]);
     rand::rng().fill_bytes(&mut *custody_key);
     let custody = Custody::new(&custody_key);
-    let protected = AccessServiceServer::new(Protected::new(Arc::clone(&service), current.guard.clone(), custody))
+    let guard = current.guard.clone();
+    let protected = Protected::new(Arc::clone(&service), guard, custody, all_records, log.clone());
+    let protected = AccessServiceServer::new(protected)
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let kept = planned.into_iter().enumerate().map(|(number, planned)| {
         let keeper = Keeper::new(planned, number, maker.clone());
@@ -226,7 +274,7 @@ pub async fn serve_behind(
     });
     let kept = kept.collect();
     let incoming = tls::connections(listener, current.acceptor.clone(), stop.clone());
-    let guarded = Guarded { guard: current.guard.clone(), clock: Arc::clone(service.clock()) };
+    let guarded = Guarded { guard: current.guard.clone(), clock: Arc::clone(service.clock()), log };
     let router = Server::builder()
         .max_connection_age(CONNECTION_AGE)
         .http2_max_header_list_size(HEADERS_BYTES_MAX)
@@ -251,7 +299,7 @@ pub async fn serve_behind(
     let stopped = stop.clone();
     let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
     let metrics = Arc::new(registry);
-    Ok(Running { address, service, current, metrics, requests, stop, served, kept, stop_within: settings.stop_within })
+    Ok(Running { address, service, accesses, current, metrics, requests, stop, served, kept, stop_within: settings.stop_within })
 }
 
 /// What was asked for, and who makes it.
@@ -276,6 +324,11 @@ fn exports(
 }
 
 impl Running {
+    /// The access log, where reads are recorded.
+    pub const fn accesses(&self) -> Option<&Arc<Service>> {
+        self.accesses.as_ref()
+    }
+
     /// The log that is served.
     pub fn service(&self) -> &Arc<Service> {
         &self.service
@@ -312,7 +365,7 @@ impl Running {
     ///
     /// The log could not be closed in order; nothing acknowledged is lost.
     pub async fn stop(self) -> Result<(), ServeError> {
-        let Self { service, stop, mut served, kept, stop_within, .. } = self;
+        let Self { service, accesses, stop, mut served, kept, stop_within, .. } = self;
         stop.cancel();
         // A graceful end can wait for ever on a connection that does not end; so the deadline is hard.
         if tokio::time::timeout(stop_within, &mut served).await.is_err() {
@@ -324,7 +377,10 @@ impl Running {
             // They look at nothing else than the end.
             drop(kept.await);
         }
-        let closed = tokio::task::spawn_blocking(move || close(service));
+        let closed = tokio::task::spawn_blocking(move || {
+            let closed = close(service);
+            accesses.map_or(Ok(()), close).and(closed)
+        });
         match closed.await {
             Ok(closed) => Ok(closed?),
             Err(_) => Ok(()),

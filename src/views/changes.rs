@@ -46,7 +46,9 @@ pub const fn kind(event_type: EventType) -> ChangeKind {
         | EventType::VerificationOrdered
         | EventType::ExplanationReceived
         | EventType::VerificationConcluded
-        | EventType::LegacyRecordImported => ChangeKind::New,
+        | EventType::LegacyRecordImported
+        | EventType::AccessRecorded
+        | EventType::EmergencyReviewed => ChangeKind::New,
         EventType::CaseReopened
         | EventType::DecisionModified
         | EventType::DecisionAnnulled

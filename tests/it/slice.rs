@@ -18,7 +18,8 @@ use crate::service::story::MARKER;
 #[test]
 fn the_story_has_every_event_that_clients_append() {
     let told: Vec<EventType> = story::events(1).iter().map(|event| event.event_type).collect();
-    for event_type in EventType::ALL.into_iter().filter(|event_type| *event_type != EventType::EntryErased) {
+    let own = [EventType::EntryErased, EventType::AccessRecorded, EventType::EmergencyReviewed];
+    for event_type in EventType::ALL.into_iter().filter(|event_type| !own.contains(event_type)) {
         assert!(told.contains(&event_type), "{}", event_type.name());
     }
 }

@@ -117,6 +117,7 @@ fn follows(history: &[Event], event: &Event) -> bool {
     }
     let history = History(&counting);
     match event {
+        Event::AccessRecorded(_) | Event::EmergencyReviewed(_) => unreachable!("no random history has any"),
         Event::PersonRegistered(event) => !history.registered(&event.entity_id),
         Event::OrganisationRegistered(event) => !history.registered(&event.entity_id),
         Event::PositionAssigned(event) => {
