@@ -27,6 +27,7 @@ use crate::reload::Sources;
 use crate::sequencer::Limits;
 use crate::sequencer::LogOf;
 use crate::service::Options;
+use crate::service::Service;
 use crate::store::OpenOptions;
 use crate::telemetry;
 use crate::tls::Files;
@@ -330,6 +331,20 @@ impl Config {
                 .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
             witness: self.witness()?,
         })
+    }
+
+    /// How the access log beside a log is opened; `None` where no reads are recorded.
+    pub fn access_options(&self, service: &Service) -> Option<Options> {
+        let kept = self.policy.is_some() || self.access_log;
+        let mut options = kept.then(|| Options::of_accesses(service)).flatten()?;
+        options.store.volume_bytes = self.volume_bytes;
+        options.store.cache_bytes = self.cache_bytes;
+        options.store.accept_after_sync_error = self.accept_after_sync_error;
+        options.limits = self.limits();
+        options.verify_newest = self.verify_newest;
+        options.publish = (self.seal_every_ms > 0)
+            .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) });
+        Some(options)
     }
 
     /// Where the files of access lie.

@@ -25,7 +25,6 @@ mod unread;
 mod writes;
 
 pub use accesses::EVERYBODY;
-pub use accesses::access_log_of;
 pub use run::Running;
 pub use run::ServeError;
 pub use run::Settings;

@@ -27,6 +27,7 @@ use crate::keys::KeysError;
 use crate::keys::Signer;
 use crate::ledger::Head;
 use crate::ledger::Receipt;
+use crate::ledger::Vault as _;
 use crate::log::Body;
 use crate::log::EntryFault;
 use crate::publish::Proofs;
@@ -105,6 +106,20 @@ impl Options {
             publish: None,
             witness: None,
         }
+    }
+
+    /// How the access log of a log is opened: in the folder `access` of its data folder, under its origin with `/access`
+    /// behind. `None` of a log that has no folder.
+    pub fn of_accesses(service: &Service) -> Option<Self> {
+        let sled = service.sled()?;
+        let mut options = Self::new(sled.data().join("access"));
+        options.origin = Some(format!("{}/access", service.vault().origin()));
+        options.store.reserve_bytes = sled.reserve_bytes();
+        options.of = LogOf::Accesses;
+        options.publish = service.proofs().map(|_| PublishOptions::default());
+        // Nobody may have read for days. What the clock must show is asked of the log of matters.
+        options.accept_gap = true;
+        Some(options)
     }
 }
 

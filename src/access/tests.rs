@@ -12,6 +12,7 @@ use crate::access::Classes;
 use crate::access::Denied;
 use crate::access::Level;
 use crate::access::Matter;
+use crate::access::Notes;
 use crate::access::Policy;
 use crate::access::Presented;
 use crate::access::RULES;
@@ -71,6 +72,11 @@ probity.v1.ExportService/CancelExport                    0... .... A.  P1 -
 probity.v1.ExportService/DownloadExport                  0... .... A.  P1 basis
 probity.v1.AccessService/OfferCustody                    .... ...7 ..  P1 basis
 probity.v1.AccessService/OpenProtected                   .... ...7 ..  P5 basis
+probity.v1.AccessService/WhoAccessedMe                   ...3 .... ..  P1 basis
+probity.v1.AccessService/MyRecord                        ...3 .... ..  P2 basis
+probity.v1.AccessService/ListAccesses                    .... .... A.  P1 basis
+probity.v1.AccessService/ListUnreviewed                  .... 4.6. A.  P1 basis
+probity.v1.AccessService/ReviewEmergency                 .... 4.6. A.  P1 basis
 probity.v1.AdminService/GetServerInfo                    0123 4567 AO  P0 -
 probity.v1.AdminService/ListViews                        .... .... .O  P0 -
 probity.v1.AdminService/RebuildViews                     .... .... .O  P0 -
@@ -293,7 +299,11 @@ fn what_was_asked_about_is_known_whoever_looks() {
     let elsewhere = caller.clone();
     elsewhere.note("case/1");
     elsewhere.note("case/1");
-    assert_eq!(caller.asked(), BTreeSet::from(["case/1".to_owned()]));
+    elsewhere.note_shown("one");
+    let notes = caller.take_notes();
+    assert_eq!(notes.asked, BTreeSet::from(["case/1".to_owned()]));
+    assert_eq!(notes.shown, BTreeSet::from(["one".to_owned()]));
+    assert_eq!(elsewhere.take_notes(), Notes::default(), "taken once");
     assert_eq!(caller.purpose().unwrap().to_string(), "duty/test");
 }
 

@@ -226,6 +226,7 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// A rule is broken by a field; by the event as a whole where that is empty.
     pub fn new(rule: Rule, field: impl Into<String>, detail: Detail) -> Self {
         Self { rule, field: field.into(), detail }
     }

@@ -119,6 +119,9 @@ impl AccessService for Protected {
     ) -> Result<Response<v1::WhoAccessedMeResponse>, Status> {
         let caller = caller(request.extensions())?;
         let request = request.into_inner();
+        if request.prove {
+            reads::sealed(&*self.log()?).await?;
+        }
         self.ask(move |question, page_key| question.of_me(&request, &caller, page_key)).await
     }
 

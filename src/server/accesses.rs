@@ -27,21 +27,16 @@ use crate::index::DutyPlace;
 use crate::index::IndexError;
 use crate::ledger::Proposed;
 use crate::ledger::Request;
-use crate::ledger::Vault as _;
 use crate::ledger::prepare;
 use crate::log::Id;
 use crate::log::Key;
 use crate::log::Name;
-use crate::publish::PublishOptions;
 use crate::sequencer::AppendError;
-use crate::sequencer::LogOf;
 use crate::sequencer::Recorded;
 use crate::server::errors::Reason;
 use crate::server::errors::of_refusal;
-use crate::service::Options;
 use crate::service::Reader;
 use crate::service::Service;
-use crate::store::SledStore;
 
 /// The principal of what the service records by itself.
 const SYSTEM: &str = "system";
@@ -63,20 +58,6 @@ const REVIEW_WITHIN_DAYS: u64 = 3;
 
 /// Methods whose answers hold anybody's data without its name standing there.
 const OF_EVERYBODY: &[&str] = &["probity.v1.ExportService/DownloadExport"];
-
-/// How the access log of a log is opened: in the folder `access` of its data folder, under its origin with `/access` behind.
-/// `None` of a log that has no folder.
-pub fn access_log_of(service: &Service) -> Option<Options> {
-    let sled = service.sled()?;
-    let mut options = Options::new(sled.data().join("access"));
-    options.origin = Some(format!("{}/access", service.vault().origin()));
-    options.store.reserve_bytes = SledStore::reserve_bytes(sled);
-    options.of = LogOf::Accesses;
-    options.publish = service.proofs().map(|_| PublishOptions::default());
-    // Nobody may have read for days. What the clock must show is asked of the log of matters.
-    options.accept_gap = true;
-    Some(options)
-}
 
 /// The access log of a service.
 #[derive(Debug)]

@@ -37,7 +37,6 @@ use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::server::access_service::Protected;
 use crate::server::accesses::AccessLog;
-use crate::server::accesses::access_log_of;
 use crate::server::admin_service::Admin;
 use crate::server::appends::Appends;
 use crate::server::calls::Calls;
@@ -59,6 +58,7 @@ use crate::server::unread;
 use crate::server::unread::MESSAGE_READ_BYTES_MAX;
 use crate::service;
 use crate::service::OpenError;
+use crate::service::Options;
 use crate::service::Service;
 use crate::store::SledStore;
 use crate::tls;
@@ -171,7 +171,7 @@ pub async fn serve_behind(
     planned: Vec<Planned>,
     profiles: Profiles,
 ) -> Result<Running, ServeError> {
-    let options = current.guard.borrow().is_on().then(|| access_log_of(&service)).flatten();
+    let options = current.guard.borrow().is_on().then(|| Options::of_accesses(&service)).flatten();
     let Some(options) = options else {
         return serve_recording(current, service, None, settings, planned, profiles).await;
     };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::Rng as _;
@@ -37,11 +38,15 @@ use crate::server::record_service::Page;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::page_size;
 use crate::sequencer::AppendError;
+use crate::publish::ProveError;
 use crate::service::Reader;
 use crate::views::View;
 
 /// The most bytes of the proofs in one answer.
 const PROOFS_BYTES_MAX: usize = 3 << 20;
+
+/// How long a checkpoint may take.
+const SEALED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Emergency accesses of one answer.
 const UNREVIEWED_MAX: usize = 1000;
@@ -219,6 +224,16 @@ impl<'a> Question<'a> {
             Some(Shown::Access(AccessRecorded { person_ids, .. })) => person_ids,
             Some(Shown::Review(_)) | None => Vec::new(),
         })
+    }
+}
+
+/// Waits until all that is recorded now is under a checkpoint.
+pub(super) async fn sealed(log: &AccessLog) -> Result<(), Status> {
+    let proofs = log.service().proofs().ok_or_else(crate::server::acknowledged::publishing_off)?;
+    let wanted = log.service().reader().size();
+    match tokio::time::timeout(SEALED_WITHIN, proofs.wait_for(wanted)).await {
+        Ok(published) => published.map(drop).map_err(|error| of_prove(&error)),
+        Err(_) => Err(of_prove(&ProveError::NotPublished)),
     }
 }
 

@@ -60,8 +60,7 @@ pub(super) async fn answer<E>(
 /// Puts on record that somebody was turned away at the door, and turns him away.
 pub(super) async fn refusal(log: Arc<AccessLog>, mut call: Call, refused: Status) -> Response<Body> {
     let news = log.news(&mut call, None);
-    let outcome = outcome(refused.code());
-    match log.record(call, outcome, news).await.1 {
+    match log.record(call, AccessOutcome::Refused, news).await.1 {
         Ok(()) => refused.into_http(),
         Err(status) => status.into_http(),
     }
