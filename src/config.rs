@@ -342,8 +342,8 @@ impl Config {
         options.store.accept_after_sync_error = self.accept_after_sync_error;
         options.limits = self.limits();
         options.verify_newest = self.verify_newest;
-        options.publish = (self.seal_every_ms > 0)
-            .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) });
+        options.publish =
+            (self.seal_every_ms > 0).then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) });
         Some(options)
     }
 

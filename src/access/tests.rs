@@ -4,6 +4,7 @@ mod policies;
 mod tokens;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use crate::access::Action;
 use crate::access::Caller;
@@ -140,12 +141,14 @@ pub(super) fn whole_policy() -> Policy {
             (1..=5).filter(|class| level.classes().has_number(*class)).map(|class| format!("\"P{class}\"")).collect();
         let actions: Vec<String> =
             level.actions().iter().map(|action| format!("\"{}\"", format!("{action:?}").to_lowercase())).collect();
-        text += &format!(
+        write!(
+            text,
             "[[role]]\nname = \"{name}\"\nlevel = \"{name}\"\nclasses = [{}]\nactions = [{}]\n{body}{events}\n\
              [[principal]]\nid = \"{name}\"\nrole = \"{name}\"\n{entity}\n",
             classes.join(", "),
             actions.join(", "),
-        );
+        )
+        .unwrap();
     }
     Policy::parse(&text).unwrap()
 }
@@ -155,6 +158,7 @@ fn presented(principal: &str) -> Presented {
         principal: Some(principal.to_owned()),
         purpose: Some("duty/test".to_owned()),
         legal_basis: Some("law/test".to_owned()),
+        emergency: None,
     }
 }
 
@@ -235,6 +239,7 @@ fn a_read_says_why_and_aggregates_need_not() {
             principal: Some("L4".to_owned()),
             purpose: purpose.map(str::to_owned),
             legal_basis: basis.map(str::to_owned),
+            emergency: None,
         };
         decide(&whole_policy(), method, &presented).map(drop)
     };

@@ -32,7 +32,9 @@ const PAGE: u32 = 1000;
 ///
 /// Exit status: 0 done, 2 it could not be done.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  probity accesses me --prove me\n  probity accesses list --person entity/0000000000000000000000000P")]
+#[command(
+    after_help = "Examples:\n  probity accesses me --prove me\n  probity accesses list --person entity/0000000000000000000000000P"
+)]
 pub struct AccessesArgs {
     /// The service.
     #[arg(long, value_name = "URL", env = "PROBITY_URL", default_value = "http://127.0.0.1:7411")]
@@ -177,7 +179,8 @@ async fn me(client: &mut Client, prove: Option<PathBuf>) -> Result<(), Failed> {
 
 async fn list(client: &mut Client, which: ListArgs) -> Result<(), Failed> {
     let ListArgs { reference, person, principal, since, until } = which;
-    let of = reference.map(Of::Reference).or(person.map(Of::Person)).or(principal.map(Of::Principal));
+    let of = reference.map(Of::Reference).or_else(|| person.map(Of::Person));
+    let of = of.or_else(|| principal.map(Of::Principal));
     let (from, to) = (since.map(midnight), until.map(|day| midnight(day.next())));
     let mut request = v1::ListAccessesRequest { of, from, to, page_size: PAGE, page_token: String::new() };
     loop {
@@ -202,8 +205,7 @@ async fn unreviewed(client: &mut Client) -> Result<(), Failed> {
 
 #[expect(clippy::print_stdout, reason = "the answer is what this subcommand is asked for")]
 async fn review(client: &mut Client, review: ReviewArgs) -> Result<(), Failed> {
-    let finding =
-        if review.justified { EmergencyFinding::Justified } else { EmergencyFinding::Unjustified };
+    let finding = if review.justified { EmergencyFinding::Justified } else { EmergencyFinding::Unjustified };
     let Coded { scheme, code } = review.ground;
     let ground = Some(events::Code { scheme, code });
     let request = v1::ReviewEmergencyRequest { name: review.name, finding: finding.into(), ground };

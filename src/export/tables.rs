@@ -88,9 +88,8 @@ pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Ve
         Kind::Verification => duty::verification(name, entries),
         Kind::Amendment => amendment::rows(name, entries),
         // An erasure stands in the stream of what it erased, after it.
-        Kind::Erasure => None,
         // Who read what stands in the table of events alone.
-        Kind::Access => None,
+        Kind::Erasure | Kind::Access => None,
     };
     let mut rows = rows.unwrap_or_default();
     rows.extend(events);

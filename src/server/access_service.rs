@@ -133,7 +133,7 @@ impl AccessService for Protected {
         let name = caller.entity().ok_or_else(denied)?.to_string();
         let v1::MyRecordRequest { open_identity, at } = std::mem::take(request.get_mut());
         let (metadata, extensions, _) = request.into_parts();
-        let wanted = v1::GetRecordRequest { name, open_identity, at, ..Default::default() };
+        let wanted = v1::GetRecordRequest { name, open_identity, at };
         let answer = self.records.get_record(Request::from_parts(metadata, extensions, wanted)).await?.into_inner();
         Ok(Response::new(v1::MyRecordResponse { record: answer.record, stamp: answer.stamp }))
     }
@@ -159,7 +159,9 @@ impl AccessService for Protected {
         let caller = caller(request.extensions())?;
         let answer = self.ask(move |question, _| {
             let answer = question.unreviewed()?;
-            answer.accesses.iter().for_each(|one| reads::note_persons(one.access.as_slice(), &caller));
+            for one in &answer.accesses {
+                reads::note_persons(one.access.as_slice(), &caller);
+            }
             Ok(answer)
         });
         answer.await

@@ -99,7 +99,8 @@ pub(super) struct News {
 }
 
 impl News {
-    fn is_empty(&self) -> bool {
+    /// Whether there is nothing to add to what is on record.
+    pub(super) fn is_empty(&self) -> bool {
         self.persons.is_empty() && self.asked.is_empty() && self.positions.is_empty()
     }
 }
@@ -247,8 +248,7 @@ impl AccessLog {
     ///
     /// As of every append.
     pub(super) async fn append(&self, request_id: [u8; 16], events: Vec<Event>) -> Result<Recorded, Status> {
-        let proposed =
-            |event: Event| Proposed { event_type: event.event_type(), bytes: event.encode().into() };
+        let proposed = |event: Event| Proposed { event_type: event.event_type(), bytes: event.encode().into() };
         let events = events.into_iter().map(proposed).collect();
         let request = Request { principal: SYSTEM.to_owned(), request_id, events, conditions: Vec::new() };
         let failed = |error: AppendError| crate::server::errors::of_append(&error);
@@ -282,9 +282,9 @@ impl AccessLog {
         // One record at least, also where nobody is named.
         let pieces = news.persons.chunks(OF_RECORD_MAX).map(<[_]>::to_vec);
         let pieces = if news.persons.is_empty() { vec![Vec::new()] } else { pieces.collect() };
-        let events = (call.records..).zip(pieces).map(|(number, person_ids)| {
-            AccessRecorded { number, person_ids, ..record.clone() }.into()
-        });
+        let events = (call.records..)
+            .zip(pieces)
+            .map(|(number, person_ids)| AccessRecorded { number, person_ids, ..record.clone() }.into());
         let events: Vec<Event> = events.collect();
         call.records = call.records.saturating_add(u32::try_from(events.len()).unwrap_or(u32::MAX));
         events

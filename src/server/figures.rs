@@ -30,7 +30,12 @@ use crate::telemetry;
 const STATES: [&str; 3] = ["writing", "stopped", "lost"];
 
 /// Registers whatever is read from a service.
-pub(super) fn register(service: &Arc<Service>, exports: &Arc<delivery::Figures>, accesses: Option<&Arc<AccessLog>>, registry: &mut Registry) {
+pub(super) fn register(
+    service: &Arc<Service>,
+    exports: &Arc<delivery::Figures>,
+    accesses: Option<&Arc<AccessLog>>,
+    registry: &mut Registry,
+) {
     let started = Duration::from_millis(service.clock().unix_ms()).as_secs_f64();
     let help = "When the service began, as seconds of Unix time";
     registry.register_with_unit("process_start_time", help, Unit::Seconds, ConstGauge::new(started));

@@ -54,7 +54,9 @@ pub(super) fn note_shown(caller: &Caller, read: &EntryRead) {
     let Some((event_type, open)) = event_type.zip(read.checked.entry.open.as_ref()) else { return };
     // What cannot be read shows nobody.
     let Ok(names) = shape::read_open(event_type, &open.payload) else { return };
-    names.subjects.iter().for_each(|(_, id)| caller.note_shown(id));
+    for (_, id) in &names.subjects {
+        caller.note_shown(id);
+    }
 }
 
 /// A read under way.

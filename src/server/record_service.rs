@@ -119,11 +119,16 @@ impl<H: Histories> RecordService for Records<H> {
         let FindRequest { scheme, value, at } = request.into_inner();
         read::check_native_id(&scheme, &value)?;
         let times = at::parse(at.as_ref())?;
-        self.answer(times, asker, move |reader, stamp| {
+        let floor = asker.floor();
+        let found = self.answer(times, asker, move |reader, stamp| {
             let name = reader.find(&scheme, &value)?.map(|name| name.to_string()).unwrap_or_default();
             Ok(FindResponse { name, stamp: Some(stamp) })
-        })
-        .await
+        });
+        let found = found.await?;
+        if found.get_ref().name.is_empty() {
+            floor.await;
+        }
+        Ok(found)
     }
 
     async fn get_record(&self, request: Request<GetRecordRequest>) -> Result<Response<GetRecordResponse>, Status> {

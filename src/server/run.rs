@@ -253,8 +253,8 @@ pub async fn serve_recording(
         Arc::clone(service.clock()),
         PageKey(service.keys().page_token_key()),
     ));
-    let records = RecordServiceServer::from_arc(Arc::clone(&all_records))
-        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let records =
+        RecordServiceServer::from_arc(Arc::clone(&all_records)).max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let prover = ProofServiceServer::new(Prover::new(Arc::clone(&service), stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     jobs.resume();
@@ -266,8 +266,7 @@ pub async fn serve_recording(
     let custody = Custody::new(&custody_key);
     let guard = current.guard.clone();
     let protected = Protected::new(Arc::clone(&service), guard, custody, all_records, log.clone());
-    let protected = AccessServiceServer::new(protected)
-        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let protected = AccessServiceServer::new(protected).max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let kept = planned.into_iter().enumerate().map(|(number, planned)| {
         let keeper = Keeper::new(planned, number, maker.clone());
         tokio::spawn(keeper.keep(Arc::clone(service.clock()), stop.clone()))
@@ -299,7 +298,18 @@ pub async fn serve_recording(
     let stopped = stop.clone();
     let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
     let metrics = Arc::new(registry);
-    Ok(Running { address, service, accesses, current, metrics, requests, stop, served, kept, stop_within: settings.stop_within })
+    Ok(Running {
+        address,
+        service,
+        accesses,
+        current,
+        metrics,
+        requests,
+        stop,
+        served,
+        kept,
+        stop_within: settings.stop_within,
+    })
 }
 
 /// What was asked for, and who makes it.

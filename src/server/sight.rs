@@ -144,7 +144,10 @@ impl Sight {
         }
         self.persons.insert(name.clone(), false);
         let seen = match first(log, &Key::of_stream(name), self.upto)? {
-            Some(Event::OrganisationRegistered(_)) => true,
+            // Of another body, what counts for an appointment is none of its business.
+            Some(Event::OrganisationRegistered(_)) => {
+                self.caller.level() != Some(Level::L2) || self.caller.body() == Some(name)
+            }
             // Where nothing else helps: of everybody who is there.
             Some(_) if self.caller.emergency().is_some() => true,
             Some(_) => self.is_in_competence(log, name)?,

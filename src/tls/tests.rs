@@ -66,7 +66,7 @@ fn files_that_cannot_be_used_are_named_and_not_told() {
     let cases = [
         (Files { certificate: bad.clone(), ..good.clone() }, "bad.pem"),
         (Files { key: bad.clone(), ..good.clone() }, "bad.pem"),
-        (Files { client_ca: Some(bad.clone()), ..good.clone() }, "bad.pem"),
+        (Files { client_ca: Some(bad), ..good.clone() }, "bad.pem"),
         (Files { key: folder.path().join("none.key"), ..good.clone() }, "none.key"),
         (Files { key: other_key, ..good.clone() }, "server.pem"),
         (Files { certificate: good.key.clone(), ..good }, "server.key"),

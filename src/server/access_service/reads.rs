@@ -26,6 +26,8 @@ use crate::log::Name;
 use crate::proto::v1;
 use crate::proto::v1::access::Event as Shown;
 use crate::proto::v1::list_accesses_request::Of;
+use crate::publish::ProveError;
+use crate::sequencer::AppendError;
 use crate::server::accesses::AccessLog;
 use crate::server::accesses::EVERYBODY;
 use crate::server::convert;
@@ -37,8 +39,6 @@ use crate::server::proof_service::of_prove;
 use crate::server::record_service::Page;
 use crate::server::record_service::PageKey;
 use crate::server::record_service::page_size;
-use crate::sequencer::AppendError;
-use crate::publish::ProveError;
 use crate::service::Reader;
 use crate::views::View;
 
@@ -145,7 +145,9 @@ impl<'a> Question<'a> {
         let keys = [Key::of_subject(me), Key::of_subject(&everybody)].map(HistoryKey::Leaf);
         let (mut accesses, next_page_token) = self
             .paged(&page, &request.page_token, |question, after| question.filed(&keys, after, question.upto, size))?;
-        accesses.iter_mut().for_each(|access| hide_others(access, me));
+        for access in &mut accesses {
+            hide_others(access, me);
+        }
         let (subject_proof, everybody_proof) = if request.prove {
             (self.proof(me.clone())?, self.proof(everybody)?)
         } else {
@@ -245,7 +247,8 @@ pub(super) async fn review(
 ) -> Result<v1::ReviewEmergencyResponse, Status> {
     let v1::ReviewEmergencyRequest { name, finding, ground } = request;
     let parsed = Name::parse(&name).ok().filter(|name| name.kind() == "access");
-    let name = parsed.ok_or_else(|| field_invalid("name", "NOT_A_NAME", "access, a slash, and an id of 26 characters"))?;
+    let name =
+        parsed.ok_or_else(|| field_invalid("name", "NOT_A_NAME", "access, a slash, and an id of 26 characters"))?;
     caller.note(name.as_str());
     let (reading, of) = (Arc::clone(&log), name.clone());
     let persons = tokio::task::spawn_blocking(move || Question::of(&reading).persons(&of)).await;
@@ -310,6 +313,8 @@ pub(super) fn note_persons(accesses: &[v1::Access], caller: &Caller) {
             Some(Shown::Review(event)) => &event.person_ids,
             None => continue,
         };
-        persons.iter().for_each(|id| caller.note_shown(id));
+        for id in persons {
+            caller.note_shown(id);
+        }
     }
 }

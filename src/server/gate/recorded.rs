@@ -47,11 +47,10 @@ pub(super) async fn answer<E>(
     let news = log.news(&mut call, piece.map(|piece| &**piece));
     let (call, recorded) = Arc::clone(&log).record(call, outcome, news).await;
     Ok(match (recorded, first) {
-        (Err(status), _) => status.into_http(),
+        (Err(status), _) | (Ok(()), Some(Err(status))) => status.into_http(),
         (Ok(()), None) => Response::from_parts(parts, body),
-        (Ok(()), Some(Err(status))) => status.into_http(),
         (Ok(()), Some(Ok(frame))) => {
-            let state = State::Passing { call, held: Some(frame) };
+            let state = State::Passing { call: Box::new(call), held: Some(frame) };
             Response::from_parts(parts, Body::new(Pieces { log, body, state }))
         }
     })
@@ -80,8 +79,14 @@ struct Pieces {
 
 enum State {
     /// `held`: on record, and not yet gone.
-    Passing { call: Call, held: Option<Frame<Bytes>> },
-    Recording { recording: Recording, held: Frame<Bytes> },
+    Passing {
+        call: Box<Call>,
+        held: Option<Frame<Bytes>>,
+    },
+    Recording {
+        recording: Recording,
+        held: Frame<Bytes>,
+    },
     Over,
 }
 
@@ -109,7 +114,11 @@ impl HttpBody for Pieces {
                         return Poll::Ready(Some(Ok(frame)));
                     };
                     let news = this.log.news(&mut call, Some(piece));
-                    let recording = Arc::clone(&this.log).record(call, AccessOutcome::Answered, news);
+                    if news.is_empty() {
+                        this.state = State::Passing { call, held: None };
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                    let recording = Arc::clone(&this.log).record(*call, AccessOutcome::Answered, news);
                     this.state = State::Recording { recording: Box::pin(recording), held: frame };
                 }
                 State::Recording { mut recording, held } => match recording.as_mut().poll(context) {
@@ -117,7 +126,9 @@ impl HttpBody for Pieces {
                         this.state = State::Recording { recording, held };
                         return Poll::Pending;
                     }
-                    Poll::Ready((call, Ok(()))) => this.state = State::Passing { call, held: Some(held) },
+                    Poll::Ready((call, Ok(()))) => {
+                        this.state = State::Passing { call: Box::new(call), held: Some(held) };
+                    }
                     Poll::Ready((_, Err(status))) => {
                         let mut trailers = HeaderMap::new();
                         status.add_header(&mut trailers)?;

@@ -201,6 +201,7 @@ async fn a_read_without_a_purpose_is_refused() {
     guarded.stop().await;
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the fields of messages want it")]
 fn history(of: &str, name: String) -> Option<v1::History> {
     Some(v1::History { of: Some(if of == "stream" { Of::Stream(name) } else { Of::Subject(name) }) })
 }

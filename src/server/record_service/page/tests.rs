@@ -10,7 +10,7 @@ use crate::views::View;
 const KEY: PageKey = PageKey([7; 32]);
 
 fn page(method: &str) -> Page {
-    Page::new(&KEY, method, &GetRecordRequest::default())
+    Page::new(&KEY, "somebody", method, &GetRecordRequest::default())
 }
 
 fn view() -> View {
@@ -22,7 +22,10 @@ fn a_token_is_read_by_its_own_question_alone() {
     let token = page("one").token(view(), &12u64);
     assert_eq!(page("one").read(&token), Some((view(), 12u64)));
     assert_eq!(page("two").read::<u64>(&token), None);
-    assert_eq!(Page::new(&PageKey([8; 32]), "one", &GetRecordRequest::default()).read::<u64>(&token), None);
+    let other_key = Page::new(&PageKey([8; 32]), "somebody", "one", &GetRecordRequest::default());
+    assert_eq!(other_key.read::<u64>(&token), None);
+    let other_caller = Page::new(&KEY, "somebody else", "one", &GetRecordRequest::default());
+    assert_eq!(other_caller.read::<u64>(&token), None);
     assert_eq!(page("one").read::<(Day, [u8; 16])>(&token), None, "a place of another kind");
 }
 
