@@ -116,7 +116,8 @@ impl Options {
         options.origin = Some(format!("{}/access", service.vault().origin()));
         options.store.reserve_bytes = sled.reserve_bytes();
         options.of = LogOf::Accesses;
-        options.publish = service.proofs().map(|_| PublishOptions::default());
+        // Whoever learns of reads wants it proved that these are all.
+        options.publish = Some(PublishOptions::default());
         // Nobody may have read for days. What the clock must show is asked of the log of matters.
         options.accept_gap = true;
         Some(options)

@@ -174,6 +174,8 @@ impl AccessLog {
                     ids.insert(id.to_owned());
                 }
             });
+            // Where it stands in a proof, it is nobody.
+            ids.remove(EVERYBODY);
             if OF_EVERYBODY.contains(&call.method) || piece.first() == Some(&1) {
                 // Nothing of it can be read here: it is a file, or compressed.
                 ids.insert(EVERYBODY.to_owned());
