@@ -85,7 +85,11 @@ enum Command {
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let tls = arguments.connection.keep();
+    let tls = arguments.connection.keep(match &arguments.command {
+        // It has a flag of its own of this name, for logs that are served as files too.
+        Command::Verify(verify) => verify.token_file.clone(),
+        _ => None,
+    });
     // The service begins to tell when it has read where to.
     if !matches!(arguments.command, Command::Serve(_)) {
         telemetry::start();

@@ -84,6 +84,8 @@ pub struct Config {
     /// Milliseconds after which what was recorded is sealed and published, where nobody waits for that; 0, and nothing is
     /// sealed, so that no proof can be had.
     pub seal_every_ms: u64,
+    /// Bytes of the completeness map's rows that are kept in memory, about; the others are read from the disk again.
+    pub map_bytes: u64,
     /// A file with the witnesses that cosign the log, as a C2SP `tlog-policy`. Absent, nobody is asked.
     pub witness_policy: Option<PathBuf>,
     /// What becomes of appends while the policy's quorum does not cosign: `open`, they go on; `closed`, they are refused
@@ -133,6 +135,7 @@ impl Default for Config {
             stop_within_s: 10,
             verify_newest: 1000,
             seal_every_ms: 500,
+            map_bytes: PublishOptions::default().map_bytes,
             witness_policy: None,
             witness_fail: WitnessFail::Open,
             witness_again_s: None,
@@ -200,6 +203,7 @@ const KEYS: [&str; 29] = [
     "stop_within_s",
     "verify_newest",
     "seal_every_ms",
+    "map_bytes",
     "witness_policy",
     "witness_fail",
     "witness_again_s",
@@ -326,9 +330,16 @@ impl Config {
             accept_gap: self.accept_gap,
             verify_newest: self.verify_newest,
             signers: Vec::new(),
+<<<<<<< HEAD
             of: LogOf::Matters,
             publish: (self.seal_every_ms > 0)
                 .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
+=======
+            publish: (self.seal_every_ms > 0).then(|| PublishOptions {
+                seal_every: Duration::from_millis(self.seal_every_ms),
+                map_bytes: self.map_bytes,
+            }),
+>>>>>>> auth
             witness: self.witness()?,
         })
     }

@@ -23,15 +23,17 @@ use crate::log::Checkpoint;
 use crate::log::KeyTextError;
 use crate::log::KeysOfLog;
 use crate::log::MalformedLine;
-use crate::log::MapSnapshot;
 use crate::log::Note;
 use crate::log::Root;
+use crate::log::SavedFault;
+use crate::log::SavedSnapshot;
 use crate::store::StoreError;
 use crate::store::runs::RunsError;
 
 pub use kept::keep_note;
 pub use open::Opened;
 pub use open::open;
+pub use proofs::MapFigures;
 pub use proofs::Proofs;
 pub use proofs::ProveError;
 pub use proofs::SubjectHistory;
@@ -45,11 +47,13 @@ pub use tree::LogTree;
 pub struct PublishOptions {
     /// How long after something was recorded it is sealed where nobody waits for that.
     pub seal_every: Duration,
+    /// Bytes of the completeness map's rows that are kept in memory; the others are read from the disk again.
+    pub map_bytes: u64,
 }
 
 impl Default for PublishOptions {
     fn default() -> Self {
-        Self { seal_every: Duration::from_millis(500) }
+        Self { seal_every: Duration::from_millis(500), map_bytes: 512 << 20 }
     }
 }
 
@@ -68,8 +72,9 @@ pub struct Published {
     pub witnessed: bool,
     /// The keys of the log, with when they came and went.
     pub keys: KeysOfLog,
-    /// The map that the SEAL commits to; none for a checkpoint of before the last start, until the next seal.
-    pub map: Option<MapSnapshot>,
+    /// The map that the SEAL commits to; none for a checkpoint of before the last start, until the next seal, and none where
+    /// it is not the newest.
+    pub map: Option<SavedSnapshot>,
 }
 
 /// Why the log cannot be sealed or published.
@@ -95,6 +100,10 @@ pub enum PublishError {
         /// What is wrong.
         what: &'static str,
     },
+    /// The map that is kept beside the log cannot be read, or is not what was folded. The log has everything: the next
+    /// start folds it again.
+    #[error("{0}; nothing is lost: the next start folds the map from the log")]
+    Map(#[from] SavedFault<RunsError>),
     /// A file of checkpoints cannot be read or written.
     #[error("{}: {error}", file.display())]
     Io {

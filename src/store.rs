@@ -99,6 +99,20 @@ pub trait LogStore: Send + Sync + fmt::Debug {
     /// An entry on the way is damaged or could not be read; those before it can be had with a smaller `max_bytes`.
     fn read(&self, from: u64, max_bytes: usize) -> Result<Vec<(u64, EntryBytes)>, StoreError>;
 
+    /// The same, of entries below `end` alone: whoever wants a few reads no more than those.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogStore::read`].
+    fn read_below(&self, from: u64, end: u64, max_bytes: usize) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
+        if from >= end {
+            return Ok(Vec::new());
+        }
+        let mut read = self.read(from, max_bytes)?;
+        read.retain(|(index, _)| *index < end);
+        Ok(read)
+    }
+
     /// What it holds and has written.
     fn stats(&self) -> StoreStats;
 

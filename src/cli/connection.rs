@@ -43,14 +43,14 @@ pub(super) struct ConnectionArgs {
 pub(super) type TlsFiles = (Option<PathBuf>, Option<PathBuf>, Option<PathBuf>);
 
 impl ConnectionArgs {
-    /// Keeps what was given for whoever connects.
-    pub(super) fn keep(self) -> TlsFiles {
+    /// Keeps what was given for whoever connects; `token` where the subcommand has its own flag for it.
+    pub(super) fn keep(self, token: Option<PathBuf>) -> TlsFiles {
         let files = (self.tls_cert.clone(), self.tls_key.clone(), self.tls_ca.clone());
         let given = Credentials {
             ca: self.tls_ca,
             certificate: self.tls_cert,
             key: self.tls_key,
-            token: self.token_file,
+            token: self.token_file.or(token),
             purpose: self.purpose,
             legal_basis: self.legal_basis,
             emergency: self.emergency,

@@ -75,8 +75,8 @@ pub struct VerifyArgs {
     /// A log that is published as tiles: where its checkpoint is, or a folder of `probity export tiles`.
     #[arg(long, value_name = "URL|DIR", conflicts_with_all = ["export", "backup"])]
     pub tiles: Option<String>,
-    /// A file with the auditor's token that the tiles ask for entries.
-    #[arg(long, value_name = "FILE", requires = "tiles")]
+    /// A file with the token that the tiles, or the service, ask for.
+    #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Where to keep how far tiles were verified, to go on from there.
     #[arg(long, value_name = "FILE", requires = "tiles", conflicts_with = "head")]

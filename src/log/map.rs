@@ -6,10 +6,14 @@
 
 mod bucket;
 mod fold;
+mod folded;
+mod growing;
 mod history;
+mod joins;
 mod live;
 mod path;
 mod proof;
+mod saved;
 
 pub use fold::MapItem;
 pub use fold::map_root;
@@ -22,6 +26,12 @@ pub use path::MapStep;
 pub use proof::MapFault;
 pub use proof::MapProof;
 pub use proof::Neighbour;
+pub use proof::Proved;
+pub use saved::SaveInterval;
+pub use saved::SavedFault;
+pub use saved::SavedMap;
+pub use saved::SavedRows;
+pub use saved::SavedSnapshot;
 
 use crate::log::hash::HistoryValue;
 use crate::log::hash::Key;

@@ -9,18 +9,20 @@ use crate::ledger::FirstBytes;
 use crate::log::Body;
 use crate::log::Frontier;
 use crate::log::Key;
-use crate::log::KeyHistory;
 use crate::log::KeysOfLog;
 use crate::log::Leaf;
 use crate::log::LeafHash;
-use crate::log::LiveMap;
 use crate::log::NodeHash;
+use crate::log::SaveInterval;
+use crate::log::SavedMap;
+use crate::log::Seal;
 use crate::log::leaf_bytes;
 use crate::publish::PublishError;
 use crate::publish::table::FoldTable;
 use crate::publish::table::Rows;
+use crate::publish::tree::GROUP;
 use crate::publish::tree::LogTree;
-use crate::publish::tree::TILE;
+
 use crate::store::LogStore;
 use crate::store::runs::Position;
 
@@ -35,11 +37,12 @@ const CHANGED_MAX: usize = 1 << 18;
 #[derive(Debug)]
 pub(super) struct Fold {
     pub(super) tree: Arc<LogTree>,
-    pub(super) map: LiveMap,
+    pub(super) map: SavedMap,
+    map_bytes: u64,
     /// Over all entries: the root by another way than through [`LogTree`].
     pub(super) frontier: Frontier,
-    /// Over the leaves of the last tile, while it is not full.
-    tile: Frontier,
+    /// Over the leaves of the last group, while it is not full.
+    group: Frontier,
     /// Leaf hash of the last entry.
     leaf_hash: LeafHash,
     /// The last SEAL.
@@ -50,19 +53,27 @@ pub(super) struct Fold {
     key_entries: Vec<u64>,
     origin: Arc<str>,
     changed: HashSet<Key, BuildHasherDefault<FirstBytes>>,
-    /// What is saved on disk.
+    /// What is saved on disk, or is being saved.
     saved: Position,
+    /// What was to be saved is not: nothing more is, since what comes next would stand above a gap.
+    save_failed: bool,
 }
 
 impl Fold {
     /// The tree as it was saved, checked against the log; the rest of it is folded by [`Fold::catch_up`], and the map by
     /// [`Fold::load_map`].
-    pub(super) fn load(table: &FoldTable, store: &Arc<dyn LogStore>, origin: Arc<str>) -> Result<Self, PublishError> {
+    pub(super) fn load(
+        table: &FoldTable,
+        store: &Arc<dyn LogStore>,
+        origin: Arc<str>,
+        map_bytes: u64,
+    ) -> Result<Self, PublishError> {
         let mut fold = Self {
             tree: Arc::new(LogTree::new(Arc::clone(store))),
-            map: LiveMap::for_keys(0),
+            map: SavedMap::for_keys(0, map_bytes),
+            map_bytes,
             frontier: Frontier::new(),
-            tile: Frontier::new(),
+            group: Frontier::new(),
             leaf_hash: LeafHash::NONE,
             last_seal: None,
             keys: KeysOfLog::default(),
@@ -70,6 +81,7 @@ impl Fold {
             origin,
             changed: HashSet::default(),
             saved: table.position(),
+            save_failed: false,
         };
         if fold.restore(table, &**store).is_err() {
             // Of another log, or damaged: the log has everything.
@@ -77,7 +89,7 @@ impl Fold {
             table.clear()?;
             fold.tree.clear();
             fold.frontier = Frontier::new();
-            fold.tile = Frontier::new();
+            fold.group = Frontier::new();
             fold.leaf_hash = LeafHash::NONE;
             fold.last_seal = None;
             (fold.keys, fold.key_entries) = Default::default();
@@ -98,22 +110,22 @@ impl Fold {
         }
         let mut roots = Vec::new();
         let state = table.load_tree(&mut roots)?;
-        let full = saved.size / TILE;
+        let full = saved.size / GROUP;
         if roots.len() as u64 != full {
             return Err(other());
         }
-        // The tree's frontier follows from the roots of its tiles and the leaves behind them.
-        let mut tiles = Vec::new();
+        // The tree's frontier follows from the roots of its groups and the leaves behind them.
+        let mut above = Frontier::new();
         for root in roots {
-            self.tree.push_tile(root);
-            tiles.push(root);
+            self.tree.push_group(root);
+            above.push(LeafHash(root.0));
         }
-        let behind = usize::try_from(saved.size % TILE).expect("a tile has 256 leaves");
-        let leaves = if behind == 0 { Arc::default() } else { self.tree.leaf_hashes(full, behind)? };
-        let leaves = leaves.get(..behind).ok_or_else(other)?;
-        self.tile = leaves.iter().copied().collect();
-        let above: Frontier = tiles.into_iter().map(|root| LeafHash(root.0)).collect();
-        let hashes: Vec<NodeHash> = above.hashes().iter().chain(self.tile.hashes()).copied().collect();
+        let behind = usize::try_from(saved.size % GROUP).expect("a group has 32 leaves");
+        if behind > 0 {
+            let leaves = self.tree.leaf_hashes(full, behind)?;
+            self.group = leaves[..behind].iter().copied().collect();
+        }
+        let hashes: Vec<NodeHash> = above.hashes().iter().chain(self.group.hashes()).copied().collect();
         self.frontier = Frontier::from_parts(saved.size, hashes).ok_or_else(other)?;
         self.leaf_hash = LeafHash(saved.leaf_hash);
         self.last_seal = state.last_seal;
@@ -157,11 +169,11 @@ impl Fold {
         store: &dyn LogStore,
         go_on: impl Fn() -> bool,
     ) -> Result<bool, PublishError> {
-        self.map = LiveMap::for_keys(table.rows());
-        if let Err(error) = table.load_map(&mut self.map) {
+        if let Err(error) = self.read_map(table, store) {
             tracing::warn!(%error, "the saved map cannot be read; it is folded again");
             table.clear()?;
-            self.map = LiveMap::for_keys(0);
+            // Many entries are filed under more than one key, and many keys have more than one entry.
+            self.map = SavedMap::for_keys(self.size(), self.map_bytes);
             self.saved = Position::START;
         }
         let (mut next, end) = (self.saved.size, self.size());
@@ -169,25 +181,57 @@ impl Fold {
             if !go_on() {
                 return Ok(false);
             }
-            for (index, bytes) in store.read(next, CHUNK_BYTES)? {
-                if index == end {
-                    break;
-                }
+            for (index, bytes) in store.read_below(next, end, CHUNK_BYTES)? {
                 let malformed = || PublishError::Fold { index, what: "its leaf is malformed" };
                 let bytes = leaf_bytes(&bytes).ok_or_else(malformed)?;
                 let leaf = Leaf::decode(bytes).map_err(|_| malformed())?;
-                self.take_into_map(&leaf, LeafHash::of(bytes));
+                let hash = LeafHash::of(bytes);
+                if let Body::Seal(seal) = &leaf.body
+                    && self.wants_save()
+                {
+                    self.save_on_the_way(table, Position { size: index + 1, leaf_hash: hash.0 }, seal)?;
+                }
+                self.take_into_map(table, &leaf, hash)?;
                 next = index + 1;
             }
         }
         Ok(true)
     }
 
-    /// Folds the next entry, into the tree and into the map.
-    pub(super) fn take(&mut self, entry: &[u8]) -> Result<(), PublishError> {
-        let (leaf, hash) = self.take_into_tree(entry)?;
-        self.take_into_map(&leaf, hash);
+    /// The map as it was saved. It was saved as of a SEAL, which says what it must be.
+    fn read_map(&mut self, table: &FoldTable, store: &dyn LogStore) -> Result<(), PublishError> {
+        self.map = table.load_map(self.map_bytes)?;
+        let Some(index) = self.saved.size.checked_sub(1) else { return Ok(()) };
+        let fault = |what| PublishError::Fold { index, what };
+        let entry = store.get(index)?.ok_or(PublishError::Entry { index })?;
+        let leaf = leaf_bytes(&entry).and_then(|leaf| Leaf::decode(leaf).ok());
+        let Some(Body::Seal(seal)) = leaf.map(|leaf| leaf.body) else { return Err(fault("no map is saved as of it")) };
+        if self.map.fold(table)? == (seal.map_root, seal.map_keys) {
+            Ok(())
+        } else {
+            Err(fault("the saved map is not the one that it seals"))
+        }
+    }
+
+    /// Saves the map before it is folded to its end, as of a SEAL, so that its memory stays within the budget and another
+    /// start goes on from here. Nobody proves anything from it yet.
+    fn save_on_the_way(&mut self, table: &FoldTable, position: Position, seal: &Seal) -> Result<(), PublishError> {
+        let index = position.size - 1;
+        if self.map.fold(table)? != (seal.map_root, seal.map_keys) {
+            return Err(PublishError::Fold {
+                index,
+                what: "the map that it seals is not that of the entries before it",
+            });
+        }
+        let (rows, interval) = self.rows_at(table, position, Some(index))?;
+        self.was_saved(table.save(&rows).map(|()| interval));
         Ok(())
+    }
+
+    /// Folds the next entry, into the tree and into the map.
+    pub(super) fn take(&mut self, table: &FoldTable, entry: &[u8]) -> Result<(), PublishError> {
+        let (leaf, hash) = self.take_into_tree(entry)?;
+        self.take_into_map(table, &leaf, hash)
     }
 
     fn take_into_tree(&mut self, entry: &[u8]) -> Result<(Leaf, LeafHash), PublishError> {
@@ -205,20 +249,24 @@ impl Fold {
             Body::Event(_) | Body::Erasure(..) | Body::Close(_) => {}
         }
         self.frontier.push(hash);
-        self.tile.push(hash);
-        if self.tile.size() == TILE {
-            let full = std::mem::take(&mut self.tile);
-            self.tree.push_tile(NodeHash(full.root().0));
+        self.group.push(hash);
+        if self.group.size() == GROUP {
+            let full = std::mem::take(&mut self.group);
+            self.tree.push_group(NodeHash(full.root().0));
         }
         self.leaf_hash = hash;
         Ok((leaf, hash))
     }
 
-    fn take_into_map(&mut self, leaf: &Leaf, hash: LeafHash) {
+    fn take_into_map(&mut self, table: &FoldTable, leaf: &Leaf, hash: LeafHash) -> Result<(), PublishError> {
         for place in leaf.event().iter().flat_map(|event| std::iter::once(&event.stream).chain(&event.subjects)) {
             self.map.push(&place.key, leaf.index, hash);
             self.changed.insert(place.key);
         }
+        if self.map.wants_fold() {
+            self.map.fold(table)?;
+        }
+        Ok(())
     }
 
     fn take_key(&mut self, leaf: &Leaf) -> Result<(), PublishError> {
@@ -234,32 +282,49 @@ impl Fold {
         Ok(())
     }
 
-    /// Whether so much changed since it was saved that it is time.
+    /// Whether so much changed since it was saved, or is in memory, that it is time.
     pub(super) fn wants_save(&self) -> bool {
-        self.changed.len() >= CHANGED_MAX
+        let is_much = self.changed.len() >= CHANGED_MAX || self.map.is_over_budget();
+        is_much && !self.changed.is_empty() && !self.save_failed
     }
 
-    /// What changed since it was saved, as rows; from now on it counts as saved.
-    pub(super) fn unsaved(&mut self) -> Option<Rows> {
-        if self.saved.size == self.size() {
-            return None;
+    /// What changed since it was saved, as rows, where the last entry is a SEAL; from now on it counts as saved, until
+    /// [`Fold::was_saved`] says otherwise.
+    pub(super) fn unsaved(&mut self, table: &FoldTable) -> Result<Option<(Rows, SaveInterval)>, PublishError> {
+        let sealed = self.last_seal.is_some_and(|seal| seal + 1 == self.size());
+        if !sealed || self.save_failed || self.saved.size == self.size() {
+            return Ok(None);
         }
-        let mut histories: Vec<(Key, KeyHistory)> = std::mem::take(&mut self.changed)
-            .into_iter()
-            .map(|key| {
-                let history = self.map.history(&key).expect("what was filed has a history");
-                (key, history)
-            })
-            .collect();
+        let position = Position { size: self.size(), leaf_hash: self.leaf_hash.0 };
+        self.rows_at(table, position, self.last_seal).map(Some)
+    }
+
+    /// What became of rows that were to be saved. What is not saved stays in memory, and is folded again at the next
+    /// start.
+    pub(super) fn was_saved(&mut self, outcome: Result<SaveInterval, PublishError>) {
+        match outcome {
+            Ok(interval) => self.map.saved(interval),
+            Err(error) => {
+                tracing::error!(%error, "tree and map could not be saved; they are folded again at the next start");
+                self.save_failed = true;
+            }
+        }
+    }
+
+    /// The rows of a fold to a position, of which the map is folded to there and no further.
+    fn rows_at(
+        &mut self,
+        table: &FoldTable,
+        position: Position,
+        last_seal: Option<u64>,
+    ) -> Result<(Rows, SaveInterval), PublishError> {
+        let history = |key| Ok((key, self.map.history(&key, table)?.expect("what was filed has a history")));
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        let mut histories = changed.map(history).collect::<Result<Vec<_>, PublishError>>()?;
         histories.sort_unstable_by_key(|(key, _)| *key);
-        let from = self.saved.size / TILE;
-        self.saved = Position { size: self.size(), leaf_hash: self.leaf_hash.0 };
-        Some(Rows {
-            position: self.saved,
-            histories,
-            tiles: Rows::tiles(from, |first| self.tree.tile_roots(first)),
-            last_seal: self.last_seal,
-            key_entries: self.key_entries.clone(),
-        })
+        let groups = Rows::groups(self.saved.size / GROUP, |from| self.tree.group_roots(from, position.size / GROUP));
+        let key_entries = self.key_entries.iter().copied().filter(|index| *index < position.size).collect();
+        self.saved = position;
+        Ok((Rows { position, histories, groups, last_seal, key_entries }, self.map.begin_save()))
     }
 }

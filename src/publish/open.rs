@@ -55,7 +55,7 @@ pub fn open(
     let kept = Kept::open(data)?;
     let newest = read(kept.newest()?)?;
     let witnessed = read(kept.witnessed()?)?;
-    let mut fold = Fold::load(&table, &store, Arc::clone(&origin))?;
+    let mut fold = Fold::load(&table, &store, Arc::clone(&origin), options.map_bytes)?;
     fold.catch_up(&*store, store.size(), progress)?;
     let guarded = sled.as_ref().map(|sled| sled.guard().state()).filter(|state| state.checkpoint_size > 0);
     let guarded = guarded.map(|state| TreeHead { size: state.checkpoint_size, root: Root(state.checkpoint_root) });

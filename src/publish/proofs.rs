@@ -23,7 +23,10 @@ use crate::log::MapPath;
 use crate::log::MapProof;
 use crate::log::NodeHash;
 use crate::log::ProofFile;
+use crate::log::Proved;
 use crate::log::Root;
+use crate::log::SUBJECT_PROOF_BYTES_MAX;
+use crate::log::SavedFault;
 use crate::log::SubjectProof;
 use crate::log::leaf_bytes;
 use crate::log::prove_consistency;
@@ -33,7 +36,9 @@ use crate::publish::Cosigned;
 use crate::publish::LogTree;
 use crate::publish::PublishError;
 use crate::publish::Published;
+use crate::publish::table::FoldTable;
 use crate::store::LogStore;
+use crate::store::runs::RunsError;
 
 /// What is published of one log. Cheap to clone; any number of threads may ask.
 #[derive(Clone, Debug)]
@@ -41,12 +46,27 @@ pub struct Proofs {
     store: Arc<dyn LogStore>,
     index: Arc<Index>,
     tree: Arc<LogTree>,
+    /// Where the rows of the map are that are not in memory.
+    saved: Arc<FoldTable>,
     seen: watch::Receiver<Option<Arc<Published>>>,
     wanted: Arc<AtomicU64>,
     kick: Sender<()>,
     witnessed: watch::Receiver<Option<Arc<Published>>>,
     cosigned: Sender<Cosigned>,
     asks_witnesses: bool,
+    /// How often the saved map was of no use.
+    refused: Arc<AtomicU64>,
+}
+
+/// How it is with the map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MapFigures {
+    /// Keys under the newest seal.
+    pub keys: u64,
+    /// Bytes of the rows of them that are in memory.
+    pub resident_bytes: u64,
+    /// Proofs that were refused since the start, since rows that are saved could not be read or were others.
+    pub refused: u64,
 }
 
 /// All that is filed under a name as of a checkpoint, proved.
@@ -75,6 +95,19 @@ pub enum ProveError {
     /// The log cannot be read.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The saved rows of the map cannot be read, or are not what was sealed. The log has everything.
+    #[error("{0}; nothing is lost: the next start folds the map from the log")]
+    Map(SavedFault<RunsError>),
+    /// The proof is longer than a file may be.
+    #[error("the proof of {count} entries has more than {max} bytes: {found}")]
+    TooLarge {
+        /// Entries of the history.
+        count: u64,
+        /// At least so many bytes.
+        found: u64,
+        /// The most.
+        max: u64,
+    },
     /// The index cannot be read.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -107,13 +140,25 @@ impl Proofs {
     pub(super) fn new(
         store: Arc<dyn LogStore>,
         index: Arc<Index>,
-        tree: Arc<LogTree>,
+        (tree, saved): (Arc<LogTree>, Arc<FoldTable>),
         [seen, witnessed]: [watch::Receiver<Option<Arc<Published>>>; 2],
         wanted: Arc<AtomicU64>,
         kick: Sender<()>,
         cosigned: Sender<Cosigned>,
     ) -> Self {
-        Self { store, index, tree, seen, wanted, kick, asks_witnesses: false, witnessed, cosigned }
+        Self {
+            store,
+            index,
+            tree,
+            saved,
+            seen,
+            wanted,
+            kick,
+            asks_witnesses: false,
+            witnessed,
+            cosigned,
+            refused: Arc::default(),
+        }
     }
 
     /// The same of a log whose checkpoints witnesses are asked to cosign.
@@ -263,12 +308,12 @@ impl Proofs {
     ///
     /// Nothing is published since the last start, or an entry cannot be read.
     pub fn of_history(&self, history: HistoryName, each: bool) -> Result<SubjectHistory, ProveError> {
-        let published = self.published()?;
-        let map = published.map.as_ref().ok_or(ProveError::NotPublished)?;
-        let seal_proof = self.of_entry(&published, published.checkpoint.size - 1)?;
         let key = history.key();
-        let (answer, path, places) = match map.prove(&key) {
+        let (published, Proved { proof, history: mapped }) = self.in_map(&key)?;
+        let seal_proof = self.of_entry(&published, published.checkpoint.size - 1)?;
+        let (answer, path, places) = match proof {
             MapProof::Present { count, path } => {
+                check_bytes(count, count * LEAF_BYTES_MIN)?;
                 (Answer::Present, path, self.places(&key, published.checkpoint.size - 1, count)?)
             }
             MapProof::Absent { neighbour, path } => (Answer::Absent(neighbour), path, Vec::new()),
@@ -276,20 +321,58 @@ impl Proofs {
         };
         let mut own = KeyHistory::new();
         let (mut leaves, mut inclusion) = (Vec::with_capacity(places.len()), Vec::new());
+        let mut bytes = 0;
         for index in places {
             let leaf = self.leaf(index)?;
             own.push(index, LeafHash::of(&leaf));
+            bytes += leaf.len();
             leaves.push(leaf);
             if each {
-                inclusion.push(prove_inclusion(&*self.tree, index, published.checkpoint.size)?);
+                let hashes = prove_inclusion(&*self.tree, index, published.checkpoint.size)?;
+                bytes += 32 * hashes.len();
+                inclusion.push(hashes);
             }
+            // As text they are a third longer.
+            check_bytes(mapped.count(), bytes as u64 / 3 * 4)?;
         }
-        let mapped = map.history(&key).unwrap_or_default();
         if own != mapped {
             return Err(ProveError::Histories { indexed: own.count(), mapped: mapped.count() });
         }
         let proof = SubjectProof { history, answer, path, seal: published.seal.clone(), leaves, inclusion, seal_proof };
         Ok(SubjectHistory { published, proof })
+    }
+
+    /// What the map of the newest checkpoint says about a key. Where rows of it are not in memory, those that are read can
+    /// be of a later checkpoint, which is out then: it is asked instead.
+    fn in_map(&self, key: &Key) -> Result<(Arc<Published>, Proved), ProveError> {
+        let mut published = self.published()?;
+        let mut tries = 0;
+        loop {
+            let map = published.map.as_ref().ok_or(ProveError::NotPublished)?;
+            let fault = match map.prove(key, &*self.saved) {
+                Ok(proved) => return Ok((published, proved)),
+                Err(fault) => fault,
+            };
+            let newest = self.published()?;
+            let is_newer = newest.checkpoint.size > published.checkpoint.size;
+            if !is_newer || tries == TRIES_MAX || matches!(fault, SavedFault::Read(_)) {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return Err(ProveError::Map(fault));
+            }
+            published = newest;
+            tries += 1;
+        }
+    }
+
+    /// How it is with the map.
+    pub fn map_figures(&self) -> MapFigures {
+        let refused = self.refused.load(Ordering::Relaxed);
+        let published = self.seen.borrow();
+        let map = published.as_ref().and_then(|published| published.map.as_ref());
+        map.map_or_else(
+            || MapFigures { refused, ..MapFigures::default() },
+            |map| MapFigures { keys: map.keys(), resident_bytes: map.resident_bytes(), refused },
+        )
     }
 
     /// Where the first `count` entries of a history stand, below the SEAL.
@@ -303,3 +386,15 @@ impl Proofs {
         }
     }
 }
+
+fn check_bytes(count: u64, found: u64) -> Result<(), ProveError> {
+    let max = SUBJECT_PROOF_BYTES_MAX as u64;
+    if found > max { Err(ProveError::TooLarge { count, found, max }) } else { Ok(()) }
+}
+
+/// Later checkpoints that are asked, where the rows of each are saved over while they are read: a save is rarer than
+/// that by far.
+const TRIES_MAX: u32 = 8;
+
+/// The shortest leaf that is filed under a key, as a line of text: so many are refused before any is read.
+const LEAF_BYTES_MIN: u64 = 150;

@@ -1,7 +1,6 @@
 //! The thread that follows the writer, seals and publishes.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -10,6 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use crossbeam_channel::Receiver;
+use crossbeam_channel::RecvError;
 use crossbeam_channel::Sender;
 use crossbeam_channel::TryRecvError;
 use crossbeam_channel::select;
@@ -20,10 +20,12 @@ use crate::keys::Signer;
 use crate::log::Body;
 use crate::log::Checkpoint;
 use crate::log::Leaf;
-use crate::log::MapSnapshot;
 use crate::log::Note;
 use crate::log::NoteSignature;
 use crate::log::PublicKey;
+use crate::log::SaveInterval;
+use crate::log::SavedFault;
+use crate::log::SavedSnapshot;
 use crate::log::Seal;
 use crate::log::SignatureType;
 use crate::log::VerifierKey;
@@ -36,7 +38,6 @@ use crate::publish::Published;
 use crate::publish::fold::Fold;
 use crate::publish::kept::Kept;
 use crate::publish::table::FoldTable;
-use crate::publish::table::Rows;
 use crate::sequencer::AppendError;
 use crate::sequencer::Health;
 use crate::sequencer::Stopper;
@@ -44,6 +45,7 @@ use crate::sequencer::Turns;
 use crate::store::LogStore;
 use crate::store::SledStore;
 use crate::store::failpoint;
+use crate::store::runs::RunsError;
 
 /// How long nothing is tried again after the writer would not rest: its clock may come right.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -101,14 +103,15 @@ impl Publisher {
         let wanted = Arc::new(AtomicU64::new(0));
         let tree = Arc::clone(&fold.tree);
         let (told, asked) = ([seen, seen_witnessed], Arc::clone(&wanted));
-        let proofs = Proofs::new(Arc::clone(&store), index, tree, told, asked, kick, cosigned_sender);
+        let folded = (tree, Arc::clone(&table));
+        let proofs = Proofs::new(Arc::clone(&store), index, folded, told, asked, kick, cosigned_sender);
         let proofs = if following.asks_witnesses { proofs.with_witnesses() } else { proofs };
         let run = Run {
             store,
             sled,
             fold,
             table,
-            saving: Arc::default(),
+            saving: None,
             kept,
             origin,
             published,
@@ -143,30 +146,16 @@ impl Publisher {
     }
 }
 
-/// How it is with saving the fold.
-#[derive(Debug, Default)]
-struct Saving {
-    under_way: AtomicBool,
-    /// What was to be saved is not: nothing more is, since what comes next would stand above a gap.
-    failed: AtomicBool,
-}
-
-impl Saving {
-    /// Saves rows, and says so in the log where that fails.
-    fn save(&self, table: &FoldTable, rows: &Rows) {
-        if let Err(error) = table.save(rows) {
-            tracing::error!(%error, "tree and map could not be saved; they are folded again at the next start");
-            self.failed.store(true, Ordering::Release);
-        }
-    }
-}
+/// What becomes of rows that are being saved; nobody answers, where the thread that saves them died.
+type Saving = Receiver<Result<SaveInterval, PublishError>>;
 
 struct Run {
     store: Arc<dyn LogStore>,
     sled: Option<Arc<SledStore>>,
     fold: Fold,
     table: Arc<FoldTable>,
-    saving: Arc<Saving>,
+    /// While rows are being saved.
+    saving: Option<Saving>,
     kept: Kept,
     origin: Arc<str>,
     published: watch::Sender<Option<Arc<Published>>>,
@@ -224,7 +213,13 @@ impl Run {
         }
         let size = self.fold.size();
         if self.fold.last_seal.is_some_and(|seal| seal + 1 == size) {
-            let map = self.fold.map.seal();
+            let map = match self.fold.map.seal(&*self.table) {
+                Ok(map) => map,
+                Err(fault) => {
+                    self.stops_after(&SealError::Publish(fault.into()));
+                    return;
+                }
+            };
             let note = newest.filter(|(checkpoint, _)| checkpoint.size == size).map(|(_, note)| note);
             if let Err(error) = self.publish(map, note, witnessed == Some(size)) {
                 self.stops_after(&SealError::Publish(error));
@@ -238,6 +233,7 @@ impl Run {
         let mut tick = Instant::now();
         loop {
             let followed = self.following.followed.clone();
+            let saving = self.saving.clone().unwrap_or_else(crossbeam_channel::never);
             select! {
                 recv(followed) -> batch => match batch {
                     Ok(batch) => if self.folded(&batch).is_err() { return },
@@ -247,6 +243,10 @@ impl Run {
                 recv(self.cosigned) -> cosigned => if let Ok(cosigned) = cosigned
                     && self.stops_at(cosigned)
                 {
+                    return;
+                },
+                recv(saving) -> saved => if let Err(error) = self.was_saved(saved) {
+                    self.stops_after(&SealError::Publish(error));
                     return;
                 },
                 recv(stopped) -> _ => break,
@@ -265,8 +265,11 @@ impl Run {
             } else if now >= tick {
                 tick = now + self.seal_every;
             }
-            if self.fold.wants_save() {
-                self.save();
+            if self.fold.wants_save()
+                && let Err(error) = self.save()
+            {
+                self.stops_after(&SealError::Publish(error));
+                return;
             }
         }
         if self.is_something_new()
@@ -299,13 +302,10 @@ impl Run {
     }
 
     fn folded(&mut self, batch: &[Bytes]) -> Result<(), PublishError> {
-        let taken = batch.iter().try_for_each(|entry| self.fold.take(entry));
+        let taken = batch.iter().try_for_each(|entry| self.fold.take(&self.table, entry));
         if let Err(error) = &taken {
-            self.stops_after(&SealError::Publish(PublishError::Fold {
-                index: self.fold.size(),
-                what: "what was committed does not follow",
-            }));
-            tracing::error!(%error, "the fold of tree and map stopped");
+            tracing::error!(%error, "the fold of tree and map stopped, and nothing more is written in this run");
+            self.following.stopper.stop(&error.to_string());
         }
         taken
     }
@@ -325,10 +325,10 @@ impl Run {
             self.folded(&batch).map_err(SealError::Publish)?;
         }
         // The writer rests: do beforehand what can be done beforehand.
-        self.fold.map.fold();
+        self.fold.map.fold(&*self.table)?;
         let rest = self.following.turns.rest().map_err(SealError::Writer)?;
         self.fold_to(rest.head().size)?;
-        let map = self.fold.map.seal();
+        let map = self.fold.map.seal(&*self.table)?;
         let seal = Seal { map_root: map.root(), map_keys: map.keys(), previous: self.fold.last_seal };
         failpoint::hit("before-seal");
         // A crash before it is durable leaves nothing; after that, a SEAL that the next start publishes.
@@ -339,11 +339,12 @@ impl Run {
     }
 
     /// Publishes the checkpoint over the SEAL at the end of the log.
-    fn publish(&mut self, map: MapSnapshot, kept: Option<Note>, witnessed: bool) -> Result<(), PublishError> {
+    fn publish(&mut self, map: SavedSnapshot, kept: Option<Note>, witnessed: bool) -> Result<(), PublishError> {
         let size = self.fold.size();
         let root = self.fold.frontier.root();
         // Read back, and by another way.
         let (seal, sealed_at_ms) = self.seal_at(size - 1)?;
+        self.is_of(&seal, &map)?;
         let stored = root_at(&*self.fold.tree, size)?;
         if stored != root {
             return Err(PublishError::Roots { size, frontier: root, stored });
@@ -394,14 +395,27 @@ impl Run {
         if witnessed_newer {
             self.kept.keep_witnessed(&note)?;
         }
-        let published = Arc::new(Published { note, witnessed, ..(*published).clone() });
+        // The map is the newest one's alone: whoever asks for proofs asks there, and an old one would hold its rows.
+        let published = Published { note, witnessed, map: None, ..(*published).clone() };
         if newest {
-            self.published.send_replace(Some(Arc::clone(&published)));
+            let map = self.published.borrow().as_ref().and_then(|published| published.map.clone());
+            self.published.send_replace(Some(Arc::new(Published { map, ..published.clone() })));
         }
         if witnessed_newer {
-            self.witnessed.send_replace(Some(published));
+            self.witnessed.send_replace(Some(Arc::new(published)));
         }
         Ok(())
+    }
+
+    /// Whether a SEAL as it is stored is over this map.
+    fn is_of(&self, seal: &[u8], map: &SavedSnapshot) -> Result<(), PublishError> {
+        match Leaf::decode(seal).map(|leaf| leaf.body) {
+            Ok(Body::Seal(seal)) if (seal.map_root, seal.map_keys) == (map.root(), map.keys()) => Ok(()),
+            _ => Err(PublishError::Fold {
+                index: self.fold.size() - 1,
+                what: "the map that it seals is not that of the entries before it",
+            }),
+        }
     }
 
     /// The leaf of a SEAL as it is stored, and when it was recorded.
@@ -434,33 +448,62 @@ impl Run {
         Ok(Note::new(text.clone(), signatures?)?)
     }
 
-    /// Saves the fold on a thread of its own, unless one is at it.
-    fn save(&mut self) {
-        if self.saving.failed.load(Ordering::Acquire) || self.saving.under_way.swap(true, Ordering::AcqRel) {
-            return;
+    /// Saves the fold on a thread of its own, unless one is at it: as it is published, and no further, so that whoever
+    /// proves from the newest checkpoint finds its rows.
+    fn save(&mut self) -> Result<(), PublishError> {
+        if self.saving.is_some() || self.published_size != self.fold.size() {
+            return Ok(());
         }
-        let Some(rows) = self.fold.unsaved() else { return self.saving.under_way.store(false, Ordering::Release) };
-        let (table, saving) = (Arc::clone(&self.table), Arc::clone(&self.saving));
+        let Some((rows, interval)) = self.fold.unsaved(&self.table)? else { return Ok(()) };
+        let (saved, saving) = crossbeam_channel::bounded(1);
+        let table = Arc::clone(&self.table);
         let spawned = thread::Builder::new().name("saver".to_owned()).spawn(move || {
-            saving.save(&table, &rows);
+            let outcome = table.save(&rows).map(|()| interval);
             drop(table);
-            saving.under_way.store(false, Ordering::Release);
+            // Whoever asked may have ended.
+            drop(saved.send(outcome));
         });
-        if let Err(error) = spawned {
-            tracing::error!(%error, "tree and map could not be saved; they are folded again at the next start");
-            self.saving.failed.store(true, Ordering::Release);
-            self.saving.under_way.store(false, Ordering::Release);
+        match spawned {
+            Ok(_) => self.saving = Some(saving),
+            Err(error) => self.fold.was_saved(Err(PublishError::Thread(error))),
         }
+        Ok(())
+    }
+
+    /// Lets rows go that are saved, also those that the newest checkpoint holds.
+    fn was_saved(&mut self, saved: Result<Result<SaveInterval, PublishError>, RecvError>) -> Result<(), PublishError> {
+        self.saving = None;
+        let died = |_| PublishError::Thread(std::io::Error::other("the one that saved the map died"));
+        self.fold.was_saved(saved.map_err(died).flatten());
+        // Else the next seal takes the place of what is published.
+        if self.published_size == self.fold.size() {
+            let map = self.fold.map.seal(&*self.table)?;
+            self.published.send_if_modified(|published| {
+                if let Some(published) = published {
+                    *published = Arc::new(Published { map: Some(map), ..(**published).clone() });
+                }
+                // It says what it said: nobody is woken.
+                false
+            });
+        }
+        Ok(())
     }
 
     fn save_now(&mut self) {
-        while self.saving.under_way.load(Ordering::Acquire) {
-            thread::sleep(Duration::from_millis(1));
+        if let Some(saving) = &self.saving {
+            let saved = saving.recv();
+            if let Err(error) = self.was_saved(saved) {
+                tracing::error!(%error, "what is not saved of tree and map is folded again at the next start");
+                return;
+            }
         }
-        if !self.saving.failed.load(Ordering::Acquire)
-            && let Some(rows) = self.fold.unsaved()
-        {
-            self.saving.save(&self.table, &rows);
+        if self.published_size != self.fold.size() {
+            return;
+        }
+        match self.fold.unsaved(&self.table) {
+            Ok(Some((rows, interval))) => self.fold.was_saved(self.table.save(&rows).map(|()| interval)),
+            Ok(None) => {}
+            Err(error) => self.fold.was_saved(Err(error)),
         }
     }
 }
@@ -474,4 +517,10 @@ enum SealError {
     /// What is stored is not what was folded, or cannot be read or kept: nothing goes on.
     #[error(transparent)]
     Publish(PublishError),
+}
+
+impl From<SavedFault<RunsError>> for SealError {
+    fn from(fault: SavedFault<RunsError>) -> Self {
+        Self::Publish(fault.into())
+    }
 }

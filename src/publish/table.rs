@@ -3,7 +3,7 @@
 //! ```text
 //! 'm' ‖ key (32)    → entries (8) ‖ frontier of the key's own log      histories
 //! 's'               → index + 1 of the last SEAL (8) ‖ indexes (8 each) of GENESIS and the KEY entries
-//! 't' ‖ number (8)  → roots of up to 128 full tiles of leaves          the tree
+//! 't' ‖ number (8)  → roots of up to 128 full groups of 32 leaves      the tree
 //! ```
 
 use bytes::Bytes;
@@ -12,24 +12,27 @@ use crate::index::Index;
 use crate::log::Frontier;
 use crate::log::Key;
 use crate::log::KeyHistory;
-use crate::log::LiveMap;
 use crate::log::NodeHash;
+use crate::log::SavedMap;
+use crate::log::SavedRows;
 use crate::publish::PublishError;
+use crate::store::runs;
 use crate::store::runs::Position;
 use crate::store::runs::RunsError;
 use crate::store::runs::Table;
+use crate::store::runs::shielded;
 
 /// Which table of the index's database it is.
 const NUMBER: u8 = 9;
 
 /// Rules by which the rows are made; another number, and they are folded anew.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 
-/// Nothing is looked up by key: everything is read at start.
+/// Nothing is looked up by key: everything is read at start, and then buckets of the map.
 const PREFIX_BYTES: usize = 1;
 
-/// Roots of tiles in one row: 4 KiB.
-const TILES_IN_ROW: u64 = 128;
+/// Roots of groups in one row: 4 KiB.
+const GROUPS_IN_ROW: u64 = 128;
 
 #[derive(Debug)]
 pub(super) struct FoldTable(Table);
@@ -41,7 +44,7 @@ pub(super) struct Rows {
     /// Ascending by key.
     pub(super) histories: Vec<(Key, KeyHistory)>,
     /// Number of the row, and all its roots.
-    pub(super) tiles: Vec<(u64, Vec<NodeHash>)>,
+    pub(super) groups: Vec<(u64, Vec<NodeHash>)>,
     pub(super) last_seal: Option<u64>,
     pub(super) key_entries: Vec<u64>,
 }
@@ -54,11 +57,11 @@ pub(super) struct State {
 }
 
 impl Rows {
-    /// Rows of tiles from the one in which tile `from` stands, of roots that `roots` gives from a tile on.
-    pub(super) fn tiles(from: u64, roots: impl FnOnce(u64) -> Vec<NodeHash>) -> Vec<(u64, Vec<NodeHash>)> {
-        let row = from / TILES_IN_ROW;
-        let roots = roots(row * TILES_IN_ROW);
-        let in_row = usize::try_from(TILES_IN_ROW).expect("a few");
+    /// Rows of groups from the one in which group `from` stands, of roots that `roots` gives from a group on.
+    pub(super) fn groups(from: u64, roots: impl FnOnce(u64) -> Vec<NodeHash>) -> Vec<(u64, Vec<NodeHash>)> {
+        let row = from / GROUPS_IN_ROW;
+        let roots = roots(row * GROUPS_IN_ROW);
+        let in_row = usize::try_from(GROUPS_IN_ROW).expect("a few");
         (row..).zip(roots.chunks(in_row)).map(|(row, roots)| (row, roots.to_vec())).collect()
     }
 }
@@ -81,30 +84,25 @@ impl FoldTable {
         Ok(self.0.clear()?)
     }
 
-    /// Reads the roots of tiles, and what is neither tree nor map.
-    pub(super) fn load_tree(&self, tiles: &mut Vec<NodeHash>) -> Result<State, PublishError> {
+    /// Reads the roots of groups, and what is neither tree nor map.
+    pub(super) fn load_tree(&self, groups: &mut Vec<NodeHash>) -> Result<State, PublishError> {
         let mut state = State::default();
         let mut rows = self.0.rows_from(b"s")?;
         while let Some((key, value)) = rows.next_row()? {
             match key.split_first() {
                 Some((b's', [])) => state = read_state(&value).ok_or(DAMAGED)?,
-                Some((b't', _)) => tiles.extend(read_hashes(&value).ok_or(DAMAGED)?),
+                Some((b't', _)) => groups.extend(read_hashes(&value).ok_or(DAMAGED)?),
                 _ => return Err(DAMAGED.into()),
             }
         }
         Ok(state)
     }
 
-    /// Reads the histories of all keys.
-    pub(super) fn load_map(&self, map: &mut LiveMap) -> Result<(), PublishError> {
-        let mut rows = self.0.rows_from(b"m")?;
-        while let Some((key, value)) = rows.next_row()? {
-            match key.split_first() {
-                Some((b'm', key)) => map.update([read_history(key, &value).ok_or(DAMAGED)?]),
-                _ => return Ok(()),
-            }
-        }
-        Ok(())
+    /// The map as it was saved, with no more of it in memory than the budget.
+    pub(super) fn load_map(&self, budget_bytes: u64) -> Result<SavedMap, PublishError> {
+        let mut rows = shielded(|| self.0.rows_from(b"m"))??;
+        let histories = std::iter::from_fn(|| shielded(|| next_history(&mut rows)).flatten().transpose());
+        Ok(SavedMap::for_keys(self.rows(), budget_bytes).load(histories)?)
     }
 
     /// Writes what changed, and then as many merges as there are to do.
@@ -114,7 +112,7 @@ impl FoldTable {
                 put(&[b"m", key.as_bytes().as_slice()].concat(), &history_value(history))?;
             }
             put(b"s", &state_value(rows))?;
-            for (number, roots) in &rows.tiles {
+            for (number, roots) in &rows.groups {
                 let value: Vec<u8> = roots.iter().flat_map(|root| root.0).collect();
                 put(&[b"t", number.to_be_bytes().as_slice()].concat(), &value)?;
             }
@@ -125,7 +123,34 @@ impl FoldTable {
     }
 }
 
+/// What is cold of the map is read here. The runs that are read stay until nobody reads them: a save or a merge meanwhile
+/// changes nothing of what one read sees.
+impl SavedRows for FoldTable {
+    type Error = RunsError;
+
+    fn rows(&self, first: &Key, last: &Key) -> Result<Vec<(Key, KeyHistory)>, RunsError> {
+        shielded(|| {
+            let mut rows = self.0.rows_from(&[b"m", first.as_bytes().as_slice()].concat())?;
+            let mut found = Vec::new();
+            while let Some((key, history)) = next_history(&mut rows)?
+                && key <= *last
+            {
+                found.push((key, history));
+            }
+            Ok(found)
+        })?
+    }
+}
+
 const DAMAGED: RunsError = RunsError::Damaged { what: "a row of the saved tree and map cannot be read" };
+
+fn next_history(rows: &mut runs::Rows) -> Result<Option<(Key, KeyHistory)>, RunsError> {
+    let Some((key, value)) = rows.next_row()? else { return Ok(None) };
+    match key.split_first() {
+        Some((b'm', key)) => read_history(key, &value).map(Some).ok_or(DAMAGED),
+        _ => Ok(None),
+    }
+}
 
 fn history_value(history: &KeyHistory) -> Vec<u8> {
     let mut value = history.count().to_be_bytes().to_vec();

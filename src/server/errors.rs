@@ -147,6 +147,8 @@ reasons! {
     CheckpointBeyond, FailedPrecondition, "CHECKPOINT_BEYOND", ["published", "wanted"], "wait with GetCheckpoint, or ask at or below the published size";
     /// The log was not sealed so far in time.
     CheckpointTimeout, DeadlineExceeded, "CHECKPOINT_TIMEOUT", ["published", "wanted"], "ask again; a checkpoint beyond the head of the log comes when something is recorded";
+    /// Long proofs that were made wait for readers that are slow, as many as are kept in memory.
+    ProofsHeld, ResourceExhausted, "PROOFS_HELD", [], "ask again later; proofs up to 64 KiB are made all the same";
     /// Nobody asked for an export with this id.
     ExportNotFound, NotFound, "EXPORT_NOT_FOUND", [], "ask for one with CreateExport";
     /// The export has no such file.

@@ -18,6 +18,7 @@ use prometheus_client::registry::Registry;
 use prometheus_client::registry::Unit;
 
 use crate::delivery;
+use crate::publish::Proofs;
 use crate::sequencer::Health;
 use crate::server::accesses;
 use crate::server::accesses::AccessLog;
@@ -67,6 +68,7 @@ impl Collector for Figures {
         page.writer(&service)?;
         page.queue(&service)?;
         page.positions(&service, self.guarded(&service))?;
+        page.map(&service)?;
         page.witnesses(&service)?;
         page.exports(&self.exports, service.clock().unix_ms())?;
         page.store(&service)?;
@@ -187,6 +189,24 @@ impl Page<'_> {
             "entries",
             log - guarded.min(log),
             "Entries of the log that the guard does not know yet.",
+        )
+    }
+
+    /// Nothing, where the log is not sealed.
+    fn map(&mut self, service: &Service) -> fmt::Result {
+        let Some(map) = service.proofs().map(Proofs::map_figures) else { return Ok(()) };
+        self.gauge("map", "keys", map.keys, "Streams and subjects in the completeness map under the newest seal.")?;
+        self.gauge(
+            "map_resident",
+            "bytes",
+            map.resident_bytes,
+            "Bytes of the completeness map's rows in memory (map_bytes).",
+        )?;
+        self.counter(
+            "map_refused",
+            "proofs",
+            map.refused,
+            "Proofs that were not made, since the saved rows of the completeness map are damaged.",
         )
     }
 

@@ -1,11 +1,14 @@
 //! `ProofService`: what is published, and proofs of it.
 
+mod room;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
+use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -41,6 +44,7 @@ use crate::server::errors::of_store;
 use crate::server::gate;
 use crate::server::gate::denied;
 use crate::server::own_log;
+use crate::server::proof_service::room::Room;
 use crate::server::services::proof_service_server::ProofService;
 use crate::service::Service;
 
@@ -54,12 +58,13 @@ pub struct Prover {
     stop: CancellationToken,
     /// The log is read whole once at a time.
     alone: Arc<Semaphore>,
+    room: Room,
 }
 
 impl Prover {
     /// Over a log; whoever waits is told when `stop` is cancelled.
     pub(super) fn new(service: Arc<Service>, stop: CancellationToken) -> Self {
-        Self { service, stop, alone: Arc::new(Semaphore::new(1)) }
+        Self { service, stop, room: Room::default(), alone: Arc::new(Semaphore::new(1)) }
     }
 
     fn proofs(&self) -> Result<&Proofs, Status> {
@@ -160,20 +165,26 @@ impl ProofService for Prover {
         if !may_prove(&caller, &history) {
             return Err(denied());
         }
+        self.proofs()?;
+        let place = self.room.to_make().await?;
         let (count, size, file) = self
             .make(move |proofs| {
+                // Until it is made, also where nobody waits for it any more.
+                let _place = place;
                 let found = proofs.of_history(history, inclusion_of_each)?;
                 let count = found.proof.leaves.len() as u64;
                 Ok((count, found.published.checkpoint.size, found.proof.to_string()))
             })
             .await?;
         if file.len() > SUBJECT_PROOF_BYTES_MAX {
-            let message = format!("the proof of {count} entries has {} bytes", file.len());
-            let metadata = [("found", file.len().to_string()), ("max", SUBJECT_PROOF_BYTES_MAX.to_string())];
-            return Err(Reason::ResponseTooLarge.status(message, &metadata));
+            let (found, max) = (file.len() as u64, SUBJECT_PROOF_BYTES_MAX as u64);
+            return Err(of_prove(&ProveError::TooLarge { count, found, max }));
         }
+        let held = self.room.to_hold(file.len())?;
         let head = v1::ProofHead { count, size, seal_position: size - 1, file_bytes: file.len() as u64 };
-        Ok(Response::new(Box::pin(tokio_stream::iter(chunks(head, &Bytes::from(file))))))
+        let chunks = tokio_stream::iter(chunks(head, &Bytes::from(file)));
+        // It has its room until it is read, or nobody reads it any more.
+        Ok(Response::new(Box::pin(chunks.inspect(move |_| _ = &held))))
     }
 
     type VerifyStream = ReceiverStream<own_log::Told>;
@@ -253,6 +264,14 @@ pub(super) fn of_prove(error: &ProveError) -> Status {
         ProveError::Publish(PublishError::Entry { index }) => {
             tracing::error!(%error, "an entry is damaged");
             damaged(*index)
+        }
+        ProveError::Map(_) | ProveError::Publish(PublishError::Map(_)) => {
+            tracing::error!(%error, "the saved map cannot be used");
+            Reason::StoreUnreadable.status("the saved map cannot be read; the next start makes it again", &[])
+        }
+        ProveError::TooLarge { found, max, .. } => {
+            let metadata = [("found", found.to_string()), ("max", max.to_string())];
+            Reason::ResponseTooLarge.status(error.to_string(), &metadata)
         }
         ProveError::Publish(_) | ProveError::Histories { .. } | ProveError::Text(_) => {
             tracing::error!(%error, "a proof could not be made");

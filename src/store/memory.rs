@@ -58,10 +58,14 @@ impl LogStore for MemoryStore {
     }
 
     fn read(&self, from: u64, max_bytes: usize) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
+        self.read_below(from, u64::MAX, max_bytes)
+    }
+
+    fn read_below(&self, from: u64, end: u64, max_bytes: usize) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
         let held = self.entries();
         let mut out = Vec::new();
         let mut bytes = 0;
-        for (entry, index) in held.iter().skip(place(from)).zip(from..) {
+        for (entry, index) in held.iter().skip(place(from)).zip(from..end) {
             bytes += entry.len();
             out.push((index, entry.clone()));
             if bytes >= max_bytes {

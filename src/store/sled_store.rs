@@ -369,12 +369,16 @@ impl LogStore for SledStore {
     }
 
     fn read(&self, from: u64, max_bytes: usize) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
+        self.read_below(from, u64::MAX, max_bytes)
+    }
+
+    fn read_below(&self, from: u64, end: u64, max_bytes: usize) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
         let size = self.size();
-        if from >= size {
+        if from >= size.min(end) {
             return Ok(Vec::new());
         }
-        let read = self.volume_of(from, size).and_then(|(volume, end)| volume.read(from, end, max_bytes.max(1)));
-        read.map_err(|error| self.located(from, error))
+        let read = |(volume, volume_end): (Arc<Volume>, u64)| volume.read(from, volume_end.min(end), max_bytes.max(1));
+        self.volume_of(from, size).and_then(read).map_err(|error| self.located(from, error))
     }
 
     fn stats(&self) -> StoreStats {

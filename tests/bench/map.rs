@@ -98,7 +98,7 @@ fn measure(keys: u64, runs: usize) -> Result<Figures, Failure> {
 }
 
 /// A key with one to four entries.
-fn loaded(number: u64) -> (Key, KeyHistory) {
+pub(crate) fn loaded(number: u64) -> (Key, KeyHistory) {
     let mut history = KeyHistory::new();
     for entry in 0..=number % 4 {
         let index = number + entry;
@@ -107,12 +107,12 @@ fn loaded(number: u64) -> (Key, KeyHistory) {
     (key(number), history)
 }
 
-fn key(number: u64) -> Key {
+pub(crate) fn key(number: u64) -> Key {
     Key(LeafHash::of(&number.to_be_bytes()).0)
 }
 
-fn leaf(index: u64) -> LeafHash {
+pub(crate) fn leaf(index: u64) -> LeafHash {
     LeafHash::of(&index.to_be_bytes())
 }
 
-const PROOFS: u64 = 10_000;
+pub(crate) const PROOFS: u64 = 10_000;

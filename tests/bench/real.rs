@@ -18,6 +18,7 @@ use probity::proto::v1::AppendStreamRequest;
 use probity::proto::v1::ProposedEvent;
 use probity::proto::v1::append_stream_response::Result as StreamResult;
 use probity::proto::v1::ledger_service_client::LedgerServiceClient;
+use probity::publish::PublishOptions;
 use probity::sequencer::Answer;
 use probity::service;
 use probity::service::Options;
@@ -150,6 +151,13 @@ impl Log {
     /// Opens the log of a folder, or makes one.
     pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
         let service = service::open(&Options::new(folder.to_owned()), clock::machine(), |_| {})?;
+        Ok(Self { service, source: Source::new(Kind::Open), waiting: VecDeque::new() })
+    }
+
+    /// Opens the log of a folder and publishes it, as the service does where nobody says otherwise.
+    pub(crate) fn open_published(folder: &Path) -> Result<Self, Failure> {
+        let options = Options { publish: Some(PublishOptions::default()), ..Options::new(folder.to_owned()) };
+        let service = service::open(&options, clock::machine(), |_| {})?;
         Ok(Self { service, source: Source::new(Kind::Open), waiting: VecDeque::new() })
     }
 

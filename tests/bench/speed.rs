@@ -12,11 +12,13 @@ mod events;
 mod file_rpc;
 mod guarded;
 mod harness;
+mod inclusion;
 mod load;
 mod map;
 mod process;
 mod query;
 mod real;
+mod saved_map;
 mod scale;
 mod whole;
 
@@ -63,6 +65,10 @@ enum Which {
     Scale,
     /// The completeness map in memory, with as many keys as --sizes says; only when it is named.
     Map,
+    /// The same with a budget of memory, over a table on the disk; only when it is named.
+    SavedMap,
+    /// Inclusion proofs in process of a log of each size; only when it is named.
+    Inclusion,
 }
 
 /// Measures; without a group, all of them.
@@ -143,14 +149,21 @@ fn main() -> Result<(), Failure> {
         data: arguments.data,
         json: arguments.json,
     };
-    let all: Vec<Which> =
-        Which::value_variants().iter().copied().filter(|which| !matches!(which, Which::Scale | Which::Map)).collect();
+    let all: Vec<Which> = Which::value_variants()
+        .iter()
+        .copied()
+        .filter(|which| !matches!(which, Which::Scale | Which::Map | Which::SavedMap | Which::Inclusion))
+        .collect();
     let groups = if arguments.groups.is_empty() { &all } else { &arguments.groups };
     for which in groups {
         match group(*which, &plan) {
             Some(group) => group.run(&plan)?,
-            None if *which == Which::Map => map::run(&plan)?,
-            None => scale::run(&plan)?,
+            None => match which {
+                Which::Map => map::run(&plan)?,
+                Which::SavedMap => saved_map::run(&plan)?,
+                Which::Inclusion => inclusion::run(&plan)?,
+                _ => scale::run(&plan)?,
+            },
         }
     }
     Ok(())
@@ -170,7 +183,7 @@ fn group(which: Which, plan: &Plan) -> Option<Group> {
         Which::Rebuild => whole::rebuild(plan),
         Which::Verify => whole::verify(plan),
         Which::Hash => baseline::hashing(plan),
-        Which::Scale | Which::Map => return None,
+        Which::Scale | Which::Map | Which::SavedMap | Which::Inclusion => return None,
     };
     Some(group)
 }

@@ -1,6 +1,7 @@
 //! Proofs that others check: what a service hands out proves what it says, and nothing that was changed proves anything.
 
 mod beside;
+mod budget;
 mod commands;
 mod files;
 mod levels;
@@ -137,7 +138,7 @@ impl Stand {
         let mut options = Options::new(folder.path().to_owned());
         options.origin = Some(ORIGIN.to_owned());
         options.signers = signers;
-        options.publish = seal_every.map(|seal_every| PublishOptions { seal_every });
+        options.publish = seal_every.map(|seal_every| PublishOptions { seal_every, ..PublishOptions::default() });
         let (clock, store): (Clock, _) = (Settable::at(NOW_MS), Arc::clone(&gate) as Arc<dyn LogStore>);
         let opened = tokio::task::spawn_blocking(move || service::open_over(store, &options, clock, |_| ())).await;
         let listen = "127.0.0.1:0".parse().unwrap();

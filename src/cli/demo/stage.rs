@@ -63,7 +63,7 @@ impl Stage {
 
     /// Opens the folder and serves it with what is published of it, sealed when somebody asks.
     pub(super) async fn published(data: &Path, listen: SocketAddr) -> Result<Self, Surprise> {
-        Self::serve(data, listen, Some(PublishOptions { seal_every: UNASKED })).await
+        Self::serve(data, listen, Some(PublishOptions { seal_every: UNASKED, ..PublishOptions::default() })).await
     }
 
     async fn serve(data: &Path, listen: SocketAddr, publish: Option<PublishOptions>) -> Result<Self, Surprise> {

@@ -7,8 +7,10 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::Request;
 use tonic::transport::Server;
 
+use crate::access::Caller;
 use crate::cli::show::ShowArgs;
 use crate::cli::show::What;
 use crate::cli::show::called::Called;
@@ -161,7 +163,12 @@ async fn serve_events(events: impl IntoIterator<Item = Event>) -> String {
     let records = Records::new(Arc::new(Story::of(events)), applied, clock, PageKey([1; 32]));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let service = Server::builder().add_service(RecordServiceServer::new(records));
+    // As the gate of a service without access control does.
+    let admitted = |mut request: Request<()>| {
+        request.extensions_mut().insert(Caller::local());
+        Ok(request)
+    };
+    let service = Server::builder().add_service(RecordServiceServer::with_interceptor(records, admitted));
     tokio::spawn(service.serve_with_incoming(TcpListenerStream::new(listener)));
     url
 }

@@ -22,6 +22,19 @@ pub(super) struct Row<'a> {
 }
 
 impl Bucket {
+    /// Of keys that ascend.
+    pub(super) fn of(histories: &[(Key, KeyHistory)]) -> Self {
+        Self::default().with(histories).0
+    }
+
+    pub(super) fn len_bytes(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let mut rest = &*self.0;
         std::iter::from_fn(move || {
@@ -42,7 +55,7 @@ impl Bucket {
     }
 
     /// With these histories, which ascend by key, instead of those it had; how many keys were not there.
-    pub(super) fn with<'a>(&self, histories: impl IntoIterator<Item = (&'a Key, &'a KeyHistory)>) -> (Self, u64) {
+    pub(super) fn with(&self, histories: &[(Key, KeyHistory)]) -> (Self, u64) {
         let mut bytes = Vec::with_capacity(self.0.len() + 2 * ROW_HEAD_LEN);
         let mut rows = self.rows().peekable();
         let mut added = 0;

@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::log::hash::HistoryValue;
 use crate::log::hash::Key;
 use crate::log::hash::MapRoot;
+use crate::log::map::KeyHistory;
 use crate::log::map::MapPath;
 use crate::log::map::bit_of;
 use crate::log::map::first_difference;
@@ -29,6 +30,15 @@ pub enum MapProof {
     },
     /// Nothing is filed under any key.
     Empty,
+}
+
+/// What the map says about a key, with what is filed under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proved {
+    /// The proof.
+    pub proof: MapProof,
+    /// Of the key that was asked for; of none, where nothing is filed under it.
+    pub history: KeyHistory,
 }
 
 /// The key that stands where an absent one would, and its value, which tells nothing about it.

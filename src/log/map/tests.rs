@@ -1,5 +1,6 @@
 mod live;
 mod naive;
+mod saved;
 
 use data_encoding::HEXLOWER;
 use proptest::prelude::*;

@@ -8,7 +8,7 @@ use tonic::Code;
 use crate::bad_input::table;
 
 /// Reasons that need more than a request to a service in order, and where they are seen.
-const SEEN_ELSEWHERE: [(Reason, &str); 36] = [
+const SEEN_ELSEWHERE: [(Reason, &str); 37] = [
     (Reason::Unauthenticated, "access::connections::only_a_valid_token_of_a_principal_is_believed"),
     (Reason::PermissionDenied, "access::appends::others_record_nothing"),
     (Reason::PurposeRequired, "access::matters::a_read_without_a_purpose_is_refused"),
@@ -37,6 +37,7 @@ const SEEN_ELSEWHERE: [(Reason, &str); 36] = [
     (Reason::NotPublished, "proofs::refused::before_the_first_seal_nothing_is_published"),
     (Reason::CheckpointBeyond, "proofs::refused::each_bad_question_has_its_reason"),
     (Reason::CheckpointTimeout, "proofs::refused::each_bad_question_has_its_reason"),
+    (Reason::ProofsHeld, "server::proof_service::room::tests, beside the code"),
     (Reason::ExportNotFound, "export::asked::each_refusal_has_its_reason"),
     (Reason::ExportFileNotFound, "export::asked::each_refusal_has_its_reason"),
     (Reason::ExportNotDone, "export::asked::each_refusal_has_its_reason"),

@@ -192,7 +192,7 @@ async fn a_witnessed_answer_has_the_cosignatures_and_says_when_they_did_not_come
     };
     let here = Here::open(&data, &clock, |options| {
         options.origin = Some(ORIGIN.to_owned());
-        options.publish = Some(PublishOptions { seal_every: WHEN_ASKED });
+        options.publish = Some(PublishOptions { seal_every: WHEN_ASKED, ..PublishOptions::default() });
         options.witness = Some(asked);
     })
     .await;

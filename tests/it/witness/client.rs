@@ -47,7 +47,7 @@ fn options(policy: Policy) -> WitnessOptions {
 
 fn set(options: &mut Options, witness: Option<WitnessOptions>) {
     options.origin = Some(ORIGIN.to_owned());
-    options.publish = Some(PublishOptions { seal_every: Duration::from_millis(1) });
+    options.publish = Some(PublishOptions { seal_every: Duration::from_millis(1), ..PublishOptions::default() });
     options.witness = witness;
 }
 

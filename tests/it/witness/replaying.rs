@@ -39,7 +39,7 @@ const TOKEN: &str = "a token of tests";
 async fn log(data: &Path, clock: &Arc<Settable>) -> (Here, SignerKey) {
     let here = Here::open(data, clock, |options| {
         options.origin = Some(ORIGIN.to_owned());
-        options.publish = Some(PublishOptions { seal_every: Duration::from_millis(1) });
+        options.publish = Some(PublishOptions { seal_every: Duration::from_millis(1), ..PublishOptions::default() });
     })
     .await;
     for number in 0..3 {

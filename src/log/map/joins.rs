@@ -28,6 +28,11 @@ impl Joins {
         self.nodes[1]
     }
 
+    /// One of the subtrees.
+    pub(super) const fn subtree(&self, place: usize) -> Option<NodeHash> {
+        self.nodes[(1 << self.bits) + place]
+    }
+
     /// Sets subtrees, which ascend, and joins again what stands above them, each node once.
     pub(super) fn set(&mut self, subtrees: impl IntoIterator<Item = (usize, Option<NodeHash>)>) {
         let mut changed: Vec<usize> = Vec::new();
