@@ -330,16 +330,8 @@ impl Config {
             accept_gap: self.accept_gap,
             verify_newest: self.verify_newest,
             signers: Vec::new(),
-<<<<<<< HEAD
             of: LogOf::Matters,
-            publish: (self.seal_every_ms > 0)
-                .then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) }),
-=======
-            publish: (self.seal_every_ms > 0).then(|| PublishOptions {
-                seal_every: Duration::from_millis(self.seal_every_ms),
-                map_bytes: self.map_bytes,
-            }),
->>>>>>> auth
+            publish: self.publish(),
             witness: self.witness()?,
         })
     }
@@ -356,6 +348,13 @@ impl Config {
         options.publish =
             (self.seal_every_ms > 0).then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) });
         Some(options)
+    }
+
+    fn publish(&self) -> Option<PublishOptions> {
+        (self.seal_every_ms > 0).then(|| PublishOptions {
+            seal_every: Duration::from_millis(self.seal_every_ms),
+            map_bytes: self.map_bytes,
+        })
     }
 
     /// Where the files of access lie.
