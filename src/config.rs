@@ -181,7 +181,7 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 30] = [
     "data",
     "listen",
     "metrics_listen",
@@ -345,8 +345,7 @@ impl Config {
         options.store.accept_after_sync_error = self.accept_after_sync_error;
         options.limits = self.limits();
         options.verify_newest = self.verify_newest;
-        options.publish =
-            (self.seal_every_ms > 0).then(|| PublishOptions { seal_every: Duration::from_millis(self.seal_every_ms) });
+        options.publish = self.publish();
         Some(options)
     }
 
