@@ -264,3 +264,6 @@ fn print(one: &v1::Access) {
         None => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

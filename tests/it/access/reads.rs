@@ -48,7 +48,9 @@ use crate::access::thing;
 use crate::service::Here;
 use crate::service::Served;
 use crate::service::contains_below;
+use crate::service::probity;
 use crate::service::refusal;
+use crate::service::run;
 use crate::service::serve;
 use crate::service::story;
 use crate::service::story::MARKER;
@@ -490,6 +492,13 @@ async fn what_was_answered_is_on_record_after_a_kill() {
         count += 1;
     }
     let served = start();
+    let (status, printed, said) = run(&mut probity(["accesses", "--from", &served.url, "list", "--person", &person]));
+    assert_eq!(status, Some(0), "{said}");
+    let line = printed.lines().next().unwrap();
+    assert!(line.contains("\tlocal\t-\tprobity.v1.RecordService/GetRecord\t-\t-\tanswered\t"), "{line}");
+    assert!(printed.lines().count() >= count, "{count} answers: {printed}");
+    let (status, printed, said) = run(&mut probity(["accesses", "--from", &served.url, "unreviewed"]));
+    assert_eq!((status, printed.as_str()), (Some(0), ""), "{said}");
     served.stop();
     let mut options = Options::new(data.join("access"));
     options.store.reserve_bytes = 0;
@@ -499,6 +508,22 @@ async fn what_was_answered_is_on_record_after_a_kill() {
     let on_record = recorded(&service).len();
     assert!(on_record >= count, "{count} answers, {on_record} records");
     tokio::task::spawn_blocking(move || service.stop()).await.unwrap().unwrap();
-    verify(&data);
-    verify(&data.join("access"));
+    // Each is a log by itself, whatever is done with it; the one does not disturb the other.
+    for (log, backup) in [(data.clone(), "matters"), (data.join("access"), "accesses")] {
+        verify(&log);
+        let (log, backup) = (log.to_str().unwrap(), folder.path().join(backup));
+        let (backup, restored) = (backup.to_str().unwrap(), backup.with_extension("restored"));
+        let restored = restored.to_str().unwrap();
+        for words in [
+            vec!["doctor", "--data", log],
+            vec!["backup", "--data", log, "--to", backup],
+            vec!["verify", "--backup", backup],
+            vec!["restore", "--backup", backup, "--data", restored, "--keys", &format!("{log}/keys")],
+            vec!["verify", "--data", restored],
+        ] {
+            let (status, printed, said) = run(&mut probity(&words));
+            assert_eq!(status, Some(0), "{words:?}: {printed}{said}");
+        }
+        assert!(!PathBuf::from(restored).join("access").exists());
+    }
 }
