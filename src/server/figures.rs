@@ -94,12 +94,12 @@ struct Page<'e>(DescriptorEncoder<'e>);
 impl Page<'_> {
     fn accesses(&mut self, figures: &accesses::Figures) -> fmt::Result {
         let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
-        self.counter("accesses_recorded", "accesses", read(&figures.recorded), "Reads put on record")?;
+        self.counter("recorded", "accesses", read(&figures.recorded), "Reads put on record")?;
         let help = "Reads that were not answered, since they could not be put on record";
-        self.counter("accesses_failed", "accesses", read(&figures.failed), help)?;
+        self.counter("unrecorded", "accesses", read(&figures.failed), help)?;
         self.counter("emergency", "accesses", read(&figures.emergencies), "Emergency accesses")?;
         let help = "Emergency accesses that nobody reviewed yet";
-        self.gauge("emergency_unreviewed", "accesses", read(&figures.unreviewed), help)
+        self.gauge("unreviewed_emergency", "accesses", read(&figures.unreviewed), help)
     }
 
     fn gauge(&mut self, name: &str, unit: &str, value: u64, help: &str) -> fmt::Result {

@@ -224,10 +224,20 @@ pub async fn serve_recording(
     let accesses = accesses.map(Arc::new);
     let reader = service.reader().clone();
     let log = accesses.clone().map(|accesses| AccessLog::new(accesses, reader).map(Arc::new)).transpose();
-    let log = log.map_err(|error| ServeError::AccessLog(error.into()))?;
+    let log = match log {
+        Ok(log) => log,
+        Err(error) => {
+            let closed = close(service);
+            accesses.map_or(Ok(()), close).and(closed)?;
+            return Err(ServeError::AccessLog(error.into()));
+        }
+    };
     let (health_reporter, health) = tonic_health::server::health_reporter();
     if let Some(witnesses) = service.witnesses() {
         tokio::spawn(report_witnesses(health_reporter.clone(), witnesses.clone(), stop.clone()));
+    }
+    if let Some(accesses) = &accesses {
+        tokio::spawn(report_accesses(health_reporter.clone(), accesses.health(), stop.clone()));
     }
     tokio::spawn(report_health(health_reporter, service.health(), stop.clone()));
     let reflection = tonic_reflection::server::Builder::configure()
@@ -448,6 +458,20 @@ async fn report_witnesses(
         tokio::select! {
             () = stop.cancelled() => return,
             changed = state.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Health under the name `accesses`: not serving once reads cannot be put on record, and so are not answered.
+async fn report_accesses(reporter: HealthReporter, mut health: watch::Receiver<Health>, stop: CancellationToken) {
+    loop {
+        let writing = *health.borrow_and_update() == Health::Writing;
+        let status =
+            if writing { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+        reporter.set_service_status("accesses", status).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = health.changed() => if changed.is_err() { return },
         }
     }
 }
