@@ -12,7 +12,7 @@ use protox::prost_reflect::DescriptorPool;
 use protox::prost_reflect::MessageDescriptor;
 use tonic_prost_build::Config;
 
-const PROTOS: [&str; 21] = [
+const PROTOS: [&str; 22] = [
     "google/rpc/error_details.proto",
     "probity/options/v1/options.proto",
     "probity/events/v1/common.proto",
@@ -28,6 +28,7 @@ const PROTOS: [&str; 21] = [
     "probity/events/v1/erasure.proto",
     "probity/events/v1/rights.proto",
     "probity/events/v1/disclosure.proto",
+    "probity/events/v1/access.proto",
     "probity/v1/ledger_service.proto",
     "probity/v1/proof_service.proto",
     "probity/v1/record_service.proto",

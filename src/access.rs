@@ -17,6 +17,7 @@ pub use caller::Coded;
 pub use caller::Denied;
 pub use caller::LOCAL;
 pub use caller::Matter;
+pub use caller::Notes;
 pub use caller::Presented;
 pub use caller::decide;
 pub use custody::Custody;

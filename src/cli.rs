@@ -3,6 +3,7 @@
 //! Answers go to standard output, everything else to standard error. Exit status 0 is good; what 1 and 2 mean is said
 //! by each subcommand.
 
+pub mod accesses;
 pub mod asked;
 pub mod backup;
 pub mod checkpoint;
@@ -80,6 +81,7 @@ enum Command {
     Successor(end::SuccessorArgs),
     Doctor(doctor::DoctorArgs),
     Witness(witness::WitnessArgs),
+    Accesses(accesses::AccessesArgs),
     Monitor(monitor::MonitorArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -123,6 +125,7 @@ pub fn main() -> ExitCode {
             Command::Successor(arguments) => end::successor(arguments).await.map_err(Failure::from),
             Command::Doctor(arguments) => doctor::run(arguments).await.map_err(Failure::from),
             Command::Monitor(arguments) => monitor::run(arguments).await.map_err(Failure::from),
+            Command::Accesses(arguments) => accesses::run(arguments).await.map_err(Failure::from),
             Command::Witness(arguments) => witness::run(arguments).await.map_err(Failure::from),
             Command::Completions(arguments) => {
                 completions::run(&arguments, Arguments::command()).map_err(Failure::from)

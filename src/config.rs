@@ -25,7 +25,9 @@ use crate::http::Access;
 use crate::publish::PublishOptions;
 use crate::reload::Sources;
 use crate::sequencer::Limits;
+use crate::sequencer::LogOf;
 use crate::service::Options;
+use crate::service::Service;
 use crate::store::OpenOptions;
 use crate::telemetry;
 use crate::tls::Files;
@@ -60,6 +62,8 @@ pub struct Config {
     pub tls_ca: Option<PathBuf>,
     /// Who there is and what each may. Absent, whoever reaches the service may do everything.
     pub policy: Option<PathBuf>,
+    /// Whether reads are recorded in the access log without a policy too; with one they always are.
+    pub access_log: bool,
     /// Whether listeners outside loopback may be plain, and without a policy.
     pub expose_everything_in_plain_text: bool,
     /// Origin of a log that is made now, for example `audit.example.org/discipline`.
@@ -127,6 +131,7 @@ impl Default for Config {
             tls_key: None,
             tls_ca: None,
             policy: None,
+            access_log: false,
             expose_everything_in_plain_text: false,
             origin: None,
             volume_bytes: store.volume_bytes,
@@ -185,7 +190,7 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "data",
     "listen",
     "metrics_listen",
@@ -196,6 +201,7 @@ const KEYS: [&str; 30] = [
     "tls_key",
     "tls_ca",
     "policy",
+    "access_log",
     "expose_everything_in_plain_text",
     "origin",
     "volume_bytes",
@@ -338,12 +344,30 @@ impl Config {
             signers: Vec::new(),
             rewrite_within: (self.erased_bytes_days > 0)
                 .then(|| Duration::from_hours(24 * u64::from(self.erased_bytes_days))),
-            publish: (self.seal_every_ms > 0).then(|| PublishOptions {
-                seal_every: Duration::from_millis(self.seal_every_ms),
-                map_bytes: self.map_bytes,
-            }),
+            of: LogOf::Matters,
+            publish: self.publish(),
             witness: self.witness()?,
             disclosure: self.disclosure.clone(),
+        })
+    }
+
+    /// How the access log beside a log is opened; `None` where no reads are recorded.
+    pub fn access_options(&self, service: &Service) -> Option<Options> {
+        let kept = self.policy.is_some() || self.access_log;
+        let mut options = kept.then(|| Options::of_accesses(service)).flatten()?;
+        options.store.volume_bytes = self.volume_bytes;
+        options.store.cache_bytes = self.cache_bytes;
+        options.store.accept_after_sync_error = self.accept_after_sync_error;
+        options.limits = self.limits();
+        options.verify_newest = self.verify_newest;
+        options.publish = self.publish();
+        Some(options)
+    }
+
+    fn publish(&self) -> Option<PublishOptions> {
+        (self.seal_every_ms > 0).then(|| PublishOptions {
+            seal_every: Duration::from_millis(self.seal_every_ms),
+            map_bytes: self.map_bytes,
         })
     }
 

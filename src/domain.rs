@@ -6,6 +6,7 @@
 //! that does not exist is none. What the options in `proto/` say of single fields (required, format, length) is
 //! checked before, from the descriptors, and not again here.
 
+pub mod access;
 pub mod appeal;
 pub mod case;
 mod context;
@@ -75,6 +76,8 @@ pub enum State {
     Dispute(dispute::State),
     /// Of `disclosure/…`.
     Disclosure(disclosure::State),
+    /// Of `access/…`.
+    Access(access::State),
     /// Of a stream whose first entry is void. Whoever points to it is told that nothing is recorded there.
     Void,
     /// Of a stream in which nothing stands but erasures. Admission takes it for one in which nothing is recorded.
@@ -262,6 +265,7 @@ impl State {
             Self::Appeal(appeal) => appeal.duty(),
             Self::Obligation(obligation) => obligation.duty(),
             Self::Verification(verification) => verification.duty(),
+            Self::Access(access) => access.duty(),
             Self::Rights(rights) => rights.duty(),
             Self::Entity(_)
             | Self::Decision(_)
@@ -288,11 +292,13 @@ impl State {
             Self::Verification(verification) => verification.voided(target).map(Self::Verification),
             Self::Rights(rights) => rights.voided(target).map(Self::Rights),
             Self::Disclosure(disclosure) => disclosure.voided(target).map(Self::Disclosure),
-            // What the imports saw stays seen; erasures, holds and disputes end in their own ways.
+            // What the imports saw stays seen; so does who read what; erasures, holds and disputes end in
+            // their own ways.
             other @ (Self::Record(_)
             | Self::Erasure(_)
             | Self::Hold(_)
             | Self::Dispute(_)
+            | Self::Access(_)
             | Self::Void
             | Self::Empty) => Some(other),
         };
@@ -311,7 +317,13 @@ impl State {
             Self::Verification(verification) => verification.corrected(target, field),
             Self::Rights(rights) => rights.corrected(target, field),
             Self::Disclosure(disclosure) => disclosure.corrected(target, field),
-            Self::Record(_) | Self::Erasure(_) | Self::Hold(_) | Self::Dispute(_) | Self::Void | Self::Empty => {}
+            Self::Record(_)
+            | Self::Access(_)
+            | Self::Erasure(_)
+            | Self::Hold(_)
+            | Self::Dispute(_)
+            | Self::Void
+            | Self::Empty => {}
         }
     }
 }
@@ -372,5 +384,7 @@ fn fact(event: &Event) -> &dyn Fact {
         Event::RecordDisclosed(event) => event,
         Event::NoticeSent(event) => event,
         Event::NoticeAcknowledged(event) => event,
+        Event::AccessRecorded(event) => event,
+        Event::EmergencyReviewed(event) => event,
     }
 }

@@ -58,6 +58,7 @@ pub use prepare::Request;
 pub use prepare::SealingKey;
 pub use prepare::Vault;
 pub use prepare::VaultError;
+pub use prepare::accesses_of;
 pub use prepare::native_ids;
 pub use prepare::prepare;
 pub use prepare::prepare_erasures;

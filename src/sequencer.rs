@@ -30,6 +30,7 @@ pub use own::AtRest;
 pub use own::Turns;
 pub use queue::Answer;
 pub use queue::Limits;
+pub use queue::LogOf;
 pub use queue::Queue;
 pub use queue::Waiting;
 pub use turn::End;

@@ -1,6 +1,7 @@
 //! gRPC: one file per service; the only place that sees requests and domain together.
 
 pub mod access_service;
+mod accesses;
 mod acknowledged;
 pub mod admin_service;
 mod appends;
@@ -24,9 +25,11 @@ mod subscribe;
 mod unread;
 mod writes;
 
+pub use accesses::EVERYBODY;
 pub use run::Running;
 pub use run::ServeError;
 pub use run::Settings;
 pub use run::serve;
 pub use run::serve_behind;
+pub use run::serve_recording;
 pub use run::serve_with_exports;

@@ -28,6 +28,7 @@ use crate::keys::KeysError;
 use crate::keys::Signer;
 use crate::ledger::Head;
 use crate::ledger::Receipt;
+use crate::ledger::Vault as _;
 use crate::log::Body;
 use crate::log::EntryFault;
 use crate::publish::Proofs;
@@ -38,6 +39,7 @@ use crate::sequencer::AppendError;
 use crate::sequencer::Commits;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
+use crate::sequencer::LogOf;
 use crate::sequencer::Queue;
 use crate::sequencer::Sequencer;
 use crate::service::erase::EraseError;
@@ -85,6 +87,8 @@ pub struct Options {
     pub verify_newest: u64,
     /// What signs its checkpoints, where that is not in files: of a log that is made now, GENESIS names the first.
     pub signers: Vec<Arc<dyn Signer>>,
+    /// What it is of.
+    pub of: LogOf,
     /// How it is sealed and published; none, and it is not.
     pub publish: Option<PublishOptions>,
     /// How long what was erased may lie in the volumes; none, and they are not written again by themselves.
@@ -107,11 +111,27 @@ impl Options {
             accept_gap: false,
             verify_newest: 1000,
             signers: Vec::new(),
+            of: LogOf::default(),
             publish: None,
             rewrite_within: None,
             witness: None,
             disclosure: DisclosurePolicy::default(),
         }
+    }
+
+    /// How the access log of a log is opened: in the folder `access` of its data folder, under its origin with `/access`
+    /// behind. `None` of a log that has no folder.
+    pub fn of_accesses(service: &Service) -> Option<Self> {
+        let sled = service.sled()?;
+        let mut options = Self::new(sled.data().join("access"));
+        options.origin = Some(format!("{}/access", service.vault().origin()));
+        options.store.reserve_bytes = sled.reserve_bytes();
+        options.of = LogOf::Accesses;
+        // Whoever learns of reads wants it proved that these are all.
+        options.publish = Some(PublishOptions::default());
+        // Nobody may have read for days. What the clock must show is asked of the log of matters.
+        options.accept_gap = true;
+        Some(options)
     }
 }
 

@@ -298,6 +298,8 @@ pub enum Kind {
     Dispute,
     /// That a record was shown to somebody.
     Disclosure,
+    /// A read on record.
+    Access,
 }
 
 impl Kind {
@@ -350,6 +352,7 @@ impl Kind {
             | EventType::RightsRefused => Self::Rights,
             EventType::RecordDisputed | EventType::StatementAttached | EventType::DisputeResolved => Self::Dispute,
             EventType::RecordDisclosed | EventType::NoticeSent | EventType::NoticeAcknowledged => Self::Disclosure,
+            EventType::AccessRecorded | EventType::EmergencyReviewed => Self::Access,
         }
     }
 }

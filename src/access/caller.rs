@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use thiserror::Error;
 
+use crate::access::Action;
 use crate::access::Class;
 use crate::access::Classes;
 use crate::access::Level;
@@ -60,6 +62,8 @@ pub struct Presented {
     pub purpose: Option<String>,
     /// `probity-legal-basis`, as sent.
     pub legal_basis: Option<String>,
+    /// `probity-emergency`, as sent.
+    pub emergency: Option<String>,
 }
 
 /// Why a call is refused before it is looked at.
@@ -85,8 +89,19 @@ pub struct Caller {
     shows: Classes,
     purpose: Option<Coded>,
     legal_basis: Option<Coded>,
-    /// What the call asked about, allowed or not. Guards a set that only grows.
-    asked: Arc<Mutex<BTreeSet<String>>>,
+    /// The ground of an emergency access.
+    emergency: Option<Coded>,
+    /// What the call asked about, allowed or not, and whom it shows. Guards sets that are read and emptied whole.
+    notes: Arc<Mutex<Notes>>,
+}
+
+/// What a call asked about and whom its answer shows, as far as it was not taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Names that it asked about, allowed or not.
+    pub asked: BTreeSet<String>,
+    /// Ids of persons and bodies whom the answer shows without their names.
+    pub shown: BTreeSet<String>,
 }
 
 /// Whose a matter is.
@@ -105,11 +120,19 @@ pub struct Matter {
 impl Caller {
     /// Of a service without access control: everything is allowed.
     pub fn local() -> Self {
-        Self { principal: None, shows: Classes::OPENABLE, purpose: None, legal_basis: None, asked: Arc::default() }
+        Self {
+            principal: None,
+            shows: Classes::OPENABLE,
+            purpose: None,
+            legal_basis: None,
+            emergency: None,
+            notes: Arc::default(),
+        }
     }
 
-    fn of(principal: Arc<Principal>, shows: Class, purpose: Option<Coded>, legal_basis: Option<Coded>) -> Self {
-        Self { principal: Some(principal), shows: Classes::up_to(shows), purpose, legal_basis, asked: Arc::default() }
+    /// Somebody whom the policy knows, and who says nothing of why he calls.
+    pub(super) fn of(principal: Arc<Principal>, shows: Class) -> Self {
+        Self { principal: Some(principal), shows: Classes::up_to(shows), ..Self::local() }
     }
 
     /// The stable id, as it stands in manifests.
@@ -170,9 +193,17 @@ impl Caller {
         self.legal_basis.as_ref()
     }
 
+    /// The ground on which it reads what is not its own. Its role has the action for that, and the level of the role stays.
+    pub const fn emergency(&self) -> Option<&Coded> {
+        self.emergency.as_ref()
+    }
+
     /// Whether a matter is its own, in the sense of its level. A matter that is not there belongs to nobody.
     pub fn may(&self, matter: &Matter) -> bool {
         let Some(level) = self.level() else { return true };
+        if self.emergency.is_some() {
+            return level != Level::L5 || matter.declared;
+        }
         let own = |bodies: &BTreeSet<Name>| self.body().is_some_and(|body| bodies.contains(body));
         match level {
             Level::A1 => true,
@@ -186,12 +217,24 @@ impl Caller {
 
     /// Notes that the call asks about this name, allowed or not.
     pub fn note(&self, name: &str) {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        self.notes().asked.insert(name.to_owned());
     }
 
-    /// The names that the call asked about so far.
-    pub fn asked(&self) -> BTreeSet<String> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Notes that the answer shows this person or body, without its name standing there.
+    pub fn note_shown(&self, id: &str) {
+        let mut notes = self.notes();
+        if !notes.shown.contains(id) {
+            notes.shown.insert(id.to_owned());
+        }
+    }
+
+    /// What was noted since this was taken last.
+    pub fn take_notes(&self) -> Notes {
+        std::mem::take(&mut *self.notes())
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -207,7 +250,7 @@ pub fn decide(policy: &Policy, method: &str, presented: &Presented) -> Result<(C
     let Some(levels) = rule.levels else {
         // Anybody may: who it is does not matter, and has no rights by it.
         let caller = principal.unwrap_or_else(Policy::nobody);
-        return Ok((Caller::of(caller, rule.shows, None, None), rule));
+        return Ok((Caller::of(caller, rule.shows), rule));
     };
     let principal = principal.ok_or(Denied::Unauthenticated)?;
     let role = &principal.role;
@@ -225,5 +268,10 @@ pub fn decide(policy: &Policy, method: &str, presented: &Presented) -> Result<(C
             return Err(Denied::Basis("probity-legal-basis"));
         }
     }
-    Ok((Caller::of(principal, rule.shows, purpose, legal_basis), rule))
+    let emergency = coded("probity-emergency", presented.emergency.as_deref())?;
+    // It is for reads that are recorded, and for nothing else.
+    if emergency.is_some() && !(rule.in_emergency() && role.actions.contains(&Action::Emergency)) {
+        return Err(Denied::Method);
+    }
+    Ok((Caller { purpose, legal_basis, emergency, ..Caller::of(principal, rule.shows) }, rule))
 }

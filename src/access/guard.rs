@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use thiserror::Error;
 
 use crate::access::Caller;
+use crate::access::Class;
 use crate::access::Denied;
 use crate::access::Keys;
 use crate::access::Policy;
@@ -34,6 +35,8 @@ pub struct Said<'h> {
     pub purpose: Option<&'h str>,
     /// `probity-legal-basis`.
     pub legal_basis: Option<&'h str>,
+    /// `probity-emergency`.
+    pub emergency: Option<&'h str>,
 }
 
 /// Why a call is not let in.
@@ -86,17 +89,35 @@ impl Guard {
     /// The call may not be made; nothing of its request was looked at.
     pub fn admit(&self, method: &str, peer: &Peer, said: Said<'_>, now_s: u64) -> Result<Caller, Refused> {
         let Some(policy) = &self.policy else { return Ok(Caller::local()) };
-        let principal = match said.authorization {
-            Some(authorization) => Some(self.of_token(policy, authorization, now_s).map_err(Refused::Token)?),
-            None if peer.names.is_empty() && peer.local => policy.of_local(),
-            None => peer.names.iter().find_map(|name| policy.of_certificate(name)),
-        };
+        let principal = self.named(policy, peer, said, now_s).map_err(Refused::Token)?;
         let presented = Presented {
             principal: principal.map(str::to_owned),
             purpose: said.purpose.map(str::to_owned),
             legal_basis: said.legal_basis.map(str::to_owned),
+            emergency: said.emergency.map(str::to_owned),
         };
         Ok(decide(policy, method, &presented)?.0)
+    }
+
+    /// Who calls, without any right: to tell whose call was not let in.
+    pub fn who(&self, peer: &Peer, said: Said<'_>, now_s: u64) -> Option<Caller> {
+        let policy = self.policy.as_ref()?;
+        let principal = policy.principal(self.named(policy, peer, said, now_s).ok()??)?;
+        Some(Caller::of(principal, Class::P0))
+    }
+
+    fn named<'p>(
+        &self,
+        policy: &'p Policy,
+        peer: &Peer,
+        said: Said<'_>,
+        now_s: u64,
+    ) -> Result<Option<&'p str>, TokenError> {
+        match said.authorization {
+            Some(authorization) => self.of_token(policy, authorization, now_s).map(Some),
+            None if peer.names.is_empty() && peer.local => Ok(policy.of_local()),
+            None => Ok(peer.names.iter().find_map(|name| policy.of_certificate(name))),
+        }
     }
 
     fn of_token<'p>(&self, policy: &'p Policy, authorization: &str, now_s: u64) -> Result<&'p str, TokenError> {

@@ -56,20 +56,22 @@ impl Level {
     pub const fn actions(self) -> &'static [Action] {
         use Action::Admin;
         use Action::Append;
+        use Action::Emergency;
         use Action::Erase;
         use Action::Export;
         use Action::Metrics;
         use Action::Prove;
         use Action::Read;
+        use Action::Review;
         use Action::Verify;
         match self {
             Self::L0 => &[Export, Verify],
             Self::L1 | Self::L2 => &[Read, Verify],
             Self::L3 => &[Read, Prove, Verify],
-            Self::L4 | Self::L6 => &[Append, Read, Prove, Verify, Erase],
-            Self::L5 => &[Append, Read, Prove, Verify],
+            Self::L4 | Self::L6 => &[Append, Read, Prove, Verify, Erase, Emergency, Review],
+            Self::L5 => &[Append, Read, Prove, Verify, Emergency],
             Self::L7 => &[Read, Verify, Erase],
-            Self::A1 => &[Read, Prove, Verify, Export, Metrics],
+            Self::A1 => &[Read, Prove, Verify, Export, Metrics, Review],
             Self::O1 => &[Verify, Admin, Metrics],
         }
     }
@@ -187,4 +189,8 @@ pub enum Action {
     Erase,
     /// Figures of the running service.
     Metrics,
+    /// Reading a foreign matter of the own level where nothing else helps; each time is reviewed.
+    Emergency,
+    /// Reviewing emergency accesses of others.
+    Review,
 }

@@ -42,6 +42,16 @@ pub struct Rule {
     pub own: bool,
 }
 
+impl Rule {
+    /// Whether it can be called for what is not the caller's own, in an emergency: where it answers about one matter or
+    /// person that the caller names.
+    pub fn in_emergency(&self) -> bool {
+        let of_one = ["Get", "Diff", "ListTimeline", "ListDeclarations"];
+        let method = self.method.strip_prefix("probity.v1.RecordService/");
+        self.basis && method.is_some_and(|method| of_one.iter().any(|begins| method.starts_with(begins)))
+    }
+}
+
 const ALL: Levels = Levels::of(&Level::ALL);
 const PROVERS: Levels = Levels::of(&[Level::L3, Level::L4, Level::L5, Level::L6, Level::A1]);
 const SUBJECTS: Levels = Levels::of(&[Level::L3, Level::A1]);
@@ -60,6 +70,8 @@ const WATCHERS: Levels = Levels::of(&[Level::A1, Level::O1]);
 const CUSTODIANS: Levels = Levels::of(&[Level::L7]);
 const CLEARERS: Levels = Levels::of(&[Level::L2, Level::L3, Level::L4, Level::L6]);
 const ERASERS: Levels = Levels::of(&[Level::L4, Level::L6, Level::L7]);
+const PERSONS: Levels = Levels::of(&[Level::L3]);
+const REVIEWERS: Levels = Levels::of(&[Level::L4, Level::L6, Level::A1]);
 const AUDITORS: Levels = Levels::of(&[Level::A1]);
 
 /// Anybody, also without a name: nothing of it is about anybody.
@@ -147,6 +159,11 @@ pub const RULES: &[Rule] = &[
     export("probity.v1.ExportService/DownloadExport", true),
     Rule { own: false, ..read("probity.v1.AccessService/OfferCustody", CUSTODIANS, Class::P1) },
     Rule { own: false, ..read("probity.v1.AccessService/OpenProtected", CUSTODIANS, Class::P5) },
+    read("probity.v1.AccessService/WhoAccessedMe", PERSONS, Class::P1),
+    read("probity.v1.AccessService/MyRecord", PERSONS, Class::P2),
+    read("probity.v1.AccessService/ListAccesses", AUDITORS, Class::P1),
+    Rule { action: Action::Review, ..read("probity.v1.AccessService/ListUnreviewed", REVIEWERS, Class::P1) },
+    Rule { action: Action::Review, ..read("probity.v1.AccessService/ReviewEmergency", REVIEWERS, Class::P1) },
     integrity("probity.v1.AdminService/GetServerInfo"),
     Rule { own: true, ..act("probity.v1.AdminService/RequestErasure", ERASERS, Action::Erase) },
     act("probity.v1.AdminService/ApproveErasure", ERASERS, Action::Erase),

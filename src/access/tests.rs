@@ -13,6 +13,7 @@ use crate::access::Classes;
 use crate::access::Denied;
 use crate::access::Level;
 use crate::access::Matter;
+use crate::access::Notes;
 use crate::access::Policy;
 use crate::access::Presented;
 use crate::access::RULES;
@@ -77,6 +78,11 @@ probity.v1.ExportService/CancelExport                    0... .... A.  P1 -
 probity.v1.ExportService/DownloadExport                  0... .... A.  P1 basis
 probity.v1.AccessService/OfferCustody                    .... ...7 ..  P1 basis
 probity.v1.AccessService/OpenProtected                   .... ...7 ..  P5 basis
+probity.v1.AccessService/WhoAccessedMe                   ...3 .... ..  P1 basis
+probity.v1.AccessService/MyRecord                        ...3 .... ..  P2 basis
+probity.v1.AccessService/ListAccesses                    .... .... A.  P1 basis
+probity.v1.AccessService/ListUnreviewed                  .... 4.6. A.  P1 basis
+probity.v1.AccessService/ReviewEmergency                 .... 4.6. A.  P1 basis
 probity.v1.AdminService/GetServerInfo                    0123 4567 AO  P0 -
 probity.v1.AdminService/RequestErasure                   .... 4.67 ..  P0 -
 probity.v1.AdminService/ApproveErasure                   .... 4.67 ..  P0 -
@@ -160,6 +166,7 @@ fn presented(principal: &str) -> Presented {
         principal: Some(principal.to_owned()),
         purpose: Some("duty/test".to_owned()),
         legal_basis: Some("law/test".to_owned()),
+        emergency: None,
     }
 }
 
@@ -240,6 +247,7 @@ fn a_read_says_why_and_aggregates_need_not() {
             principal: Some("L4".to_owned()),
             purpose: purpose.map(str::to_owned),
             legal_basis: basis.map(str::to_owned),
+            emergency: None,
         };
         decide(&whole_policy(), method, &presented).map(drop)
     };
@@ -304,7 +312,11 @@ fn what_was_asked_about_is_known_whoever_looks() {
     let elsewhere = caller.clone();
     elsewhere.note("case/1");
     elsewhere.note("case/1");
-    assert_eq!(caller.asked(), BTreeSet::from(["case/1".to_owned()]));
+    elsewhere.note_shown("one");
+    let notes = caller.take_notes();
+    assert_eq!(notes.asked, BTreeSet::from(["case/1".to_owned()]));
+    assert_eq!(notes.shown, BTreeSet::from(["one".to_owned()]));
+    assert_eq!(elsewhere.take_notes(), Notes::default(), "taken once");
     assert_eq!(caller.purpose().unwrap().to_string(), "duty/test");
 }
 

@@ -34,6 +34,9 @@ pub(super) struct ConnectionArgs {
     /// By what right: a code.
     #[arg(long, value_name = "SCHEME/CODE", env = "PROBITY_LEGAL_BASIS", hide_env_values = true, global = true)]
     legal_basis: Option<String>,
+    /// On what ground a foreign matter is read where nothing else helps: a code. It is reviewed by somebody else.
+    #[arg(long, value_name = "SCHEME/CODE", global = true)]
+    emergency: Option<String>,
 }
 
 /// Certificate, key and CAs.
@@ -50,6 +53,7 @@ impl ConnectionArgs {
             token: self.token_file.or(token),
             purpose: self.purpose,
             legal_basis: self.legal_basis,
+            emergency: self.emergency,
         };
         // The program begins once.
         drop(GIVEN.set(given));

@@ -126,6 +126,9 @@ pub enum Failed {
     /// The log cannot be opened.
     #[error("{error}{advice}", error = .0, advice = advice(.0))]
     Open(#[from] OpenError),
+    /// The access log cannot be opened; nobody could be let in without it.
+    #[error("the access log: {error}{advice}", error = .0, advice = advice(.0))]
+    AccessLog(#[source] OpenError),
     /// The address cannot be had, or the server stopped.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -201,15 +204,25 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     });
     let service = opened.await.map_err(std::io::Error::other)??;
     let settings = Settings { listen: config.listen, limits: config.limits(), stop_within: config.stop_within() };
-    let running = server::serve_behind(current, service, settings, planned, profiles).await?;
+    let accesses = match config.access_options(&service) {
+        Some(options) => {
+            let opened = tokio::task::spawn_blocking(move || service::open(&options, clock::machine(), |_| {})).await;
+            Some(opened.map_err(std::io::Error::other)?.map_err(Failed::AccessLog)?)
+        }
+        None => None,
+    };
+    let running = server::serve_recording(current, service, accesses, settings, planned, profiles).await?;
     let reloading = CancellationToken::new();
     tokio::spawn(keeper.keep(hangups(hangup), reloading.clone()));
     if !guarded {
         eprintln!("probity: {NO_ACCESS_CONTROL}");
     }
-    for key in running.service().keys().public_keys() {
-        if let Ok(vkey) = vkey(running.service().vault().origin(), &key) {
-            eprintln!("probity: public key of the log {vkey}");
+    for (what, log) in [("log", Some(running.service())), ("access log", running.accesses())] {
+        let Some(log) = log else { continue };
+        for key in log.keys().public_keys() {
+            if let Ok(vkey) = vkey(log.vault().origin(), &key) {
+                eprintln!("probity: public key of the {what} {vkey}");
+            }
         }
     }
     let told = |address| eprintln!("probity: metrics on {scheme}://{address}{}", http::METRICS);

@@ -86,6 +86,7 @@ rules! {
     ConditionRepeated, "CONDITION_REPEATED", Field, "each condition stands once";
     ConditionNotMet, "CONDITION_NOT_MET", Field, "a decision expires when every condition is met";
     DiscrepancyInTruth, "DISCREPANCY_IN_TRUTH", Field, "a truthful declaration has no discrepancies";
+    ReviewDueMisplaced, "REVIEW_DUE_MISPLACED", Field, "an emergency access is to be reviewed by a day, and no other is";
     CorrectionEmpty, "CORRECTION_EMPTY", Field, "a correction says what is corrected";
     PathRepeated, "PATH_REPEATED", Field, "each path stands once";
     ErasureEmpty, "ERASURE_EMPTY", Field, "an erasure says what is to go";
@@ -184,7 +185,7 @@ rules! {
     AlreadyApproved, "ALREADY_APPROVED", State, "an erasure with two approvals is carried out";
     ApproverIsRequester, "APPROVER_IS_REQUESTER", State, "who approves is another than who asked";
     NotApproved, "NOT_APPROVED", State, "only what two approved is carried out";
-    NotTheService, "NOT_THE_SERVICE", State, "only the service says that an erasure was carried out";
+    NotTheService, "NOT_THE_SERVICE", State, "only the service records that by itself";
     HoldAlreadyPlaced, "HOLD_ALREADY_PLACED", State, "a hold is placed once";
     HoldAlreadyReleased, "HOLD_ALREADY_RELEASED", State, "a hold is released once";
     // Requests about one's own record.
@@ -211,6 +212,13 @@ rules! {
     NoticeNotSent, "NOTICE_NOT_SENT", State, "only a notice that was sent is acknowledged";
     NoticeAlreadyAcknowledged, "NOTICE_ALREADY_ACKNOWLEDGED", State, "a notice is acknowledged once";
     BeforeTheDisclosure, "BEFORE_THE_DISCLOSURE", State, "what follows a disclosure is not before it";
+    // Reads on record.
+    NotInThisLog, "NOT_IN_THIS_LOG", State, "reads and their reviews stand in the access log, and everything else in the log of matters";
+    AccessOfAnother, "ACCESS_OF_ANOTHER", State, "the records of one call are of one principal";
+    AccessNotNext, "ACCESS_NOT_NEXT", State, "the records of one call are numbered from 0 without a gap";
+    NoEmergency, "NO_EMERGENCY", State, "only an emergency access is reviewed";
+    AlreadyReviewed, "ALREADY_REVIEWED", State, "an emergency access is reviewed once";
+    ReviewerIsReader, "REVIEWER_IS_READER", State, "who reviews is another than who read";
     // Imported rows.
     AlreadySeen, "ALREADY_SEEN", State, "a row that is there is not seen for the first time";
     RowGone, "ROW_GONE", State, "a row that is gone comes back as first seen";
@@ -262,7 +270,8 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    pub(super) fn new(rule: Rule, field: impl Into<String>, detail: Detail) -> Self {
+    /// A rule is broken by a field; by the event as a whole where that is empty.
+    pub fn new(rule: Rule, field: impl Into<String>, detail: Detail) -> Self {
         Self { rule, field: field.into(), detail }
     }
 

@@ -88,7 +88,13 @@ pub(super) fn rows(entries: &[Recorded], amended: &[Recorded], view: View) -> Ve
         Kind::Verification => duty::verification(name, entries),
         Kind::Amendment => amendment::rows(name, entries),
         // An erasure stands in the stream of what it erased, after it; the others stand in the table of events alone.
-        Kind::Erasure | Kind::Forgetting | Kind::Hold | Kind::Rights | Kind::Dispute | Kind::Disclosure => None,
+        Kind::Erasure
+        | Kind::Forgetting
+        | Kind::Hold
+        | Kind::Rights
+        | Kind::Dispute
+        | Kind::Disclosure
+        | Kind::Access => None,
     };
     let mut rows = rows.unwrap_or_default();
     rows.extend(events);

@@ -59,7 +59,8 @@ pub(super) fn duties(stream: Key, kind: &str, id: u128, before: Option<Duty>, af
 
 /// Kinds of streams in which something is to be done by a day. Rows of the index hold their numbers: another is put at the
 /// end.
-pub const KINDS_WITH_DUTIES: [&str; 6] = ["appeal", "case", "obligation", "petition", "verification", "rights"];
+pub const KINDS_WITH_DUTIES: [&str; 7] =
+    ["appeal", "case", "obligation", "petition", "verification", "rights", "access"];
 
 fn known_kind(kind: &str) -> Option<&'static str> {
     KINDS_WITH_DUTIES.into_iter().find(|known| *known == kind)

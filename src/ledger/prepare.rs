@@ -2,6 +2,8 @@
 //! Everything that needs no place is done here, beside the writer and not in it.
 
 use bytes::Bytes;
+use sha2::Digest as _;
+use sha2::Sha256;
 use thiserror::Error;
 
 use crate::domain;
@@ -434,8 +436,18 @@ pub(super) fn links(event: &Event) -> Vec<Key> {
             .filter_map(|target| target.split_once('/'))
             .filter_map(|(kind, id)| one(kind, id))
             .collect(),
+        Event::AccessRecorded(event) => {
+            let asked = event.asked.iter().filter_map(|name| name.split_once('/').and_then(|(kind, id)| one(kind, id)));
+            asked.chain([accesses_of(&event.principal)]).collect()
+        }
         _ => Vec::new(),
     }
+}
+
+/// Under what the accesses of a principal are linked: a principal is no stream, and so its key is made of another word.
+pub fn accesses_of(principal: &str) -> Key {
+    let digest = Sha256::new().chain_update(b"probity/principal/v1\0").chain_update(principal).finalize();
+    Key(digest.into())
 }
 
 /// Ids under which other systems know the entity that an event registers.

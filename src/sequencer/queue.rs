@@ -10,7 +10,12 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tracing::Span;
 
+use crate::domain::Detail;
+use crate::domain::Rejection;
+use crate::domain::Rule;
+use crate::events::EventType;
 use crate::ledger::Prepared;
+use crate::ledger::Refusal;
 use crate::sequencer::AppendError;
 use crate::sequencer::Health;
 use crate::sequencer::Recorded;
@@ -27,6 +32,23 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { requests_max: 8192, bytes_max: 64 << 20 }
+    }
+}
+
+/// What a log is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogOf {
+    /// Persons and matters.
+    #[default]
+    Matters,
+    /// Reads of those.
+    Accesses,
+}
+
+impl LogOf {
+    const fn takes(self, event_type: EventType) -> bool {
+        let access = matches!(event_type, EventType::AccessRecorded | EventType::EmergencyReviewed);
+        matches!(self, Self::Accesses) == access
     }
 }
 
@@ -73,6 +95,8 @@ pub struct Queue {
     kibibytes_max: u32,
     /// Of the writer behind it.
     health: watch::Receiver<Health>,
+    /// Of what the log behind it is.
+    log: LogOf,
 }
 
 pub(super) fn queue(limits: Limits, health: watch::Receiver<Health>) -> (Queue, Receiver<Job>) {
@@ -85,6 +109,7 @@ pub(super) fn queue(limits: Limits, health: watch::Receiver<Health>) -> (Queue, 
         kibibytes: Arc::new(Semaphore::new(kibibytes_max as usize)),
         kibibytes_max,
         health,
+        log: LogOf::default(),
     };
     (queue, jobs)
 }
@@ -102,6 +127,7 @@ impl Queue {
             tokio::sync::TryAcquireError::NoPermits => AppendError::QueueFull,
         };
         self.check_writing()?;
+        self.check_log(&request)?;
         let place = Arc::clone(&self.requests).try_acquire_owned().map_err(full)?;
         let room = Arc::clone(&self.kibibytes).try_acquire_many_owned(self.room(&request)).map_err(full)?;
         self.send(request, deadline_ms, [place, room])
@@ -114,6 +140,7 @@ impl Queue {
     /// [`AppendError::Stopped`] or [`AppendError::Ending`]; nothing was written.
     pub async fn submit(&self, request: Prepared) -> Result<Answer, AppendError> {
         self.check_writing()?;
+        self.check_log(&request)?;
         let ending = |_| AppendError::Ending;
         let places = async {
             let place = Arc::clone(&self.requests).acquire_owned().await.map_err(ending)?;
@@ -151,6 +178,24 @@ impl Queue {
             bytes: taken(self.kibibytes_max, self.kibibytes.available_permits()) * 1024,
             bytes_max: u64::from(self.kibibytes_max) * 1024,
         }
+    }
+
+    /// The same queue, of another kind of log.
+    #[must_use]
+    pub fn of(self, log: LogOf) -> Self {
+        Self { log, ..self }
+    }
+
+    /// Refuses what stands in another log.
+    fn check_log(&self, request: &Prepared) -> Result<(), AppendError> {
+        for (number, event) in (0..).zip(&request.events) {
+            let event_type = event.event.event_type();
+            if !self.log.takes(event_type) {
+                let rejection = Rejection::new(Rule::NotInThisLog, "", Detail::Nothing);
+                return Err(Refusal::Rule { number, event_type, rejection }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Refuses at once what a writer that has stopped would refuse, or never come to.

@@ -1,4 +1,6 @@
-//! `AccessService`: what nobody opens alone.
+//! `AccessService`: who read what, and what nobody opens alone.
+
+mod reads;
 
 use std::sync::Arc;
 
@@ -17,12 +19,19 @@ use crate::access::OFFER_S;
 use crate::access::ProtectedPart;
 use crate::events::EventType;
 use crate::proto::v1;
+use crate::server::access_service::reads::Question;
+use crate::server::accesses::AccessLog;
 use crate::server::convert;
+use crate::server::errors::Reason;
 use crate::server::errors::of_index;
 use crate::server::gate::caller;
 use crate::server::gate::denied;
+use crate::server::record_service::PageKey;
+use crate::server::record_service::Records;
 use crate::server::record_service::of_read;
 use crate::server::services::access_service_server::AccessService;
+use crate::server::services::record_service_server::RecordService as _;
+use crate::service::Reader;
 use crate::service::Service;
 use crate::views::Histories as _;
 use crate::views::Opened;
@@ -33,12 +42,38 @@ pub struct Protected {
     service: Arc<Service>,
     guard: watch::Receiver<Arc<Guard>>,
     custody: Arc<Custody>,
+    /// Of the person that asks.
+    records: Arc<Records<Reader>>,
+    /// `None`: nothing is recorded.
+    log: Option<Arc<AccessLog>>,
+    page_key: PageKey,
 }
 
 impl Protected {
-    /// Over a log, for the custodians of a policy.
-    pub(super) fn new(service: Arc<Service>, guard: watch::Receiver<Arc<Guard>>, custody: Custody) -> Self {
-        Self { service, guard, custody: Arc::new(custody) }
+    /// Over a log and its access log, for the custodians of a policy.
+    pub(super) fn new(
+        service: Arc<Service>,
+        guard: watch::Receiver<Arc<Guard>>,
+        custody: Custody,
+        records: Arc<Records<Reader>>,
+        log: Option<Arc<AccessLog>>,
+    ) -> Self {
+        let page_key = PageKey(service.keys().page_token_key());
+        Self { service, guard, custody: Arc::new(custody), records, log, page_key }
+    }
+
+    fn log(&self) -> Result<Arc<AccessLog>, Status> {
+        self.log.clone().ok_or_else(|| Reason::AccessLogOff.status("this service keeps no access log", &[]))
+    }
+
+    /// Asks the access log on a thread that may wait for the disk.
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Question<'_>, &PageKey) -> Result<T, Status> + Send + 'static,
+    ) -> Result<Response<T>, Status> {
+        let (log, page_key) = (self.log()?, self.page_key);
+        let asked = tokio::task::spawn_blocking(move || ask(&mut Question::of(&log), &page_key)).await;
+        asked.map_err(|_| denied())?.map(Response::new)
     }
 
     fn now_s(&self) -> u64 {
@@ -78,6 +113,68 @@ fn custodian<T>(request: &Request<T>) -> Result<Caller, Status> {
 
 #[tonic::async_trait]
 impl AccessService for Protected {
+    async fn who_accessed_me(
+        &self,
+        request: Request<v1::WhoAccessedMeRequest>,
+    ) -> Result<Response<v1::WhoAccessedMeResponse>, Status> {
+        let caller = caller(request.extensions())?;
+        let request = request.into_inner();
+        if request.prove {
+            reads::sealed(&*self.log()?).await?;
+        }
+        self.ask(move |question, page_key| question.of_me(&request, &caller, page_key)).await
+    }
+
+    async fn my_record(
+        &self,
+        mut request: Request<v1::MyRecordRequest>,
+    ) -> Result<Response<v1::MyRecordResponse>, Status> {
+        let caller = caller(request.extensions())?;
+        let name = caller.entity().ok_or_else(denied)?.to_string();
+        let v1::MyRecordRequest { open_identity, at } = std::mem::take(request.get_mut());
+        let (metadata, extensions, _) = request.into_parts();
+        let wanted = v1::GetRecordRequest { name, open_identity, at };
+        let answer = self.records.get_record(Request::from_parts(metadata, extensions, wanted)).await?.into_inner();
+        Ok(Response::new(v1::MyRecordResponse { record: answer.record, stamp: answer.stamp }))
+    }
+
+    async fn list_accesses(
+        &self,
+        request: Request<v1::ListAccessesRequest>,
+    ) -> Result<Response<v1::ListAccessesResponse>, Status> {
+        let caller = caller(request.extensions())?;
+        let request = request.into_inner();
+        let answer = self.ask(move |question, page_key| {
+            let answer = question.list(&request, &caller, page_key)?;
+            reads::note_persons(&answer.accesses, &caller);
+            Ok(answer)
+        });
+        answer.await
+    }
+
+    async fn list_unreviewed(
+        &self,
+        request: Request<v1::ListUnreviewedRequest>,
+    ) -> Result<Response<v1::ListUnreviewedResponse>, Status> {
+        let caller = caller(request.extensions())?;
+        let answer = self.ask(move |question, _| {
+            let answer = question.unreviewed()?;
+            for one in &answer.accesses {
+                reads::note_persons(one.access.as_slice(), &caller);
+            }
+            Ok(answer)
+        });
+        answer.await
+    }
+
+    async fn review_emergency(
+        &self,
+        request: Request<v1::ReviewEmergencyRequest>,
+    ) -> Result<Response<v1::ReviewEmergencyResponse>, Status> {
+        let caller = caller(request.extensions())?;
+        reads::review(self.log()?, request.into_inner(), &caller).await.map(Response::new)
+    }
+
     async fn offer_custody(
         &self,
         request: Request<v1::OfferCustodyRequest>,

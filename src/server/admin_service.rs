@@ -65,7 +65,7 @@ impl AdminService for Admin {
         &self,
         _: Request<v1::GetServerInfoRequest>,
     ) -> Result<Response<v1::GetServerInfoResponse>, Status> {
-        let appendable = EventType::ALL.into_iter().filter(|event_type| *event_type != EventType::EntryErased);
+        let appendable = EventType::ALL.into_iter().filter(|event_type| convert::is_appendable(*event_type));
         Ok(Response::new(v1::GetServerInfoResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             origin: self.service.vault().origin().to_owned(),

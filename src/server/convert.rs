@@ -67,12 +67,16 @@ pub(super) fn uuid(field: &str, text: &str) -> Result<[u8; 16], Status> {
     parsed.map(Uuid::into_bytes).ok_or_else(|| field_invalid(field, "FORMAT", message))
 }
 
+/// Whether clients append events of a type; the others the service records by itself.
+pub(super) const fn is_appendable(event_type: EventType) -> bool {
+    !matches!(event_type, EventType::EntryErased | EventType::AccessRecorded | EventType::EmergencyReviewed)
+}
+
 fn proposed(number: usize, event: v1::ProposedEvent) -> Result<Proposed, Status> {
     let field = || format!("events[{number}].event");
     let Some(any) = event.event else { return Err(field_invalid(&field(), "REQUIRED", "must be set")) };
     let full_name = any.type_url.rsplit_once('/').map_or("", |(_, name)| name);
-    let appendable = |event_type: &EventType| *event_type != EventType::EntryErased;
-    let Some(event_type) = EventType::of_message(full_name).filter(appendable) else {
+    let Some(event_type) = EventType::of_message(full_name).filter(|event_type| is_appendable(*event_type)) else {
         let message = format!("{}: the type_url names no event that can be appended", field());
         return Err(Reason::EventTypeUnknown.status(message, &[("field", field())]));
     };

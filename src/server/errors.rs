@@ -66,6 +66,10 @@ reasons! {
     PermissionDenied, PermissionDenied, "PERMISSION_DENIED", [], "ask whoever keeps the policy";
     /// A read of what is recorded about persons says for what purpose and on what legal basis.
     PurposeRequired, InvalidArgument, "PURPOSE_REQUIRED", ["field"], "send probity-purpose and probity-legal-basis with the call";
+    /// What is read is recorded first, and now it cannot be; nothing was answered.
+    AccessNotRecorded, Unavailable, "ACCESS_NOT_RECORDED", [], "retry later; tell the operator to look at the access log";
+    /// The service keeps no access log, since it has no access control.
+    AccessLogOff, FailedPrecondition, "ACCESS_LOG_OFF", [], "tell the operator: see access_log";
     /// A field of the request or of an event breaks a rule of its own.
     FieldInvalid, InvalidArgument, "FIELD_INVALID", ["field", "rule"], "correct the field; do not retry as it is";
     /// A message has a field that this server does not know.

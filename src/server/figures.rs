@@ -20,6 +20,8 @@ use prometheus_client::registry::Unit;
 use crate::delivery;
 use crate::publish::Proofs;
 use crate::sequencer::Health;
+use crate::server::accesses;
+use crate::server::accesses::AccessLog;
 use crate::service::Service;
 use crate::store::SledStore;
 use crate::store::background_panics;
@@ -29,7 +31,12 @@ use crate::telemetry;
 const STATES: [&str; 3] = ["writing", "stopped", "lost"];
 
 /// Registers whatever is read from a service.
-pub(super) fn register(service: &Arc<Service>, exports: &Arc<delivery::Figures>, registry: &mut Registry) {
+pub(super) fn register(
+    service: &Arc<Service>,
+    exports: &Arc<delivery::Figures>,
+    accesses: Option<&Arc<AccessLog>>,
+    registry: &mut Registry,
+) {
     let started = Duration::from_millis(service.clock().unix_ms()).as_secs_f64();
     let help = "When the service began, as seconds of Unix time";
     registry.register_with_unit("process_start_time", help, Unit::Seconds, ConstGauge::new(started));
@@ -39,6 +46,7 @@ pub(super) fn register(service: &Arc<Service>, exports: &Arc<delivery::Figures>,
     ours.register_collector(Box::new(Figures {
         service: Arc::downgrade(service),
         exports: Arc::clone(exports),
+        accesses: accesses.map(Arc::downgrade),
         guarded: AtomicU64::new(0),
     }));
 }
@@ -48,6 +56,7 @@ pub(super) fn register(service: &Arc<Service>, exports: &Arc<delivery::Figures>,
 struct Figures {
     service: Weak<Service>,
     exports: Arc<delivery::Figures>,
+    accesses: Option<Weak<AccessLog>>,
     /// What the guard was last seen to know: while it is written, it cannot be asked.
     guarded: AtomicU64,
 }
@@ -63,6 +72,9 @@ impl Collector for Figures {
         page.witnesses(&service)?;
         page.exports(&self.exports, service.clock().unix_ms())?;
         page.store(&service)?;
+        if let Some(accesses) = self.accesses.as_ref().and_then(Weak::upgrade) {
+            page.accesses(&accesses.figures)?;
+        }
         page.spans()
     }
 }
@@ -80,6 +92,16 @@ impl Figures {
 struct Page<'e>(DescriptorEncoder<'e>);
 
 impl Page<'_> {
+    fn accesses(&mut self, figures: &accesses::Figures) -> fmt::Result {
+        let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+        self.counter("recorded", "accesses", read(&figures.recorded), "Reads put on record")?;
+        let help = "Reads that were not answered, since they could not be put on record";
+        self.counter("unrecorded", "accesses", read(&figures.failed), help)?;
+        self.counter("emergency", "accesses", read(&figures.emergencies), "Emergency accesses")?;
+        let help = "Emergency accesses that nobody reviewed yet";
+        self.gauge("unreviewed_emergency", "accesses", read(&figures.unreviewed), help)
+    }
+
     fn gauge(&mut self, name: &str, unit: &str, value: u64, help: &str) -> fmt::Result {
         let unit = Unit::Other(unit.to_owned());
         ConstGauge::new(value).encode(self.0.encode_descriptor(name, help, Some(&unit), MetricType::Gauge)?)

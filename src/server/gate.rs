@@ -1,8 +1,12 @@
 //! The one door: every call of gRPC is let in here or nowhere. Who calls is found out, the rule of the method is applied, and
-//! the [`Caller`] goes along with the request to its handler, which asks it about the matter.
+//! the [`Caller`] goes along with the request to its handler, which asks it about the matter. On its way out, a read of what
+//! is recorded about persons is put on record before the first byte of its answer leaves.
+
+mod recorded;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::LazyLock;
 use std::task::Context;
 use std::task::Poll;
 
@@ -23,7 +27,11 @@ use crate::access::Guard;
 use crate::access::Peer;
 use crate::access::Refused;
 use crate::access::Said;
+use crate::access::rule_of;
 use crate::clock::Clock;
+use crate::server::accesses::AccessLog;
+use crate::server::accesses::Call;
+use crate::server::accesses::not_recorded;
 use crate::server::errors::Reason;
 
 /// Puts the door before a service.
@@ -32,6 +40,8 @@ pub(super) struct Guarded {
     /// Replaced whole when a file of the policy changes.
     pub(super) guard: watch::Receiver<Arc<Guard>>,
     pub(super) clock: Clock,
+    /// Where reads are put on record; `None` only where there is no access control.
+    pub(super) log: Option<Arc<AccessLog>>,
 }
 
 impl<S> Layer<S> for Guarded {
@@ -66,27 +76,61 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         match self.guarded.admit(&request) {
             Ok(caller) => {
+                let call = method_of(&request).and_then(rule_of).and_then(|rule| Call::of(rule, &caller));
+                let log = self.guarded.log.clone();
+                if call.is_some() && log.is_none() && caller.level().is_some() {
+                    return answered(not_recorded().into_http());
+                }
                 // Nothing behind the door has a use for it, and so it is in no log.
                 request.headers_mut().remove(AUTHORIZATION);
                 request.extensions_mut().insert(caller);
-                Box::pin(self.inner.call(request))
+                let answer = self.inner.call(request);
+                match log.zip(call) {
+                    Some((log, call)) => Box::pin(recorded::answer(log, call, answer)),
+                    None => Box::pin(answer),
+                }
             }
             Err(refused) => {
-                let answer = status(refused).into_http();
-                Box::pin(async move { Ok(answer) })
+                let turned_away = self.guarded.turned_away(&request);
+                let answer = status(refused);
+                match turned_away {
+                    Some((log, call)) => Box::pin(async move { Ok(recorded::refusal(log, call, answer).await) }),
+                    None => answered(answer.into_http()),
+                }
             }
         }
     }
 }
 
+type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
+
+fn answered<E: Send + 'static>(answer: Response<Body>) -> Answer<E> {
+    Box::pin(async move { Ok(answer) })
+}
+
+fn method_of(request: &Request<Body>) -> Option<&str> {
+    request.uri().path().strip_prefix('/')
+}
+
 impl Guarded {
     fn admit(&self, request: &Request<Body>) -> Result<Caller, Refused> {
         let guard = Arc::clone(&self.guard.borrow());
-        let method = request.uri().path().strip_prefix('/').unwrap_or_default();
-        let nobody = Peer::default();
-        let peer = request.extensions().get::<Arc<Peer>>().map_or(&nobody, |peer| &**peer);
-        guard.admit(method, peer, said(request.headers()), self.clock.unix_ms() / 1000)
+        let method = method_of(request).unwrap_or_default();
+        guard.admit(method, peer(request), said(request.headers()), self.clock.unix_ms() / 1000)
     }
+
+    /// What is recorded of a read that was not let in, of somebody who is known.
+    fn turned_away(&self, request: &Request<Body>) -> Option<(Arc<AccessLog>, Call)> {
+        let log = self.log.clone()?;
+        let guard = Arc::clone(&self.guard.borrow());
+        let caller = guard.who(peer(request), said(request.headers()), self.clock.unix_ms() / 1000)?;
+        Some((log, Call::of(method_of(request).and_then(rule_of)?, &caller)?))
+    }
+}
+
+fn peer(request: &Request<Body>) -> &Peer {
+    static NOBODY: LazyLock<Peer> = LazyLock::new(Peer::default);
+    request.extensions().get::<Arc<Peer>>().map_or(&*NOBODY, |peer| &**peer)
 }
 
 /// What the headers of a call say.
@@ -101,6 +145,7 @@ fn said(headers: &HeaderMap) -> Said<'_> {
         authorization: one(AUTHORIZATION.as_str()),
         purpose: one("probity-purpose"),
         legal_basis: one("probity-legal-basis"),
+        emergency: one("probity-emergency"),
     }
 }
 

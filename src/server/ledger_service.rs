@@ -160,11 +160,15 @@ impl LedgerService for Ledger {
     async fn get_entry(&self, request: Request<v1::GetEntryRequest>) -> Result<Response<v1::GetEntryResponse>, Status> {
         let mut sight = Sight::new(gate::caller(request.extensions())?, u64::MAX);
         let request = request.into_inner();
+        sight.caller().note(&format!("position/{}", request.position));
         let full = read::is_full(request.view)?;
         let reader = self.service.reader();
         let entry = reader.entry(request.position).map_err(|error| of_index(&error))?;
         let entry = match entry {
-            Some(entry) if read::sees(&mut sight, reader, &entry)? => Some(entry),
+            Some(entry) if read::sees(&mut sight, reader, &entry)? => {
+                read::note_shown(sight.caller(), &entry);
+                Some(entry)
+            }
             Some(_) | None => None,
         };
         let entry = entry.ok_or_else(|| {

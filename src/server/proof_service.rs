@@ -253,7 +253,7 @@ fn sizes(published: u64, wanted: u64) -> [(&'static str, String); 2] {
 }
 
 /// The status where there is no proof.
-fn of_prove(error: &ProveError) -> Status {
+pub(super) fn of_prove(error: &ProveError) -> Status {
     match error {
         ProveError::NotPublished => Reason::NotPublished.status(error.to_string(), &[]),
         ProveError::Beyond { published, wanted } => {

@@ -4,6 +4,8 @@ use prost::Message;
 use tonic::Status;
 
 use crate::access::Caller;
+use crate::events::EventType;
+use crate::events::shape;
 use crate::ledger::HistoryKey;
 use crate::proto::v1;
 use crate::server::convert;
@@ -42,6 +44,18 @@ pub(super) fn sees(sight: &mut Sight, reader: &Reader, read: &EntryRead) -> Resu
     match read.checked.leaf.event() {
         Some(event) => sight.sees(reader, &event.stream.key, read.checked.leaf.index).map_err(of_read),
         None => Ok(true),
+    }
+}
+
+/// Notes whom an entry is about: its payload has their ids, and not their names.
+pub(super) fn note_shown(caller: &Caller, read: &EntryRead) {
+    let Some(manifest) = &read.checked.manifest else { return };
+    let event_type = EventType::parse(&manifest.event_type, manifest.version);
+    let Some((event_type, open)) = event_type.zip(read.checked.entry.open.as_ref()) else { return };
+    // What cannot be read shows nobody.
+    let Ok(names) = shape::read_open(event_type, &open.payload) else { return };
+    for (_, id) in &names.subjects {
+        caller.note_shown(id);
     }
 }
 
@@ -156,6 +170,7 @@ impl Reading {
             }
         };
         self.left -= 1;
+        note_shown(self.sight.caller(), &read);
         Ok(Some(convert::entry(read, self.full)))
     }
 

@@ -36,6 +36,7 @@ use crate::reload::Current;
 use crate::sequencer::Health;
 use crate::sequencer::Limits;
 use crate::server::access_service::Protected;
+use crate::server::accesses::AccessLog;
 use crate::server::admin_service::Admin;
 use crate::server::appends::Appends;
 use crate::server::calls::Calls;
@@ -55,7 +56,9 @@ use crate::server::services::proof_service_server::ProofServiceServer;
 use crate::server::services::record_service_server::RecordServiceServer;
 use crate::server::unread;
 use crate::server::unread::MESSAGE_READ_BYTES_MAX;
+use crate::service;
 use crate::service::OpenError;
+use crate::service::Options;
 use crate::service::Service;
 use crate::store::SledStore;
 use crate::tls;
@@ -99,6 +102,9 @@ pub enum ServeError {
         /// What the system said.
         error: String,
     },
+    /// The access log cannot be opened, and without it nobody could be let in.
+    #[error("the access log: {0}")]
+    AccessLog(#[source] OpenError),
     /// What was exported cannot be read.
     #[error("the folder exports of the data folder cannot be read: {0}")]
     Exports(std::io::Error),
@@ -116,6 +122,8 @@ pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     service: Arc<Service>,
+    /// The access log.
+    accesses: Option<Arc<Service>>,
     current: Current,
     metrics: Arc<Registry>,
     /// Counts requests over HTTP.
@@ -150,11 +158,12 @@ pub async fn serve_with_exports(
     serve_behind(Current::open(), service, settings, planned, profiles).await
 }
 
-/// Serves a log to those whom a guard lets in, and keeps the schedules of exports.
+/// Serves a log to those whom a guard lets in, and keeps the schedules of exports. Where there is access control, reads are
+/// recorded in the access log beside it, which is made where there is none.
 ///
 /// # Errors
 ///
-/// The address cannot be had, or the folder of exports not be read; the log is closed again.
+/// As [`serve_recording`]; or the access log cannot be opened.
 pub async fn serve_behind(
     current: Current,
     service: Service,
@@ -162,11 +171,43 @@ pub async fn serve_behind(
     planned: Vec<Planned>,
     profiles: Profiles,
 ) -> Result<Running, ServeError> {
+    let options = current.guard.borrow().is_on().then(|| Options::of_accesses(&service)).flatten();
+    let Some(options) = options else {
+        return serve_recording(current, service, None, settings, planned, profiles).await;
+    };
+    let clock = Arc::clone(service.clock());
+    let opened = tokio::task::spawn_blocking(move || service::open(&options, clock, |_| ())).await;
+    match opened.unwrap_or_else(|error| Err(std::io::Error::other(error).into())) {
+        Ok(accesses) => serve_recording(current, service, Some(accesses), settings, planned, profiles).await,
+        Err(error) => {
+            service.stop()?;
+            Err(ServeError::AccessLog(error))
+        }
+    }
+}
+
+/// Serves a log, and records in another who reads it. Without that other one, nobody reads where there is access control.
+///
+/// # Errors
+///
+/// The address cannot be had, or the folder of exports not be read; both logs are closed again.
+pub async fn serve_recording(
+    current: Current,
+    service: Service,
+    accesses: Option<Service>,
+    settings: Settings,
+    planned: Vec<Planned>,
+    profiles: Profiles,
+) -> Result<Running, ServeError> {
     let listening = |error: String| ServeError::Listen { address: settings.listen, error };
+    let close_both = |service: Service, accesses: Option<Service>| -> Result<(), OpenError> {
+        let closed = service.stop();
+        accesses.map_or(Ok(()), Service::stop).and(closed)
+    };
     let listener = match TcpListener::bind(settings.listen).await {
         Ok(listener) => listener,
         Err(error) => {
-            service.stop()?;
+            close_both(service, accesses)?;
             return Err(listening(error.to_string()));
         }
     };
@@ -175,14 +216,28 @@ pub async fn serve_behind(
     let (jobs, maker) = match exports(&service, planned.len(), profiles, &stop) {
         Ok(exports) => exports,
         Err(error) => {
-            service.stop()?;
+            close_both(service, accesses)?;
             return Err(ServeError::Exports(error));
         }
     };
     let service = Arc::new(service);
+    let accesses = accesses.map(Arc::new);
+    let reader = service.reader().clone();
+    let log = accesses.clone().map(|accesses| AccessLog::new(accesses, reader).map(Arc::new)).transpose();
+    let log = match log {
+        Ok(log) => log,
+        Err(error) => {
+            let closed = close(service);
+            accesses.map_or(Ok(()), close).and(closed)?;
+            return Err(ServeError::AccessLog(error.into()));
+        }
+    };
     let (health_reporter, health) = tonic_health::server::health_reporter();
     if let Some(witnesses) = service.witnesses() {
         tokio::spawn(report_witnesses(health_reporter.clone(), witnesses.clone(), stop.clone()));
+    }
+    if let Some(accesses) = &accesses {
+        tokio::spawn(report_accesses(health_reporter.clone(), accesses.health(), stop.clone()));
     }
     tokio::spawn(report_health(health_reporter, service.health(), stop.clone()));
     let reflection = tonic_reflection::server::Builder::configure()
@@ -193,7 +248,7 @@ pub async fn serve_behind(
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let health = health.max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let mut registry = Registry::default();
-    figures::register(&service, &maker.figures, &mut registry);
+    figures::register(&service, &maker.figures, log.as_ref(), &mut registry);
     let counted = registry.sub_registry_with_prefix("probity");
     let appends = Arc::new(Appends::new(counted));
     let calls = Arc::new(Calls::new(counted, Arc::clone(&appends)));
@@ -202,14 +257,15 @@ pub async fn serve_behind(
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let admin = AdminServiceServer::new(Admin::new(Arc::clone(&service), settings.limits, current.guard.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
-    let records = Records::new(
+    let all_records = Records::new(
         Arc::new(service.reader().clone()),
         applied(service.head(), stop.clone()),
         Arc::clone(service.clock()),
         PageKey(service.keys().page_token_key()),
     );
-    let records = RecordServiceServer::new(records.under(service.disclosure().clone()))
-        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let all_records = Arc::new(all_records.under(service.disclosure().clone()));
+    let records =
+        RecordServiceServer::from_arc(Arc::clone(&all_records)).max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let prover = ProofServiceServer::new(Prover::new(Arc::clone(&service), stop.clone()))
         .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     jobs.resume();
@@ -219,15 +275,16 @@ pub async fn serve_behind(
     let mut custody_key = Zeroizing::new([0; 32]);
     rand::rng().fill_bytes(&mut *custody_key);
     let custody = Custody::new(&custody_key);
-    let protected = AccessServiceServer::new(Protected::new(Arc::clone(&service), current.guard.clone(), custody))
-        .max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
+    let guard = current.guard.clone();
+    let protected = Protected::new(Arc::clone(&service), guard, custody, all_records, log.clone());
+    let protected = AccessServiceServer::new(protected).max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let kept = planned.into_iter().enumerate().map(|(number, planned)| {
         let keeper = Keeper::new(planned, number, maker.clone());
         tokio::spawn(keeper.keep(Arc::clone(service.clock()), stop.clone()))
     });
     let kept = kept.collect();
     let incoming = tls::connections(listener, current.acceptor.clone(), stop.clone());
-    let guarded = Guarded { guard: current.guard.clone(), clock: Arc::clone(service.clock()) };
+    let guarded = Guarded { guard: current.guard.clone(), clock: Arc::clone(service.clock()), log };
     let router = Server::builder()
         .max_connection_age(CONNECTION_AGE)
         .http2_max_header_list_size(HEADERS_BYTES_MAX)
@@ -252,7 +309,18 @@ pub async fn serve_behind(
     let stopped = stop.clone();
     let served = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async move { stopped.cancelled().await }));
     let metrics = Arc::new(registry);
-    Ok(Running { address, service, current, metrics, requests, stop, served, kept, stop_within: settings.stop_within })
+    Ok(Running {
+        address,
+        service,
+        accesses,
+        current,
+        metrics,
+        requests,
+        stop,
+        served,
+        kept,
+        stop_within: settings.stop_within,
+    })
 }
 
 /// What was asked for, and who makes it.
@@ -277,6 +345,11 @@ fn exports(
 }
 
 impl Running {
+    /// The access log, where reads are recorded.
+    pub const fn accesses(&self) -> Option<&Arc<Service>> {
+        self.accesses.as_ref()
+    }
+
     /// The log that is served.
     pub fn service(&self) -> &Arc<Service> {
         &self.service
@@ -313,7 +386,7 @@ impl Running {
     ///
     /// The log could not be closed in order; nothing acknowledged is lost.
     pub async fn stop(self) -> Result<(), ServeError> {
-        let Self { service, stop, mut served, kept, stop_within, .. } = self;
+        let Self { service, accesses, stop, mut served, kept, stop_within, .. } = self;
         stop.cancel();
         // A graceful end can wait for ever on a connection that does not end; so the deadline is hard.
         if tokio::time::timeout(stop_within, &mut served).await.is_err() {
@@ -325,7 +398,10 @@ impl Running {
             // They look at nothing else than the end.
             drop(kept.await);
         }
-        let closed = tokio::task::spawn_blocking(move || close(service));
+        let closed = tokio::task::spawn_blocking(move || {
+            let closed = close(service);
+            accesses.map_or(Ok(()), close).and(closed)
+        });
         match closed.await {
             Ok(closed) => Ok(closed?),
             Err(_) => Ok(()),
@@ -383,6 +459,20 @@ async fn report_witnesses(
         tokio::select! {
             () = stop.cancelled() => return,
             changed = state.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Health under the name `accesses`: not serving once reads cannot be put on record, and so are not answered.
+async fn report_accesses(reporter: HealthReporter, mut health: watch::Receiver<Health>, stop: CancellationToken) {
+    loop {
+        let writing = *health.borrow_and_update() == Health::Writing;
+        let status =
+            if writing { tonic_health::ServingStatus::Serving } else { tonic_health::ServingStatus::NotServing };
+        reporter.set_service_status("accesses", status).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = health.changed() => if changed.is_err() { return },
         }
     }
 }

@@ -149,6 +149,8 @@ impl Sight {
             Some(Event::OrganisationRegistered(_)) => {
                 self.caller.level() != Some(Level::L2) || self.caller.body() == Some(name)
             }
+            // Where nothing else helps: of everybody who is there.
+            Some(_) if self.caller.emergency().is_some() => true,
             Some(_) => self.is_in_competence(log, name)?,
             None => {
                 self.waste(log)?;

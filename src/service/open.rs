@@ -152,6 +152,7 @@ fn open_parts(
         followed: opened.is_some(),
     };
     let mut sequencer = Sequencer::start(parts, options.limits)?;
+    sequencer.queue = sequencer.queue.of(options.of);
     if let Some(halted) = index.halted() {
         sequencer.stopper.stop(&halted.why);
     }

@@ -48,6 +48,8 @@ pub struct Credentials {
     pub purpose: Option<String>,
     /// By what right, as `scheme/code`.
     pub legal_basis: Option<String>,
+    /// On what ground, in an emergency, as `scheme/code`.
+    pub emergency: Option<String>,
 }
 
 /// Why there is no connection.
@@ -75,6 +77,7 @@ pub struct Told {
     authorization: Option<AsciiMetadataValue>,
     purpose: Option<AsciiMetadataValue>,
     legal_basis: Option<AsciiMetadataValue>,
+    emergency: Option<AsciiMetadataValue>,
 }
 
 impl fmt::Debug for Told {
@@ -90,6 +93,7 @@ impl Interceptor for Told {
             ("authorization", &self.authorization),
             ("probity-purpose", &self.purpose),
             ("probity-legal-basis", &self.legal_basis),
+            ("probity-emergency", &self.emergency),
         ];
         for (name, value) in told {
             if let Some(value) = value {
@@ -168,6 +172,7 @@ impl Credentials {
             authorization,
             purpose: word("--purpose", &self.purpose)?,
             legal_basis: word("--legal-basis", &self.legal_basis)?,
+            emergency: word("--emergency", &self.emergency)?,
         })
     }
 }

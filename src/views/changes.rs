@@ -66,7 +66,9 @@ pub const fn kind(event_type: EventType) -> ChangeKind {
         | EventType::DisputeResolved
         | EventType::RecordDisclosed
         | EventType::NoticeSent
-        | EventType::NoticeAcknowledged => ChangeKind::New,
+        | EventType::NoticeAcknowledged
+        | EventType::AccessRecorded
+        | EventType::EmergencyReviewed => ChangeKind::New,
         EventType::CaseReopened
         | EventType::DecisionModified
         | EventType::DecisionAnnulled

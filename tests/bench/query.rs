@@ -185,10 +185,10 @@ pub(crate) fn points(plan: &Plan) -> Group {
 
 /// A log that several runs ask; it is made at the first.
 #[derive(Default)]
-struct FilledFolder(Option<(tempfile::TempDir, Filled)>);
+pub(crate) struct FilledFolder(Option<(tempfile::TempDir, Filled)>);
 
 impl FilledFolder {
-    fn get(&mut self, plan: &Plan) -> Result<(&Path, Filled), Failure> {
+    pub(crate) fn get(&mut self, plan: &Plan) -> Result<(&Path, Filled), Failure> {
         if self.0.is_none() {
             let folder = folder(&plan.data)?;
             let mut log = Log::open(folder.path())?;
@@ -224,7 +224,7 @@ pub(crate) fn run<A: Asker>(server: &Server, plan: &Plan, connect: impl Fn(Chann
     outcome
 }
 
-async fn ask_until<A: Asker>(mut asker: A, begin: Instant, end: Instant) -> Result<Vec<Duration>, Failure> {
+pub(crate) async fn ask_until<A: Asker>(mut asker: A, begin: Instant, end: Instant) -> Result<Vec<Duration>, Failure> {
     let mut source = Source::new(Kind::Open);
     let mut latencies = Vec::new();
     loop {

@@ -52,7 +52,7 @@ pub(crate) fn serve(folder: &Path) -> Result<Server, Failure> {
     Server::start(&mut command(folder))
 }
 
-fn command(folder: &Path) -> Command {
+pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_probity"));
     command.arg("serve").arg("--data").arg(folder).args(["--listen", "127.0.0.1:0"]);
     command

@@ -10,6 +10,7 @@ mod append;
 mod baseline;
 mod events;
 mod file_rpc;
+mod guarded;
 mod harness;
 mod inclusion;
 mod load;
@@ -52,6 +53,8 @@ enum Which {
     Stream,
     /// One entry by its position.
     Query,
+    /// One decision, plain and behind TLS, roles and the access log.
+    Access,
     /// Folding the whole log again.
     Rebuild,
     /// Verifying the whole log.
@@ -176,6 +179,7 @@ fn group(which: Which, plan: &Plan) -> Option<Group> {
         Which::W4 => append::over_grpc("W4: 8 clients x 100 events", load::Load::unary(8, 100), 0.3, plan),
         Which::Stream => append::streamed(plan),
         Which::Query => query::points(plan),
+        Which::Access => guarded::points(plan),
         Which::Rebuild => whole::rebuild(plan),
         Which::Verify => whole::verify(plan),
         Which::Hash => baseline::hashing(plan),

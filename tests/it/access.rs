@@ -6,6 +6,7 @@ mod custody;
 mod matters;
 mod pages;
 mod pki;
+mod reads;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -35,6 +36,7 @@ use probity::server::Settings;
 use probity::server::errors::Reason;
 use probity::service;
 use probity::service::Options;
+use probity::service::Service;
 use probity::tls::Credentials;
 use probity::tls::Files;
 use probity::tls::Line;
@@ -149,11 +151,17 @@ fn policy() -> String {
     let handler = "classes = [\"P1\", \"P2\", \"P3\", \"P4\"]\nactions = [\"append\", \"read\", \"prove\", \"verify\"]\nevents = [\"case.*\", \"allegation.*\", \"decision.*\", \"petition.*\", \"record.*\", \"entity.*\"]";
     role("handler-a", "L4", &format!("{}\n{handler}", body(A)));
     role("handler-b", "L4", &format!("{}\n{handler}", body(B)));
+    let night = "classes = [\"P1\", \"P2\", \"P4\"]\nactions = [\"read\", \"emergency\", \"review\"]";
+    role("night", "L4", &format!("{}\n{night}", body(A)));
     role("appeals", "L6", &format!("{}\nclasses = [\"P1\", \"P4\"]\nactions = [\"read\"]", body(C)));
     role("hiring", "L2", &format!("{}\nclasses = [\"P1\", \"P2\"]\nactions = [\"read\"]", body(A)));
     role("control", "L5", &format!("{}\nclasses = [\"P1\", \"P3\"]\nactions = [\"read\"]", body(A)));
     role("self", "L3", "classes = [\"P1\", \"P2\", \"P3\", \"P4\"]\nactions = [\"read\", \"prove\"]");
-    role("audit", "A1", "classes = [\"P1\"]\nactions = [\"read\", \"prove\", \"verify\", \"export\", \"metrics\"]");
+    role(
+        "audit",
+        "A1",
+        "classes = [\"P1\"]\nactions = [\"read\", \"prove\", \"verify\", \"export\", \"metrics\", \"review\"]",
+    );
     role("operation", "O1", "actions = [\"verify\", \"admin\", \"metrics\"]");
     role("public", "L0", "actions = [\"verify\", \"export\"]");
     role("pointer", "L1", "classes = [\"P1\"]\nactions = [\"read\"]");
@@ -165,6 +173,8 @@ fn policy() -> String {
     principal("a", "handler-a", "");
     principal("a2", "handler-a", "subjects = [\"person-of-a\"]");
     principal("b", "handler-b", "");
+    principal("night", "night", "");
+    principal("y", "self", &format!("entity = \"{}\"", name("entity", B)));
     principal("c", "appeals", "");
     principal("hr", "hiring", "");
     principal("control", "control", "");
@@ -191,6 +201,11 @@ struct Guarded {
 impl Guarded {
     /// With what both sides keep in its log.
     async fn open() -> Self {
+        Self::open_recording(None).await
+    }
+
+    /// The same; reads are recorded in another log than the one that the service would open.
+    async fn open_recording(accesses: Option<Service>) -> Self {
         let folder = TempDir::new().unwrap();
         let data = folder.path().join("data");
         let clock = Settable::at(NOW_S * 1000);
@@ -222,7 +237,11 @@ impl Guarded {
         let listen = "127.0.0.1:0".parse().unwrap();
         let settings = Settings { listen, limits, stop_within: Duration::from_secs(5) };
         let (service, profiles) = (opened.unwrap(), Profiles::shipped());
-        let running = server::serve_behind(current, service, settings, Vec::new(), profiles).await.unwrap();
+        let running = match accesses {
+            None => server::serve_behind(current, service, settings, Vec::new(), profiles).await,
+            other => server::serve_recording(current, service, other, settings, Vec::new(), profiles).await,
+        };
+        let running = running.unwrap();
         let url = format!("https://localhost:{}", running.address.port());
         Self { folder, pki, running, keeper, url }
     }
@@ -240,6 +259,7 @@ impl Guarded {
             token: None,
             purpose: Some("duty/test".to_owned()),
             legal_basis: Some("law/test".to_owned()),
+            emergency: None,
         }
     }
 

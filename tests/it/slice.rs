@@ -19,7 +19,9 @@ use crate::service::story::MARKER;
 fn the_story_has_every_event_that_clients_append() {
     let told: Vec<EventType> = story::events(1).iter().map(|event| event.event_type).collect();
     // Erasures take three principals and a day of today: they have tests of their own.
-    for event_type in EventType::ALL.into_iter().filter(|event_type| !event_type.name().contains("eras")) {
+    let erases = |event_type: &EventType| event_type.name().contains("eras");
+    let own = [EventType::AccessRecorded, EventType::EmergencyReviewed];
+    for event_type in EventType::ALL.into_iter().filter(|event_type| !own.contains(event_type) && !erases(event_type)) {
         assert!(told.contains(&event_type), "{}", event_type.name());
     }
 }

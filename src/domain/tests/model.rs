@@ -142,7 +142,9 @@ fn follows(all: &[Event], event: &Event) -> bool {
         | Event::ErasureWithdrawn(_)
         | Event::ErasureCompleted(_)
         | Event::HoldPlaced(_)
-        | Event::HoldReleased(_) => unreachable!("no random history has any"),
+        | Event::HoldReleased(_)
+        | Event::AccessRecorded(_)
+        | Event::EmergencyReviewed(_) => unreachable!("no random history has any"),
         Event::PersonRegistered(event) => !history.registered(&event.entity_id),
         Event::OrganisationRegistered(event) => !history.registered(&event.entity_id),
         Event::PositionAssigned(event) => {

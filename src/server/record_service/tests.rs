@@ -66,7 +66,7 @@ struct Service {
 
 /// The gate of a service without access control.
 fn open_door() -> Guarded {
-    Guarded { guard: watch::channel(Arc::default()).1, clock: Settable::at(NOW_MS) }
+    Guarded { guard: watch::channel(Arc::default()).1, clock: Settable::at(NOW_MS), log: None }
 }
 
 async fn serve(events: Vec<Event>) -> Service {

@@ -8,10 +8,12 @@ use tonic::Code;
 use crate::bad_input::table;
 
 /// Reasons that need more than a request to a service in order, and where they are seen.
-const SEEN_ELSEWHERE: [(Reason, &str); 37] = [
+const SEEN_ELSEWHERE: [(Reason, &str); 39] = [
     (Reason::Unauthenticated, "access::connections::only_a_valid_token_of_a_principal_is_believed"),
     (Reason::PermissionDenied, "access::appends::others_record_nothing"),
     (Reason::PurposeRequired, "access::matters::a_read_without_a_purpose_is_refused"),
+    (Reason::AccessNotRecorded, "access::reads::what_cannot_be_recorded_is_not_answered"),
+    (Reason::AccessLogOff, "access::reads::without_an_access_log_nobody_is_told_who_read"),
     (Reason::MessageTooLarge, "requests::a_message_longer_than_the_server_reads_ends_its_call_alone"),
     (Reason::WriteQueueFull, "failing::a_full_queue_refuses_at_once_and_loses_nothing"),
     (Reason::DiskNearlyFull, "command::a_nearly_full_disk_stops_appends_and_nothing_else"),

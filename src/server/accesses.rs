@@ -1,0 +1,332 @@
+//! Reads on record: a log of its own beside the log of matters, in which every read of persons stands before its answer
+//! leaves. Only the service writes it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use rand::Rng as _;
+use tonic::Code;
+use tonic::Status;
+
+use crate::access::Caller;
+use crate::access::Coded;
+use crate::access::Level;
+use crate::access::Rule;
+use crate::domain::State;
+use crate::domain::dates::Day;
+use crate::domain::entity::Kind;
+use crate::events;
+use crate::events::AccessOutcome;
+use crate::events::AccessRecorded;
+use crate::events::Event;
+use crate::events::PartialDate;
+use crate::index::DutyFrom;
+use crate::index::DutyPlace;
+use crate::index::IndexError;
+use crate::ledger::Proposed;
+use crate::ledger::Request;
+use crate::ledger::prepare;
+use crate::log::Id;
+use crate::log::Key;
+use crate::log::Name;
+use crate::sequencer::AppendError;
+use crate::sequencer::Recorded;
+use crate::server::errors::Reason;
+use crate::server::errors::of_refusal;
+use crate::service::Reader;
+use crate::service::Service;
+
+/// The principal of what the service records by itself.
+const SYSTEM: &str = "system";
+
+/// The id under which accesses to everybody's data are filed.
+pub const EVERYBODY: &str = "00000000000000000000000000";
+
+/// Persons, names and positions of one record.
+const OF_RECORD_MAX: usize = 64;
+
+/// Persons of one answer, or of one piece of it, that are recorded one by one.
+const PERSONS_MAX: usize = 1024;
+
+/// Persons that a call remembers to have recorded; behind that it may record one again.
+const SEEN_MAX: usize = 16 * PERSONS_MAX;
+
+/// Days within which an emergency access is to be reviewed.
+const REVIEW_WITHIN_DAYS: u64 = 3;
+
+/// Methods whose answers hold anybody's data without its name standing there.
+const OF_EVERYBODY: &[&str] = &["probity.v1.ExportService/DownloadExport"];
+
+/// The access log of a service.
+#[derive(Debug)]
+pub(super) struct AccessLog {
+    service: Arc<Service>,
+    /// Of the log of matters: who is a person.
+    matters: Reader,
+    pub(super) figures: Figures,
+}
+
+/// What happened in it since the service began.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    pub(super) recorded: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) emergencies: AtomicU64,
+    /// Emergency accesses that are to be reviewed.
+    pub(super) unreviewed: AtomicU64,
+}
+
+/// One call that is recorded.
+#[derive(Debug)]
+pub(super) struct Call {
+    id: u128,
+    caller: Caller,
+    method: &'static str,
+    /// Records that it has.
+    records: u32,
+    /// Persons that were recorded.
+    seen: BTreeSet<u128>,
+}
+
+/// What of a call is not on record yet.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    persons: Vec<String>,
+    asked: Vec<String>,
+    positions: Vec<u64>,
+}
+
+impl News {
+    /// Whether there is nothing to add to what is on record.
+    pub(super) fn is_empty(&self) -> bool {
+        self.persons.is_empty() && self.asked.is_empty() && self.positions.is_empty()
+    }
+}
+
+impl Call {
+    /// A call of a method, where it is recorded: one that says why, above the level of aggregates.
+    pub(super) fn of(rule: &'static Rule, caller: &Caller) -> Option<Self> {
+        let recorded = rule.basis && caller.level() != Some(Level::L0);
+        let mut id = [0; 16];
+        rand::rng().fill_bytes(&mut id);
+        recorded.then(|| Self {
+            id: u128::from_be_bytes(id),
+            caller: caller.clone(),
+            method: rule.method,
+            records: 0,
+            seen: BTreeSet::new(),
+        })
+    }
+}
+
+impl AccessLog {
+    /// The access log of a service whose matters are read by `matters`.
+    ///
+    /// # Errors
+    ///
+    /// Its index cannot be read.
+    pub(super) fn new(service: Arc<Service>, matters: Reader) -> Result<Self, IndexError> {
+        let log = Self { service, matters, figures: Figures::default() };
+        let unreviewed = log.unreviewed(usize::MAX)?.len() as u64;
+        log.figures.unreviewed.store(unreviewed, Ordering::Relaxed);
+        Ok(log)
+    }
+
+    pub(super) const fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// Emergency accesses that nobody reviewed, by the day on which that is due.
+    pub(super) fn unreviewed(&self, limit: usize) -> Result<Vec<DutyPlace>, IndexError> {
+        let (mut open, mut from) = (Vec::new(), DutyFrom::Day(Day::from_unix_ms(0)));
+        let last = Day::new(9999, 12, 31).expect("a day of the calendar");
+        loop {
+            let some = self.service.reader().index().duties(0, from, last, OF_RECORD_MAX)?;
+            let Some(end) = some.last().copied() else { return Ok(open) };
+            open.extend(some.into_iter().filter(|place| place.open).take(limit - open.len()));
+            if open.len() >= limit {
+                return Ok(open);
+            }
+            from = DutyFrom::Behind(end);
+        }
+    }
+
+    /// What is to be recorded before a piece of an answer leaves.
+    pub(super) fn news(&self, call: &mut Call, piece: Option<&[u8]>) -> News {
+        let notes = call.caller.take_notes();
+        let mut ids: BTreeSet<String> = notes.shown;
+        let mut news = News::default();
+        for name in notes.asked {
+            match name.split_once('/') {
+                Some(("entity", id)) if Id::parse(id).is_ok() => {
+                    ids.insert(id.to_owned());
+                    news.asked.push(name);
+                }
+                Some(("position", position)) => news.positions.extend(position.parse::<u64>().ok()),
+                _ => news.asked.extend(Name::parse(&name).ok().map(|name| name.as_str().to_owned())),
+            }
+        }
+        if let Some(piece) = piece {
+            named_in(piece, |id| {
+                if !ids.contains(id) {
+                    ids.insert(id.to_owned());
+                }
+            });
+            // Where it stands in a proof, it is nobody.
+            ids.remove(EVERYBODY);
+            if OF_EVERYBODY.contains(&call.method) || piece.first() == Some(&1) {
+                // Nothing of it can be read here: it is a file, or compressed.
+                ids.insert(EVERYBODY.to_owned());
+            }
+        }
+        if ids.len() > PERSONS_MAX {
+            ids = BTreeSet::from([EVERYBODY.to_owned()]);
+        }
+        if call.seen.len() > SEEN_MAX {
+            call.seen.clear();
+        }
+        news.persons = ids.into_iter().filter(|id| self.is_person(id)).collect();
+        news.persons.retain(|id| Id::parse(id).is_ok_and(|id| call.seen.insert(id.0)));
+        news
+    }
+
+    /// Whether an id is a person's; a body is none.
+    fn is_person(&self, id: &str) -> bool {
+        let Ok(key) = Key::of_stream_id("entity", id) else { return false };
+        match self.matters.index().object(&key) {
+            Ok(row) => match row.and_then(|row| row.state).as_deref() {
+                Some(State::Entity(entity)) => entity.kind() == Kind::Person,
+                Some(State::Void) => true,
+                _ => id == EVERYBODY,
+            },
+            // Rather one too many.
+            Err(_) => true,
+        }
+    }
+
+    /// Puts a call on record; when it returns, the record is durable. With nothing new to say of a call that is on record,
+    /// it is at once.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be recorded, and so must not be answered.
+    pub(super) async fn record(
+        self: Arc<Self>,
+        mut call: Call,
+        outcome: AccessOutcome,
+        news: News,
+    ) -> (Call, Result<(), Status>) {
+        if call.records > 0 && news.is_empty() {
+            return (call, Ok(()));
+        }
+        let first = call.records == 0;
+        let events = self.events(&mut call, outcome, &news);
+        if first && call.caller.emergency().is_some() {
+            let access = Id(call.id);
+            tracing::warn!(%access, method = call.method, "an emergency access: somebody else is to review it");
+            self.figures.emergencies.fetch_add(1, Ordering::Relaxed);
+            self.figures.unreviewed.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut request_id = [0; 16];
+        rand::rng().fill_bytes(&mut request_id);
+        match self.append(request_id, events).await {
+            Ok(_) => {
+                self.figures.recorded.fetch_add(1, Ordering::Relaxed);
+                (call, Ok(()))
+            }
+            Err(status) => {
+                self.figures.failed.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(method = call.method, %status, "a read could not be recorded, and so was not answered");
+                (call, Err(not_recorded()))
+            }
+        }
+    }
+
+    /// Records events of the service's own.
+    ///
+    /// # Errors
+    ///
+    /// As of every append.
+    pub(super) async fn append(&self, request_id: [u8; 16], events: Vec<Event>) -> Result<Recorded, Status> {
+        let proposed = |event: Event| Proposed { event_type: event.event_type(), bytes: event.encode().into() };
+        let events = events.into_iter().map(proposed).collect();
+        let request = Request { principal: SYSTEM.to_owned(), request_id, events, conditions: Vec::new() };
+        let failed = |error: AppendError| crate::server::errors::of_append(&error);
+        let prepared = prepare(request, self.service.vault()).map_err(|refusal| of_refusal(&refusal))?;
+        let answer = self.service.queue().submit(prepared).await.map_err(failed)?;
+        self.service.queue().answered(answer).await.map_err(failed)
+    }
+
+    fn events(&self, call: &mut Call, outcome: AccessOutcome, news: &News) -> Vec<Event> {
+        let caller = &call.caller;
+        let coded = |coded: &Coded| events::Code { scheme: coded.scheme.clone(), code: coded.code.clone() };
+        let due = caller.emergency().map(|_| review_due(self.service.clock().unix_ms()));
+        let first = |names: &[String]| names.iter().take(OF_RECORD_MAX).cloned().collect::<Vec<_>>();
+        let record = AccessRecorded {
+            context: None,
+            access_id: Id(call.id).to_string(),
+            number: call.records,
+            principal: caller.principal().to_owned(),
+            body_id: caller.body().map(|body| body.id().to_owned()).unwrap_or_default(),
+            level: caller.level().map(|level| level.name().to_owned()).unwrap_or_default(),
+            method: call.method.to_owned(),
+            purpose: caller.purpose().map(coded),
+            legal_basis: caller.legal_basis().map(coded),
+            outcome: outcome.into(),
+            asked: first(&news.asked),
+            positions: news.positions.iter().take(OF_RECORD_MAX).copied().collect(),
+            person_ids: Vec::new(),
+            emergency: caller.emergency().map(coded),
+            review_due: due,
+        };
+        // One record at least, also where nobody is named.
+        let pieces = news.persons.chunks(OF_RECORD_MAX).map(<[_]>::to_vec);
+        let pieces = if news.persons.is_empty() { vec![Vec::new()] } else { pieces.collect() };
+        let events = (call.records..)
+            .zip(pieces)
+            .map(|(number, person_ids)| AccessRecorded { number, person_ids, ..record.clone() }.into());
+        let events: Vec<Event> = events.collect();
+        call.records = call.records.saturating_add(u32::try_from(events.len()).unwrap_or(u32::MAX));
+        events
+    }
+}
+
+/// The last day on which an access of now is to be reviewed.
+fn review_due(now_ms: u64) -> PartialDate {
+    let day = Day::from_unix_ms(now_ms + REVIEW_WITHIN_DAYS * 86_400_000);
+    PartialDate { year: day.year(), month: day.month(), day: day.day() }
+}
+
+/// How a call ended, by its code.
+pub(super) const fn outcome(code: Code) -> AccessOutcome {
+    match code {
+        Code::Ok => AccessOutcome::Answered,
+        Code::NotFound => AccessOutcome::NotFound,
+        Code::PermissionDenied | Code::Unauthenticated => AccessOutcome::Refused,
+        _ => AccessOutcome::Failed,
+    }
+}
+
+pub(super) fn not_recorded() -> Status {
+    Reason::AccessNotRecorded.status("what is read is recorded first, and now it cannot be", &[])
+}
+
+/// Ids of persons and bodies whose names stand in a piece of an answer, wherever: `entity/` and 26 characters.
+fn named_in(piece: &[u8], mut found: impl FnMut(&str)) {
+    const KIND: &[u8] = b"entity";
+    const ID_LEN: usize = 26;
+    let mut from = 0;
+    while let Some(slash) = piece.get(from..).and_then(|rest| rest.iter().position(|byte| *byte == b'/')) {
+        let at = from + slash;
+        from = at + 1;
+        let id = piece.get(from..from + ID_LEN).filter(|_| piece.get(..at).is_some_and(|head| head.ends_with(KIND)));
+        if let Some(id) = id.and_then(|id| std::str::from_utf8(id).ok()).filter(|id| Id::parse(id).is_ok()) {
+            found(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
