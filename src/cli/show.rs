@@ -175,8 +175,9 @@ const NOTICES: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 notices 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
     --overdue";
 
-const CLEARANCE: &str = "Example:
-  probity show --from http://[::1]:7411 clearance 3Q8H5T0V9XKZ4M2N6P7R1S5W8C --for post:head";
+const CLEARANCE: &str = r"Example:
+  probity show --from http://127.0.0.1:7411 clearance \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --for purpose:appointment";
 
 const TIMELINE: &str = r"Example:
   probity show --from http://127.0.0.1:7411 timeline \

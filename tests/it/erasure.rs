@@ -345,6 +345,35 @@ async fn a_hold_forbids_an_erasure_until_it_is_released() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_open_payload_goes_where_an_order_says_so() {
+    let mut log = Log::new();
+    let here = log.open().await;
+    let told = log.told(&here).await;
+    let case = told.second + 1;
+    let sealed = here.service().proofs().unwrap().wait_for(told.size).await.unwrap();
+    let before = proved(&here, sealed.checkpoint.size);
+    let salt = entry(&here, case).entry.open.unwrap().salt;
+    assert!(contains_below(&log.data(), &salt), "it was there");
+    let request = ErasureRequested { open_positions: vec![case], ..requested(1, Vec::new()) };
+    log.record(&here, "asker", request).await.unwrap();
+    log.record(&here, "one", approved(1, "one")).await.unwrap();
+    log.record(&here, "two", approved(1, "two")).await.unwrap();
+    here.service().erase_what_is_approved();
+    completed(&here, 1).await;
+    let read = here.service().reader().entry(case).unwrap().unwrap();
+    assert!(read.checked.entry.open.is_none() && read.open_erased_by.is_some());
+    assert!(entry(&here, told.first).entry.parts[0].is_some(), "nothing else");
+    here.stop().await;
+    let said = run(probity(["volumes", "rewrite", "--json", "--data"]).arg(log.data()));
+    assert!(said.0 == Some(0) && said.1.contains("\"entries\":1"), "{said:?}");
+    assert!(!contains_below(&log.data(), &salt), "neither payload nor salt");
+    let here = log.open().await;
+    assert_eq!(proved(&here, sealed.checkpoint.size), before, "proofs");
+    here.stop().await;
+    service::verify(&log.data());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_comes_back_with_an_old_copy_is_destroyed_again() {
     let mut log = Log::new();
     let here = log.open().await;
