@@ -80,14 +80,16 @@ impl Writes {
         };
         let own = |id: &str| self.caller.body().is_some_and(|body| body.id() == id);
         let may = match event {
-            Event::PersonRegistered(_) | Event::OrganisationRegistered(_) | Event::LegacyRecordImported(_) => true,
+            // The last one only keeps what is there.
+            Event::PersonRegistered(_)
+            | Event::OrganisationRegistered(_)
+            | Event::LegacyRecordImported(_)
+            | Event::ErasureWithdrawn(_) => true,
             Event::PositionAssigned(event) => own(&event.body_id),
             Event::RecordCorrected(event) => target(&event.target, &mut sees)?,
             Event::RecordVoided(event) => target(&event.target, &mut sees)?,
             Event::RecordDisputed(event) => target(&event.target, &mut sees)?,
             Event::HoldReleased(event) => own(&event.released_by_id),
-            // It only keeps what is there.
-            Event::ErasureWithdrawn(_) => true,
             event => match work::kept_by(event).and_then(|body| Name::parse(&body).ok()) {
                 Some(body) => own(body.id()),
                 None => sees(&name)?,
