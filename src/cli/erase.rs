@@ -92,8 +92,8 @@ enum What {
 #[derive(Debug, Error)]
 pub enum Failed {
     /// The service cannot be reached.
-    #[error(transparent)]
-    Dial(#[from] DialError),
+    #[error("the service cannot be reached: {}", said::causes(.0))]
+    Connect(#[from] DialError),
     /// The service said no.
     #[error("the service answered: {}", said::answer(.0))]
     Status(Box<tonic::Status>),

@@ -72,8 +72,8 @@ pub use survey::survey;
 /// ERASUREs of one request.
 const REQUEST_ERASURES: usize = 256;
 
-/// How often it is tried again what could not be done.
-const AGAIN: Duration = Duration::from_mins(1);
+/// How often it is tried again what could not be done, unless somebody approves something: each time the log is read whole.
+const AGAIN: Duration = Duration::from_mins(15);
 
 /// How often it is looked whether bytes have to go.
 const LOOK_EVERY: Duration = Duration::from_hours(1);
