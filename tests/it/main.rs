@@ -13,6 +13,7 @@ mod doctor;
 mod erasure;
 mod export;
 mod hostile_bytes;
+mod hostile_peers;
 mod http;
 mod import;
 mod manual;
