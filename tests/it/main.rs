@@ -26,6 +26,7 @@ mod proto_lint;
 mod protos;
 mod publish;
 mod queries;
+mod secrets;
 mod service;
 mod slice;
 mod telemetry;
