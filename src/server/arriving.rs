@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -31,6 +32,9 @@ use crate::tls::Standing;
 
 /// A message that is shorter is always taken: who has filled the memory for long ones does not stop the short ones.
 const SMALL_BYTES: u64 = 64 << 10;
+
+/// From here on it counts that we did not look for what a client sends, as while the queue of appends is full.
+const OURS: Duration = Duration::from_millis(500);
 
 /// A flag and a length stand before each message of gRPC.
 const HEAD_LEN: usize = 5;
@@ -65,8 +69,8 @@ impl Arriving {
         let until = Box::pin(tokio::time::sleep(self.bounds.request_within()));
         let bounds = self.bounds;
         request.map(|body| {
-            let (place, begun) = (Place::default(), BytesMut::new());
-            Body::new(Watched { body, stream, until, bounds, place, begun, held })
+            let (place, begun, unlooked) = (Place::default(), BytesMut::new(), Some(Instant::now()));
+            Body::new(Watched { body, stream, until, bounds, place, begun, unlooked, held })
         })
     }
 }
@@ -155,10 +159,22 @@ struct Watched {
     place: Place,
     /// What came of a message that is not whole.
     begun: BytesMut,
+    /// Since when nobody has looked for more.
+    unlooked: Option<Instant>,
     held: Held,
 }
 
 impl Watched {
+    /// Time in which it was us who did not look is not the client's: whatever it sends waits for us then.
+    fn look_again(&mut self) {
+        let Some(since) = self.unlooked.take() else { return };
+        let ours = since.elapsed();
+        if ours > OURS {
+            let until = self.until.deadline() + ours;
+            self.until.as_mut().reset(until);
+        }
+    }
+
     /// Takes bytes that came; what can be handed on.
     fn take(&mut self, mut bytes: Bytes) -> Result<Option<Bytes>, Status> {
         let before = self.place.partial;
@@ -198,12 +214,13 @@ impl HttpBody for Watched {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.get_mut();
+        this.look_again();
         loop {
-            // What is here is taken, however late: it may have been us who did not look.
             match Pin::new(&mut this.body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(bytes) => {
                         if let Some(handed) = this.take(bytes).transpose() {
+                            this.unlooked = Some(Instant::now());
                             return Poll::Ready(Some(handed.map(Frame::data)));
                         }
                     }

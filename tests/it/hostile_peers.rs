@@ -11,6 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use probity::proto::v1;
 use tempfile::TempDir;
 
 use crate::http;
@@ -23,6 +24,9 @@ const HELD_UP: Duration = Duration::from_secs(20);
 
 /// How much more memory an attack may cost, in KiB, where nothing else is said: the caches of the store grow meanwhile too.
 const MEMORY_KIB: u64 = 96 << 10;
+
+/// So often the honest client appends during one attack.
+const APPENDS_MAX: u64 = 500;
 
 /// The program under attack, on a plain port of loopback.
 struct Attacked {
@@ -52,8 +56,14 @@ impl Attacked {
     /// of the program stays within `memory_kib` more than before.
     async fn beside<T>(&self, memory_kib: u64, attack: impl Future<Output = T>) -> T {
         let mut ledger = self.served.ledger().await;
-        let mut number = u64::from(std::process::id()) << 20;
+        let number = u64::from(std::process::id()) << 20;
+        let (first, mut number) = (number, number);
         let mut append = async || {
+            // Then it asks for more and records no more: a longer log takes more memory, and nobody's attack did that.
+            if number > first + 4 * APPENDS_MAX {
+                let head = tokio::time::timeout(HELD_UP, ledger.get_head(v1::GetHeadRequest {})).await;
+                return drop(head.expect("the honest client is held up").expect("the honest client is refused"));
+            }
             number += 4;
             let appended = tokio::time::timeout(HELD_UP, ledger.append(story::request(number))).await;
             appended.expect("the honest client is held up").expect("the honest client is refused");

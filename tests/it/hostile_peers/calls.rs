@@ -14,12 +14,15 @@ use hyper::HeaderMap;
 use hyper::Request;
 use probity::proto::v1;
 use prost::Message as _;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tonic::Code;
 
 use crate::hostile_peers::Attacked;
 use crate::hostile_peers::HELD_UP;
 use crate::hostile_peers::MEMORY_KIB;
+use crate::hostile_peers::silent::Behind;
 use crate::service;
 use crate::service::append_all;
 use crate::service::story;
@@ -35,7 +38,10 @@ struct Line(SendRequest<Bytes>);
 
 impl Line {
     async fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap()).await
+    }
+
+    async fn over<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Self {
         let (send, connection) = client::Builder::new().initial_window_size(1 << 20).handshake(stream).await.unwrap();
         tokio::spawn(connection);
         Self(send)
@@ -136,6 +142,25 @@ async fn a_request_that_does_not_come_whole_in_time_ends() {
     let again = append_all(&mut attacked.served.ledger().await, vec![story::request(9)]).await.unwrap();
     assert!(again[0].as_ref().unwrap().replayed, "it was recorded");
     attacked.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_refused_by_his_headers_and_nothing_of_his_request_is_waited_for() {
+    let behind = Behind::start().await;
+    let address = behind.running.address.to_string();
+    let mut line = Line::over(behind.nobody(&address, b"h2", b"").await).await;
+    let mut ended = Vec::new();
+    for method in [APPEND, STREAM, "probity.v1.LedgerService/GetHead", "probity.v1.LedgerService/Subscribe"] {
+        let (answer, mut sending) = line.call(method, &[]).await;
+        // All but the last byte of the longest message, and no end.
+        drop(sending.send_data(message(0, 8 << 20, &[0; 100]), false));
+        ended.push((method, code(answer).await, sending));
+    }
+    for (method, code, _sending) in ended {
+        assert_eq!(code, Some(Code::Unauthenticated), "{method}");
+    }
+    behind.asks().await;
+    behind.running.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ use crate::hostile_peers::frames::indexed;
 use crate::hostile_peers::frames::is_sent_away;
 use crate::hostile_peers::frames::literal;
 use crate::hostile_peers::frames::send;
+use crate::hostile_peers::silent::Behind;
 
 const HEAD: &str = "/probity.v1.LedgerService/GetHead";
 const APPEND: &str = "/probity.v1.LedgerService/Append";
@@ -33,6 +34,16 @@ fn streams(count: u32) -> impl Iterator<Item = u32> {
 
 async fn flood(attacked: &Attacked, pieces: impl Iterator<Item = Vec<u8>>) -> (bool, Vec<Frame>) {
     send(connect(attacked.address()).await, pieces).await
+}
+
+/// Calls that are given up as soon as they are made; many at once, so that the server finds more than one when it looks.
+fn opened_and_reset(count: u32) -> Vec<Vec<u8>> {
+    let reset = |stream| {
+        let open = frame(HEADERS, END_HEADERS | END_STREAM, stream, &call(HEAD));
+        [open, frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())].concat()
+    };
+    let all: Vec<_> = streams(count).map(reset).collect();
+    all.chunks(500).map(<[_]>::concat).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +59,7 @@ async fn streams_that_are_opened_and_given_up_again_end_the_connection() {
     let all = pieces(20_000);
     attacked
         .beside(MEMORY_KIB, async {
-            for _ in 0..5 {
+            for _ in 0..20 {
                 let (_, came) = flood(&attacked, all.clone().into_iter()).await;
                 assert!(is_sent_away(&came), "{} frames", came.len());
                 let answered = came.iter().filter(|frame| frame.kind == HEADERS).count();
@@ -153,4 +164,27 @@ async fn what_breaks_the_protocol_ends_the_connection_and_nothing_else() {
         assert!(is_sent_away(&came), "{what}: {came:?}");
     }
     attacked.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_tls_a_stranger_floods_in_vain() {
+    let behind = Behind::start().await;
+    let address = behind.running.address.to_string();
+    let hello = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(SETTINGS, 0, 0, &[])].concat();
+    let never_ending: Vec<_> =
+        streams(10_000).map(|stream| frame(HEADERS, END_HEADERS, stream, &call(APPEND))).collect();
+    let begin = frame(HEADERS, 0, 1, &call(HEAD));
+    let goes_on = frame(CONTINUATION, 0, 1, &literal("x-filler", &"a".repeat(8000)));
+    let headers: Vec<_> = std::iter::once(begin).chain(std::iter::repeat_n(goes_on, 5_000)).collect();
+    for (what, pieces) in
+        [("resets", opened_and_reset(20_000)), ("streams", never_ending), ("headers without end", headers)]
+    {
+        let stranger = behind.nobody(&address, b"h2", &hello).await;
+        let (flooded, ()) = tokio::join!(send(stranger, pieces.into_iter()), behind.asks());
+        let (sent, came) = flooded;
+        assert!(!sent || is_sent_away(&came), "{what}: {} frames", came.len());
+        assert!(came.iter().all(|frame| frame.kind != DATA), "{what}: nobody is answered with a message");
+        behind.asks().await;
+    }
+    behind.running.stop().await.unwrap();
 }

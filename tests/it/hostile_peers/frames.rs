@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -94,8 +96,11 @@ pub(super) async fn connect(address: &str) -> TcpStream {
 
 /// Sends until all is sent or the other end closes; whether all was sent. What comes is read meanwhile, since a full pipe
 /// would hold up the attack and not the attacked.
-pub(super) async fn send(stream: TcpStream, pieces: impl Iterator<Item = Vec<u8>>) -> (bool, Vec<Frame>) {
-    let (mut reading, mut writing) = stream.into_split();
+pub(super) async fn send<S: AsyncRead + AsyncWrite + Send + 'static>(
+    stream: S,
+    pieces: impl Iterator<Item = Vec<u8>>,
+) -> (bool, Vec<Frame>) {
+    let (mut reading, mut writing) = tokio::io::split(stream);
     let read = tokio::spawn(async move {
         let mut bytes = Vec::new();
         // A connection that is reset was closed too.
@@ -109,6 +114,7 @@ pub(super) async fn send(stream: TcpStream, pieces: impl Iterator<Item = Vec<u8>
             break;
         }
     }
+    drop(writing.flush().await);
     drop(writing.shutdown().await);
     (sent, frames(&read.await.unwrap()))
 }

@@ -110,14 +110,14 @@ async fn where_all_places_are_taken_strangers_make_way() {
 }
 
 /// The service behind TLS, and the CA that its clients believe.
-struct Behind {
+pub(super) struct Behind {
     folder: TempDir,
-    running: server::Running,
+    pub(super) running: server::Running,
     pages: String,
 }
 
 impl Behind {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let dev = folder.path().join("dev");
         dev_ca(&dev, &["localhost".to_owned()]).unwrap();
@@ -146,7 +146,7 @@ impl Behind {
     }
 
     /// Asks as an operator does, over a new connection.
-    async fn asks(&self) {
+    pub(super) async fn asks(&self) {
         let of = |file: &str| Some(self.folder.path().join("dev").join(file));
         let credentials = Credentials {
             ca: of("ca.pem"),
@@ -163,7 +163,7 @@ impl Behind {
     }
 
     /// Shakes hands without a certificate, and says what it likes.
-    async fn nobody(&self, address: &str, protocol: &[u8], said: &[u8]) -> TlsStream<TcpStream> {
+    pub(super) async fn nobody(&self, address: &str, protocol: &[u8], said: &[u8]) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         let ca = fs::read(self.folder.path().join("dev/ca.pem")).unwrap();
         roots.add(CertificateDer::from_pem_slice(&ca).unwrap()).unwrap();
