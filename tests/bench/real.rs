@@ -23,10 +23,10 @@ use probity::sequencer::Answer;
 use probity::service;
 use probity::service::Options;
 use probity::service::Service;
+use probity::tls::Line;
 use prost_types::Any;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::Failure;
@@ -79,13 +79,13 @@ pub(crate) fn serve_new(folder: &Path, seals: Seals) -> Result<Server, Failure> 
 
 /// A client of the service.
 #[derive(Clone)]
-pub(crate) struct ProbityClient(LedgerServiceClient<Channel>);
+pub(crate) struct ProbityClient(LedgerServiceClient<Line>);
 
 impl Client for ProbityClient {
     type Request = AppendRequest;
 
-    fn connect(channel: Channel) -> Self {
-        Self(LedgerServiceClient::new(channel))
+    fn connect(line: Line) -> Self {
+        Self(LedgerServiceClient::new(line))
     }
 
     fn request(&self, source: &mut Source, batch: usize) -> AppendRequest {
@@ -122,8 +122,8 @@ pub(crate) struct SealedClient(ProbityClient);
 impl Client for SealedClient {
     type Request = AppendRequest;
 
-    fn connect(channel: Channel) -> Self {
-        Self(ProbityClient::connect(channel))
+    fn connect(line: Line) -> Self {
+        Self(ProbityClient::connect(line))
     }
 
     fn request(&self, source: &mut Source, batch: usize) -> AppendRequest {
