@@ -9,6 +9,7 @@ pub mod backup;
 pub mod checkpoint;
 pub mod completions;
 mod connection;
+mod custody;
 pub mod demo;
 pub mod doctor;
 pub mod end;

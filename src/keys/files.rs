@@ -39,6 +39,12 @@ pub(super) fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), KeysErr
     write(path, secret)
 }
 
+/// Overwrites the bytes of a file where they lie, durable when this returns.
+pub(super) fn overwrite(path: &Path, len: u64) -> Result<(), KeysError> {
+    let mut file = open(path, false)?;
+    std::io::copy(&mut std::io::repeat(0).take(len), &mut file).and_then(|_| file.sync_all()).map_err(io(path))
+}
+
 /// Writes a file anew, for the owner alone, durable when this returns.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeysError> {
     let mut file = open(path, true)?;
