@@ -263,7 +263,8 @@ impl Config {
         let section =
             Env::prefixed("PROBITY_TELEMETRY_").only(&TELEMETRY_KEYS).map(|key| format!("telemetry.{key}").into());
         let environment = Env::prefixed("PROBITY_").only(&KEYS);
-        let layers = layers.merge(environment).merge(section).merge(token_in_environment()).merge(Serialized::defaults(flags));
+        let layers =
+            layers.merge(environment).merge(section).merge(token_in_environment()).merge(Serialized::defaults(flags));
         let config: Self = layers.extract().map_err(Box::new)?;
         config.check()?;
         Ok(config)

@@ -10,6 +10,7 @@
 //! keys/data.keys       data keys sealed under it, records of 128 bytes, only ever appended or overwritten whole
 //! ```
 
+mod client;
 mod copy;
 mod custodian;
 mod data;
@@ -36,6 +37,7 @@ use zeroize::Zeroizing;
 
 use crate::log::SignerKey;
 
+pub use client::read_client_key;
 pub use copy::copy;
 pub use custodian::Custodian;
 pub use custodian::CustodianError;
@@ -142,7 +144,9 @@ impl Keyring {
         let custodian = elsewhere.custodian.as_deref();
         let kek = KeyEncryptionKey::open(folder, origin, custodian, create)?;
         if custodian.is_some() && KekPlace::of(folder) == KekPlace::File {
-            tracing::warn!("keys/kek is not sealed by the custodian that is named; probity key rewrap --to pkcs11 does it");
+            tracing::warn!(
+                "keys/kek is not sealed by the custodian that is named; probity key rewrap --to pkcs11 does it"
+            );
         }
         let data = DataKeys::open(&folder.join(DATA), create, kek)?;
         Ok(Self { data, signing, elsewhere, lookup: Secret(lookup) })

@@ -82,7 +82,8 @@ fn examine(arguments: &DoctorArgs) -> Result<Vec<Finding>, Failed> {
 
 /// Who seals the key-encryption key, where it is not in a file as it is. The token is not asked.
 fn sealed(keys: &Path) -> Option<Finding> {
-    const ASK: &str = "nothing that is sealed can be opened without that key: see that the token and its PIN can be had";
+    const ASK: &str =
+        "nothing that is sealed can be opened without that key: see that the token and its PIN can be had";
     let (severity, what, advice) = match keys::wrapped_key(keys) {
         Ok(None) => return None,
         Ok(Some(wrapped)) => (Severity::Note, format!("sealed by {}", wrapped.custodian()), ASK),

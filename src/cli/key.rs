@@ -185,9 +185,13 @@ fn rewrap(which: &Which, to: Option<To>) -> Result<(), Failed> {
         println!("{}", json!({ "rewrapped": true, "sealed_by": sealed_by }));
         return Ok(());
     }
-    println!("the data keys are sealed under another key-encryption key; back up keys/ again, and destroy older copies");
+    println!(
+        "the data keys are sealed under another key-encryption key; back up keys/ again, and destroy older copies"
+    );
     match sealed_by {
-        Some(custodian) => println!("it is sealed by {custodian}; without that key nothing that is sealed can be opened"),
+        Some(custodian) => {
+            println!("it is sealed by {custodian}; without that key nothing that is sealed can be opened")
+        }
         None => println!("it lies in keys/kek"),
     }
     Ok(())

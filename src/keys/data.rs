@@ -158,6 +158,16 @@ impl DataKeys {
         }
     }
 
+    /// Whether there is, or was, a key of an id.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn knows(&self, id: &[u8; 16]) -> Result<bool, KeysError> {
+        let inner = self.lock();
+        Ok(self.find(&inner, &inner.by_id, id_hash(id), |found| found.id == *id)?.is_some())
+    }
+
     /// Whether nothing more may be sealed with the key of an id.
     pub fn is_gone(&self, id: &[u8; 16]) -> bool {
         self.gone.read().unwrap_or_else(PoisonError::into_inner).contains(id)

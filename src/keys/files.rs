@@ -49,7 +49,8 @@ pub(super) fn overwrite(path: &Path, len: u64) -> Result<(), KeysError> {
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeysError> {
     let mut file = open(path, true)?;
     file.set_len(0).and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all()).map_err(io(path))?;
-    sync_folder(path.parent().unwrap_or(path))
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or_else(|| Path::new(".")))
 }
 
 /// Reads a secret of 32 bytes, or makes one.

@@ -258,9 +258,7 @@ fn failed(error: Error) -> CustodianError {
 fn not_opened(error: Error) -> CustodianError {
     match error {
         Error::Pkcs11(
-            said @ (RvError::EncryptedDataInvalid
-            | RvError::EncryptedDataLenRange
-            | RvError::GeneralError),
+            said @ (RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange | RvError::GeneralError),
             _,
         ) => CustodianError::OtherKey { what: format!("{said:?}") },
         error => failed(error),

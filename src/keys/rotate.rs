@@ -66,12 +66,7 @@ impl KekPlace {
 /// # Errors
 ///
 /// A key is missing or damaged, a file cannot be written, or the custodian cannot be asked: the old key goes on.
-pub fn rotate(
-    folder: &Path,
-    origin: &str,
-    custodian: Option<&dyn Custodian>,
-    to: KekPlace,
-) -> Result<(), KeysError> {
+pub fn rotate(folder: &Path, origin: &str, custodian: Option<&dyn Custodian>, to: KekPlace) -> Result<(), KeysError> {
     finish(folder)?;
     let kek = KeyEncryptionKey::open(folder, origin, custodian, false)?;
     let old = DataKeys::open(&folder.join(DATA), false, kek)?;

@@ -250,7 +250,7 @@ impl AccessLog {
     ///
     /// As of every append.
     pub(super) async fn append(&self, request_id: [u8; 16], events: Vec<Event>) -> Result<Recorded, Status> {
-        let proposed = |event: Event| Proposed { event_type: event.event_type(), bytes: event.encode().into() };
+        let proposed = |event: Event| Proposed::plain(event.event_type(), event.encode().into());
         let events = events.into_iter().map(proposed).collect();
         let request = Request { principal: SYSTEM.to_owned(), request_id, events, conditions: Vec::new() };
         let failed = |error: AppendError| crate::server::errors::of_append(&error);
