@@ -190,7 +190,7 @@ fn rewrap(which: &Which, to: Option<To>) -> Result<(), Failed> {
     );
     match sealed_by {
         Some(custodian) => {
-            println!("it is sealed by {custodian}; without that key nothing that is sealed can be opened")
+            println!("it is sealed by {custodian}; without that key nothing that is sealed can be opened");
         }
         None => println!("it lies in keys/kek"),
     }

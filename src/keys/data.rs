@@ -337,8 +337,11 @@ impl DataKeys {
     }
 }
 
-/// Reads all records of a file: the tables, the ids that seal nothing more, and the first record, where it holds a key.
-fn scan(file: &File, path: &Path, kek: [u8; 4]) -> Result<(Inner, HashSet<[u8; 16]>, Option<Found>), KeysError> {
+/// The tables of a file, the ids that seal nothing more, and the first record, where it holds a key.
+type Scanned = (Inner, HashSet<[u8; 16]>, Option<Found>);
+
+/// Reads all records of a file, sealed under the key-encryption key of this number.
+fn scan(file: &File, path: &Path, kek: [u8; 4]) -> Result<Scanned, KeysError> {
     let named = || path.display().to_string();
     let len = file.metadata().map_err(files::io(path))?.len();
     let mut inner = Inner::default();

@@ -250,6 +250,7 @@ fn gcm<'a>(iv: &'a mut [u8], bound_to: &'a [u8]) -> Result<GcmParams<'a>, Custod
     GcmParams::new(iv, bound_to, 128.into()).map_err(failed)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn failed(error: Error) -> CustodianError {
     CustodianError::Failed(error.to_string())
 }

@@ -109,7 +109,7 @@ fn finish_in(folder: &Path, place: KekPlace, key: &Path) -> Result<(), KeysError
         None => Some(false),
     };
     // Where there is no key at all yet, either will do.
-    if sealed_under.unwrap_or(number.is_some()) {
+    if sealed_under.unwrap_or_else(|| number.is_some()) {
         // The old ones go first: a crash in between does this again.
         for old in KekPlace::ALL {
             destroy(&folder.join(old.file()))?;

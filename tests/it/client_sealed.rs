@@ -186,7 +186,6 @@ async fn a_part_of_a_client_that_is_not_as_it_must_be_is_refused_by_its_field() 
     let own = own.sealed_parts[0].key_id.clone();
 
     let good = sealed(&origin, 2, story::person(&id(2, 1)));
-    type Change<'a> = &'a dyn Fn(&mut v1::ProposedEvent);
     let changes: [(&str, &str, &str, Change<'_>); 14] = [
         ("no personal field", "[0].field", "NOT_PERSONAL", &|event| event.sealed[0].field = 2),
         ("no field at all", "[0].field", "NOT_PERSONAL", &|event| event.sealed[0].field = 0),
@@ -226,6 +225,9 @@ async fn a_part_of_a_client_that_is_not_as_it_must_be_is_refused_by_its_field() 
     assert_eq!(service::head(&mut ledger).await.0, position, "nothing was recorded");
     ledger.append(request(2, good)).await.unwrap();
 }
+
+/// What is wrong with an event.
+type Change<'a> = &'a dyn Fn(&mut v1::ProposedEvent);
 
 /// Moved by whoever holds the disk or the wire, and with its manifest.
 #[tokio::test(flavor = "multi_thread")]

@@ -106,9 +106,9 @@ fn a_sealed_part_that_was_moved_to_another_event_person_or_log_never_opens() {
     let owner = |name: String| Key::of_subject(&Name::parse(&name).unwrap()).0;
     for by_client in [false, true] {
         let request = |origin: &str, number, events: &[Event]| {
-            let one = |(place, event): (u16, &Event)| match by_client {
-                true => sealed(origin, number, place, event),
-                false => Proposed::plain(event.event_type(), event.encode().into()),
+            let one = |(place, event): (u16, &Event)| {
+                let plain = || Proposed::plain(event.event_type(), event.encode().into());
+                if by_client { sealed(origin, number, place, event) } else { plain() }
             };
             recorded(&prepared(number, (0..).zip(events).map(one).collect()).unwrap())
         };
