@@ -109,8 +109,11 @@ impl DataKeys {
     }
 
     /// Under which key-encryption key the records of a file are sealed, by the first that holds a key; `None` where none
-    /// does.
+    /// does, or there is no file yet.
     pub(super) fn names(path: &Path) -> Result<Option<[u8; 4]>, KeysError> {
+        if !path.exists() {
+            return Ok(None);
+        }
         let bytes = std::fs::read(path).map_err(files::io(path))?;
         let records = bytes.as_chunks::<RECORD_BYTES>().0;
         let held = records.iter().filter_map(Found::read).find(|found| found.state != KeyState::Destroyed);

@@ -53,6 +53,15 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeysError> {
     sync_folder(parent.unwrap_or_else(|| Path::new(".")))
 }
 
+/// Writes a file that is there whole or not at all, for the owner alone, durable when this returns. A crash leaves at most
+/// the file under the name of what comes next.
+pub(super) fn place(path: &Path, next: &Path, bytes: &[u8]) -> Result<(), KeysError> {
+    write(next, bytes)?;
+    fs::rename(next, path).map_err(io(next))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or_else(|| Path::new(".")))
+}
+
 /// Reads a secret of 32 bytes, or makes one.
 pub(super) fn secret(path: &Path, create: bool) -> Result<Zeroizing<[u8; 32]>, KeysError> {
     if !path.exists() {

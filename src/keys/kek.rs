@@ -17,6 +17,7 @@ use crate::keys::KeysError;
 use crate::keys::WRAPPED;
 use crate::keys::custodian::Custodian;
 use crate::keys::files;
+use crate::keys::rotate;
 use crate::keys::wrapped::WrappedKey;
 
 /// Bytes of a data key as it is stored: sealed, with its tag.
@@ -58,7 +59,8 @@ impl KeyEncryptionKey {
             Some(custodian) if create && !file.exists() => {
                 let mut secret = Zeroizing::new([0; 32]);
                 files::random(&mut *secret);
-                files::write(&wrapped, &WrappedKey::seal(&secret, origin, custodian)?.write())?;
+                let sealed = WrappedKey::seal(&secret, origin, custodian)?.write();
+                files::place(&wrapped, &rotate::next(folder, WRAPPED), &sealed)?;
                 Ok(Self::new(secret))
             }
             _ => Self::read(&file, create),

@@ -135,7 +135,8 @@ pub(super) fn destroy(file: &Path) -> Result<(), KeysError> {
     fs::remove_file(file).map_err(files::io(file))
 }
 
-fn next(folder: &Path, name: &str) -> PathBuf {
+/// Under what name something is written that takes the place of a file.
+pub(super) fn next(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}{NEXT}"))
 }
 

@@ -273,6 +273,24 @@ fn with_a_custodian_no_key_encryption_key_lies_in_a_file_and_without_it_nothing_
 }
 
 #[test]
+fn a_crash_while_the_first_key_is_sealed_is_begun_again_or_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = sealed(folder.path());
+    let whole = fs::read(path.join("kek.wrapped")).unwrap();
+    for (what, left, is_kept) in [("half of it", &whole[..40], false), ("all of it", &whole[..], true)] {
+        for name in ["kek.wrapped", "data.keys"] {
+            fs::remove_file(path.join(name)).unwrap();
+        }
+        fs::write(path.join("kek.wrapped.next"), left).unwrap();
+        fs::set_permissions(path.join("kek.wrapped.next"), fs::Permissions::from_mode(0o600)).unwrap();
+        let keys = open_with(&path, true, "log.example", Some(HOLDER)).unwrap();
+        keys.data.of(&Key([1; 32]), 2, 0).unwrap();
+        assert_eq!(fs::read(path.join("kek.wrapped")).unwrap() == whole, is_kept, "{what}");
+        assert!(!path.join("kek.wrapped.next").exists() && !path.join("kek").exists(), "{what}");
+    }
+}
+
+#[test]
 fn every_flipped_byte_of_a_sealed_key_is_seen_and_what_names_its_log_cannot_be_changed() {
     let folder = tempfile::tempdir().unwrap();
     let (path, _) = sealed(folder.path());
