@@ -15,6 +15,7 @@ use tonic::Streaming;
 use tracing::Instrument as _;
 
 use crate::ledger::Prepared;
+use crate::ledger::Unchecked;
 use crate::ledger::prepare;
 use crate::proto::v1;
 use crate::proto::v1::append_stream_response::Result as StreamResult;
@@ -47,6 +48,13 @@ const IN_FLIGHT_MAX: usize = 64;
 
 /// Messages of a stream that wait for the client to read them.
 const MESSAGES_WAITING: usize = 2;
+
+/// An append that waits for its commit.
+struct Queued {
+    answer: Answer,
+    level: Level,
+    unchecked: Vec<Unchecked>,
+}
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -81,14 +89,17 @@ impl Ledger {
         let append = request.into_inner();
         let level = Level::of(append.acknowledgement, self.service.proofs())?;
         let prepared = self.prepare(append, &mut writes)?;
+        let unchecked = prepared.unchecked.clone();
         let answer = self.service.queue().try_submit(prepared, deadline_ms).map_err(|error| of_append(&error))?;
-        self.answered(answer, level, patience).await
+        self.answered(Queued { answer, level, unchecked }, patience).await
     }
 
     /// Waits for the writer, and then for as much as was asked. Whoever stops waiting cancels nothing.
-    async fn answered(&self, answer: Answer, level: Level, patience: Patience) -> Result<v1::AppendResponse, Status> {
+    async fn answered(&self, queued: Queued, patience: Patience) -> Result<v1::AppendResponse, Status> {
+        let Queued { answer, level, unchecked } = queued;
         let recorded = self.service.queue().answered(answer).await.map_err(|error| of_append(&error))?;
-        Ok(acknowledged::complete(&self.service, convert::receipt(recorded), level, patience, &self.stop).await)
+        Ok(acknowledged::complete(&self.service, convert::receipt(recorded, &unchecked), level, patience, &self.stop)
+            .await)
     }
 }
 
@@ -112,8 +123,7 @@ impl LedgerService for Ledger {
         let patience = Patience::of(timeout);
         let mut writes = Writes::of(gate::caller(request.extensions())?);
         let mut requests = request.into_inner();
-        let (sender, receiver) =
-            mpsc::channel::<Result<(Begun, Result<(Answer, Level), Status>), Status>>(IN_FLIGHT_MAX);
+        let (sender, receiver) = mpsc::channel::<Result<(Begun, Result<Queued, Status>), Status>>(IN_FLIGHT_MAX);
         let ledger = self.clone();
         let reading = async move {
             loop {
@@ -143,7 +153,7 @@ impl LedgerService for Ledger {
             async move {
                 let (begun, queued) = step?;
                 let result = match queued {
-                    Ok((answer, level)) => ledger.answered(answer, level, patience).await,
+                    Ok(queued) => ledger.answered(queued, patience).await,
                     Err(refusal) => Err(refusal),
                 };
                 begun.ended(&result);
@@ -239,12 +249,13 @@ impl LedgerService for Ledger {
 }
 
 impl Ledger {
-    async fn queue(&self, Streamed(message): Streamed, writes: &mut Writes) -> Result<(Answer, Level), Status> {
+    async fn queue(&self, Streamed(message): Streamed, writes: &mut Writes) -> Result<Queued, Status> {
         let append = message?.append.ok_or_else(|| field_invalid("append", "REQUIRED", "must be set"))?;
         let level = Level::of(append.acknowledgement, self.service.proofs())?;
         let prepared = self.prepare(append, writes)?;
+        let unchecked = prepared.unchecked.clone();
         let answer = self.service.queue().submit(prepared).await.map_err(|error| of_append(&error))?;
-        Ok((answer, level))
+        Ok(Queued { answer, level, unchecked })
     }
 }
 

@@ -90,7 +90,8 @@ impl Client for ProbityClient {
 
     fn request(&self, source: &mut Source, batch: usize) -> AppendRequest {
         let type_url = format!("type.googleapis.com/{}", Source::EVENT_TYPE.message());
-        let event = |value| ProposedEvent { event: Some(Any { type_url: type_url.clone(), value }) };
+        let event =
+            |value| ProposedEvent { event: Some(Any { type_url: type_url.clone(), value }), sealed: Vec::new() };
         AppendRequest {
             request_id: Uuid::from_bytes(source.request_id()).to_string(),
             events: (0..batch).map(|_| event(source.next())).collect(),
@@ -210,7 +211,7 @@ impl Log {
 
     /// Appends a batch, and waits until at most `in_flight` batches are not durable.
     pub(crate) fn append(&mut self, batch: usize, in_flight: usize) -> Result<(), Failure> {
-        let event = |bytes| Proposed { event_type: Source::EVENT_TYPE, bytes };
+        let event = |bytes| Proposed::plain(Source::EVENT_TYPE, bytes);
         let events = self.source.batch(batch).into_iter().map(event).collect();
         self.submit(events, in_flight)
     }
@@ -248,5 +249,5 @@ impl Log {
 }
 
 fn proposed(event: &Event) -> Proposed {
-    Proposed { event_type: event.event_type(), bytes: event.encode().into() }
+    Proposed::plain(event.event_type(), event.encode().into())
 }

@@ -130,7 +130,7 @@ pub(super) async fn append(
     request_id: [u8; 16],
     events: impl IntoIterator<Item = &Event>,
 ) -> Result<Recorded, AppendError> {
-    let proposed = |event: &Event| Proposed { event_type: event.event_type(), bytes: event.encode().into() };
+    let proposed = |event: &Event| Proposed::plain(event.event_type(), event.encode().into());
     let events = events.into_iter().map(proposed).collect();
     let request = Request { principal: SYSTEM.to_owned(), request_id, events, conditions: Vec::new() };
     let prepared = prepare(request, vault).map_err(|refusal: Refusal| AppendError::from(refusal))?;
