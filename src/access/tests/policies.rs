@@ -50,7 +50,16 @@ fn a_policy_that_breaks_a_rule_names_the_key() {
         (role("level = \"L0\"\nactions = [\"read\"]"), "role r: actions"),
         (role(&format!("level = \"L4\"\nbody = \"{OWN}\"\nactions = [\"append\"]")), "role r: events"),
         (role("level = \"A1\"\nactions = [\"read\"]\nevents = [\"*\"]"), "role r: events"),
-        (role("level = \"A1\"\nterritory = \"\"\nactions = []"), "role r: territory"),
+        (role("level = \"A1\"\nterritory = \"\"\nactions = []"), "role r: territory: none: it cannot be enforced"),
+        (role("level = \"A1\"\nterritory = \"north\"\nactions = []"), "role r: territory: none: it cannot be enforced"),
+        (
+            role("level = \"A1\"\nterritory = [\"north\"]\nactions = []"),
+            "role r: territory: none: it cannot be enforced",
+        ),
+        (
+            role(&format!("level = \"L4\"\nbody = \"{OWN}\"\nterritory = \"n\"\nactions = [\"read\"]")),
+            "role r: territory: none: it cannot be enforced",
+        ),
         (tokens("keys = \"k\"\nalgorithm = \"none\""), "tokens: algorithm"),
         (tokens("keys = \"k\"\nalgorithm = \"HS256\""), "tokens: algorithm"),
         (tokens("keys = \"http://idp/keys\"\nalgorithm = \"ES256\""), "tokens: keys"),
