@@ -173,6 +173,11 @@ impl Caller {
             .is_some_and(|principal| principal.role.level == Level::L7 && principal.role.classes.has(Class::P5))
     }
 
+    /// Whether its role has an action.
+    pub fn does(&self, action: Action) -> bool {
+        self.principal.as_ref().is_none_or(|principal| principal.role.actions.contains(&action))
+    }
+
     /// Whether it may append events of this type.
     pub fn may_append(&self, event_type: &str) -> bool {
         self.principal.as_ref().is_none_or(|principal| principal.role.appends(event_type))

@@ -74,9 +74,13 @@ async fn record(ledger: &mut Ledger, number: u64, event: impl Into<Event>) -> u6
     ledger.append(append(number, [event.into()])).await.unwrap().into_inner().first_position
 }
 
+fn clearance_of(at: Option<v1::AsOf>) -> v1::GetClearanceRequest {
+    let purpose = code("purpose", "appointment");
+    v1::GetClearanceRequest { name: name("entity", 1), purpose, at, disclose_to: None }
+}
+
 async fn cleared(records: &mut Records, at: Option<v1::AsOf>) -> v1::GetClearanceResponse {
-    let request = v1::GetClearanceRequest { name: name("entity", 1), purpose: code("purpose", "appointment"), at };
-    records.get_clearance(request).await.unwrap().into_inner()
+    records.get_clearance(clearance_of(at)).await.unwrap().into_inner()
 }
 
 async fn due(records: &mut Records, request: v1::ListNoticesDueRequest) -> Vec<v1::NoticeDue> {
