@@ -172,7 +172,7 @@ impl<H: Histories> RecordService for Records<H> {
             let of_cases = reader.each_own(&record::cases_to_read(&about, reader.view()))?;
             let record = record::record(&name, &about, &of_cases, reader.view());
             let mut record = record.ok_or_else(|| reader.not_found())?;
-            reader.clear(&mut record);
+            reader.clear(&mut record)?;
             if request.open_identity {
                 reader.open_identity(&mut record)?;
             }

@@ -1,5 +1,6 @@
 //! A first try, exactly as `probity keygen --dev-ca` prints it: a new user copies the lines, and they are right.
 
+use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,6 +18,15 @@ const PERSON: &str = "entity/0000000000000000000000000P";
 const NAMED: &str = "Nobody Inparticular";
 /// Who petitions there.
 const PETITIONER: &str = "Somebody Else";
+
+/// A request of the person about his record, and a hold on the case.
+const MORE: &str = r#"{"@type": "type.googleapis.com/probity.events.v1.RightsReceived", "rightsId": "0000000000000000000000000R", "personId": "0000000000000000000000000P", "kind": "RIGHTS_KIND_ACCESS", "identityCheck": {"scheme": "check", "code": "card"}, "receivedById": "0000000000000000000000000B", "receivedOn": {"year": 2025, "month": 1, "day": 6}, "ackDueOn": {"year": 2025, "month": 1, "day": 8}, "dueOn": {"year": 2025, "month": 1, "day": 27}}
+{"@type": "type.googleapis.com/probity.events.v1.HoldPlaced", "holdId": "0000000000000000000000000H", "target": "case/0000000000000000000000000C", "placedById": "0000000000000000000000000B", "ground": {"scheme": "law", "code": "court"}}
+"#;
+
+/// The end of that hold, in the name of the body, and of another.
+const RELEASED: &str = r#"{"@type": "type.googleapis.com/probity.events.v1.HoldReleased", "holdId": "0000000000000000000000000H", "releasedById": "0000000000000000000000000B", "ground": {"scheme": "law", "code": "court"}}
+"#;
 
 /// A folder in which somebody tries it.
 struct Try {
@@ -115,6 +125,57 @@ fn what_is_printed_is_right_when_it_is_copied() {
     assert_eq!(status, Some(0), "{printed}\n{said}");
     assert_eq!(printed.matches("good      each entry follows").count(), 2, "{printed}");
     assert!(printed.contains("/access\n"), "{printed}");
+}
+
+/// Requests of the person, holds and disclosures, with the same program and the same policy.
+#[test]
+fn what_concerns_the_person_is_asked_for_and_recorded_by_those_who_may() {
+    let first = Try::new();
+    fs::write(first.folder.path().join("more.jsonl"), MORE).unwrap();
+    fs::write(first.folder.path().join("released.jsonl"), RELEASED).unwrap();
+    let elsewhere = RELEASED.replace("0000000000000000000000000B", "0000000000000000000000000P");
+    fs::write(first.folder.path().join("elsewhere.jsonl"), elsewhere).unwrap();
+    first.answers("as clerk import --state dev/import dev/record.jsonl more.jsonl");
+    let (rights, body) = ("rights/0000000000000000000000000R", "0000000000000000000000000B");
+    for who in ["inspection", "subject", "auditor"] {
+        let shown = first.answers(&format!("as {who} show rights {rights}"));
+        assert!(shown.contains("open, overdue") && shown.contains(PERSON), "{who}: {shown}");
+    }
+    let work = first.answers(&format!("as inspection worklist {body} --kind rights"));
+    assert!(work.contains(rights) && work.contains("overdue"), "{work}");
+    let denied = "PERMISSION_DENIED";
+    for who in ["clerk", "personnel", "custodian-1", "operator"] {
+        first.refuses(&format!("as {who} show rights {rights}"), denied);
+        first.refuses(&format!("as {who} worklist {body}"), denied);
+        first.refuses(&format!("as {who} show disclosures {PERSON}"), denied);
+        first.refuses(&format!("as {who} show notices {body}"), denied);
+    }
+    first.refuses(&format!("as subject worklist {body}"), denied);
+
+    let clearance = format!("show clearance {PERSON} --for purpose:appointment --disclose-to {body}");
+    let shown = first.answers(&format!("as personnel {clearance} --reference 2025/7"));
+    let (_, name) = shown.split_once("recorded as: ").unwrap();
+    let name = name.split_whitespace().next().unwrap();
+    assert!(name.starts_with("disclosure/"), "{shown}");
+    assert!(first.answers(&format!("as personnel {clearance} --reference 2025/7")).contains(name), "recorded once");
+    let shown = first.answers(&format!("as inspection show disclosures {PERSON}"));
+    assert_eq!(shown.matches("appointment").count(), 1, "{shown}");
+    first.refuses(&format!("as personnel {clearance}"), "--reference");
+    first.refuses(&format!("as subject {clearance} --reference 1"), denied);
+    let unknown = clearance.replace(body, "entity/7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
+    first.refuses(&format!("as personnel {unknown} --reference 1"), "nothing of this name was recorded");
+
+    let erase = "as inspection erase request --what case/0000000000000000000000000C=narrative --ground law/erasure";
+    let (status, printed, _) = first.call(&format!("{erase} --dry-run"));
+    assert!(status == Some(1) && printed.contains("HELD      hold/0000000000000000000000000H"), "{printed}");
+    first.refuses(erase, "ERASURE_HELD");
+    for who in ["personnel", "subject", "auditor", "operator", "approver-1"] {
+        first.refuses(&format!("as {who} import --state dev/as-{who} released.jsonl"), "PermissionDenied");
+    }
+    first.refuses("as clerk import --state dev/elsewhere elsewhere.jsonl", "");
+    first.refuses(erase, "ERASURE_HELD");
+    first.answers("as clerk import --state dev/import released.jsonl");
+    assert!(first.answers(erase).contains("requested erasure/"));
 }
 
 /// The policy of a first try is no open door.

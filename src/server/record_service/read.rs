@@ -100,11 +100,15 @@ impl<'a, H: Histories> Reader<'a, H> {
         if entries.is_empty() { Err(self.not_found()) } else { Ok(()) }
     }
 
-    /// Leaves of a record what counts for an appointment, where no more is for the caller.
-    pub(super) fn clear(&self, record: &mut Record) {
-        if self.sight.caller().level() == Some(Level::L2) {
-            clearance::clear(record);
+    /// Leaves of a record what counts for an appointment, where no more is for the caller, with what the person says against
+    /// it.
+    pub(super) fn clear(&mut self, record: &mut Record) -> Result<(), Refusal> {
+        if self.sight.caller().level() != Some(Level::L2) {
+            return Ok(());
         }
+        clearance::clear(record);
+        self.open_disputes(&mut record.disputes)?;
+        record.decisions.iter_mut().try_for_each(|decision| self.open_disputes(&mut decision.disputes))
     }
 
     /// Entries one after the other, those that the caller sees, and the place up to which was looked.
