@@ -445,6 +445,13 @@ async fn a_clearance_for_somebody_else_is_put_on_record_once() {
         let refused = guarded.records(principal).await.get_clearance(request).await.unwrap_err();
         refusal::check(principal, &refused, Reason::PermissionDenied, "", "");
     }
+    // In an emergency one reads, and shows nothing on.
+    let in_emergency = Credentials { emergency: Some("emergency/test".to_owned()), ..guarded.credentials("night") };
+    let mut night = RecordServiceClient::new(in_emergency.dial(&guarded.url).await.unwrap());
+    let foreign = shown_to(name("entity", B), office.clone(), "5");
+    let refused = night.get_clearance(foreign.clone()).await.unwrap_err();
+    refusal::check("in an emergency", &refused, Reason::PermissionDenied, "", "");
+    night.get_clearance(v1::GetClearanceRequest { disclose_to: None, ..foreign }).await.unwrap();
     assert_eq!(disclosures(&guarded).await.len(), 3);
     guarded.stop().await;
 }
