@@ -37,6 +37,7 @@ pub use client::Line;
 pub use client::Told;
 pub use dev::DevError;
 pub use dev::dev_ca;
+pub use dev::dev_steps;
 pub use listen::connections;
 pub use stream::Connection;
 pub use stream::Met;

@@ -1,11 +1,9 @@
 //! Who read what: questions to the access log, and reviews of emergency accesses.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rand::Rng as _;
 use tonic::Status;
 
 use crate::access::Caller;
@@ -49,7 +47,7 @@ const PROOFS_BYTES_MAX: usize = 3 << 20;
 const SEALED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Emergency accesses of one answer.
-const UNREVIEWED_MAX: usize = 1000;
+pub(super) const UNREVIEWED_MAX: usize = 1000;
 
 /// A question to the access log, up to an entry of it.
 pub(super) struct Question<'a> {
@@ -202,9 +200,9 @@ impl<'a> Question<'a> {
         Ok(v1::ListAccessesResponse { accesses, next_page_token })
     }
 
-    /// Emergency accesses that nobody reviewed.
-    pub(super) fn unreviewed(&self) -> Result<v1::ListUnreviewedResponse, Status> {
-        let open = self.log.unreviewed(UNREVIEWED_MAX).map_err(|error| of_index(&error))?;
+    /// Emergency accesses that nobody reviewed, so many at most.
+    pub(super) fn unreviewed(&self, limit: usize) -> Result<v1::ListUnreviewedResponse, Status> {
+        let open = self.log.unreviewed(limit).map_err(|error| of_index(&error))?;
         let shown = |place: DutyPlace| -> Result<v1::UnreviewedAccess, Status> {
             let name = Name::of("access", &Id(place.id).to_string()).map_err(|_| crate::server::gate::denied())?;
             let access = self.records(&name, 1)?.into_iter().next();
@@ -253,7 +251,7 @@ pub(super) async fn review(
     let (reading, of) = (Arc::clone(&log), name.clone());
     let persons = tokio::task::spawn_blocking(move || Question::of(&reading).persons(&of)).await;
     let person_ids = persons.map_err(|_| of_append(&AppendError::Ending))??;
-    let event = EmergencyReviewed {
+    let reviewed = EmergencyReviewed {
         context: None,
         access_id: name.id().to_owned(),
         reviewer: caller.principal().to_owned(),
@@ -261,10 +259,7 @@ pub(super) async fn review(
         ground,
         person_ids,
     };
-    let mut request_id = [0; 16];
-    rand::rng().fill_bytes(&mut request_id);
-    let recorded = log.append(request_id, vec![event.into()]).await?;
-    log.figures.unreviewed.fetch_sub(1, Ordering::Relaxed);
+    let recorded = log.review(reviewed).await?;
     Ok(v1::ReviewEmergencyResponse { position: recorded.receipt.first_index })
 }
 
