@@ -6,6 +6,7 @@ mod misuse;
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -37,6 +38,7 @@ use crate::access::name;
 use crate::access::pages::page;
 use crate::access::pki::Pki;
 use crate::access::thing;
+use crate::clients::skipped;
 use crate::http::ask::ask;
 use crate::secrets::canaries::Canaries;
 use crate::service;
@@ -46,6 +48,8 @@ use crate::service::run;
 use crate::service::story;
 use crate::service::story::MARKER;
 use crate::telemetry::collector::Collector;
+use crate::token::PIN;
+use crate::token::Token;
 
 /// A person whom nobody else is called like.
 const NAME: &str = "Zorvath Quillonmere";
@@ -96,8 +100,11 @@ fn registered() -> PersonRegistered {
 }
 
 /// Serves as loudly as it can.
-fn loud(data: &Path, collector: &Collector) -> Command {
+fn loud(data: &Path, collector: &Collector, token: Option<&Token>) -> Command {
     let mut command = service::serve(data);
+    if let Some(token) = token {
+        token.named(&mut command, "kek 1");
+    }
     command.args(["--http-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
     command.env("PROBITY_SEAL_EVERY_MS", "20").env("PROBITY_LOG", "trace");
     command.env("PROBITY_HTTP_AUDITOR_TOKENS", format!("[\"{}\"]", HEXLOWER.encode(&Sha256::digest(AUDITOR))));
@@ -117,6 +124,8 @@ struct Scene {
     _folder: TempDir,
     data: PathBuf,
     pki: Pki,
+    /// Holds the key that seals the others, where there is one to be had.
+    token: Option<Token>,
     canaries: Canaries,
     told: Told,
 }
@@ -150,7 +159,12 @@ impl Scene {
         ] {
             canaries.text(what, text);
         }
-        Self { _folder: folder, data, pki, canaries, told: Told::default() }
+        let token = Token::new("secrets with a token");
+        if let Some(token) = &token {
+            token.make_key();
+            canaries.text("the PIN of the token", PIN);
+        }
+        Self { _folder: folder, data, pki, token, canaries, told: Told::default() }
     }
 
     fn credentials(&self, principal: &str) -> Credentials {
@@ -164,13 +178,16 @@ impl Scene {
 
     /// The first days: nobody is asked who he is, and whoever likes appends.
     async fn open_days(&mut self, collector: &Collector) {
-        let served = Served::try_start(&mut loud(&self.data, collector), &service::said(&self.data)).unwrap();
+        let served =
+            Served::try_start(&mut loud(&self.data, collector, self.token.as_ref()), &service::said(&self.data))
+                .unwrap();
         let mut ledger = served.ledger().await;
         ledger.append(story::append(1, [story::organisation(&thing("body", C)).into()])).await.unwrap();
         for one in [A, B] {
             ledger.append(story::append(10 + one, access::side(one))).await.unwrap();
         }
         ledger.append(story::append(2, [registered().into()])).await.unwrap();
+        self.client_seals(&served);
         for (what, request) in misuse::appends() {
             let answer = ledger.append(request).await;
             assert!(self.told.answer(what, answer).is_none(), "{what} was recorded");
@@ -187,8 +204,27 @@ impl Scene {
         self.told.hear("output of the service", served.stop_and_read());
     }
 
+    /// A client seals what the service stores and cannot read, and opens it again.
+    fn client_seals(&mut self, served: &Served) {
+        let folder = self.data.parent().unwrap().to_owned();
+        let (events, key) = (folder.join("events.json"), folder.join("part.key"));
+        let event = json!({
+            "@type": "type.googleapis.com/probity.events.v1.PersonRegistered",
+            "entityId": thing("appeal", 7),
+            "identity": { "fullName": NAME, "nativeIds": [{ "scheme": "test.register", "value": NUMBER }] },
+        });
+        fs::write(&events, event.to_string()).unwrap();
+        let mut append = probity(["append", "--to", &served.url]);
+        append.arg(&events).arg("--seal-with").arg(&key).arg("--make-key");
+        assert_eq!(self.told.run(&mut append), Some(0), "{append:?}");
+        self.canaries.file(&key);
+        let mut open = probity(["open-part", "--from", &served.url, "0", "0", "--key-file"]);
+        let (_, _, said) = run(open.arg(&key).env("PROBITY_LOG", "trace"));
+        self.told.hear("opening a part that is none", said);
+    }
+
     fn guarded(&self, collector: &Collector) -> Command {
-        let mut command = loud(&self.data, collector);
+        let mut command = loud(&self.data, collector, self.token.as_ref());
         command.arg("--policy").arg(self.pki.path("policy.toml"));
         command.arg("--tls-ca").arg(self.pki.path("ca.pem"));
         command.arg("--tls-cert").arg(self.pki.path("server.pem")).arg("--tls-key").arg(self.pki.path("server.key"));
@@ -328,11 +364,25 @@ impl Scene {
     /// What an operator does with the folder, well and badly.
     fn tools(&mut self) {
         let (data, folder) = (self.data.clone(), self.data.parent().unwrap().to_owned());
+        let token = self.token.take();
         let with = |arguments: &[&str]| {
             let mut command = probity(arguments);
+            if let Some(token) = &token {
+                token.named(&mut command, "kek 1");
+            }
             command.arg("--data").arg(&data);
             command
         };
+        if token.is_some() {
+            // The wrong PIN, and the right one for a key that is not there.
+            let wrong = folder.join("wrong-pin");
+            fs::write(&wrong, format!("{FORGED}\n")).unwrap();
+            fs::set_permissions(&wrong, fs::Permissions::from_mode(0o600)).unwrap();
+            let mut serve = with(&["serve", "--listen", "127.0.0.1:0"]);
+            assert_eq!(self.told.run(serve.env("PROBITY_PKCS11_PIN_FILE", &wrong)), Some(2));
+            let mut serve = with(&["serve", "--listen", "127.0.0.1:0"]);
+            assert_eq!(self.told.run(serve.env("PROBITY_PKCS11_KEY", "kek 2")), Some(2));
+        }
         for arguments in [&["doctor"][..], &["doctor", "--json"], &["verify", "--views", "--open-parts"]] {
             assert_eq!(self.told.run(&mut with(arguments)), Some(0), "{arguments:?}");
         }
@@ -445,12 +495,10 @@ async fn core_of_a_fault(folder: &Path, open: bool) -> Option<Vec<u8>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "nobody may overlook what was not tested")]
 async fn a_core_has_nothing_of_what_is_in_memory() {
     let [folder, other] = [TempDir::new().unwrap(), TempDir::new().unwrap()];
     let Some(core) = core_of_a_fault(folder.path(), false).await else {
-        eprintln!("!! SKIPPED: this machine writes no core into the folder of a process");
-        return;
+        return skipped("a core", "this machine writes none into the folder of a process");
     };
     let canaries = |folder: &Path| {
         let mut canaries = Canaries::default();

@@ -31,17 +31,17 @@ const MODULES: [&str; 5] = [
     "/opt/homebrew/lib/softhsm/libsofthsm2.so",
 ];
 
-const PIN: &str = "58213907";
+pub(crate) const PIN: &str = "58213907";
 
 /// A token of its own, in a folder of its own.
-struct Token {
+pub(crate) struct Token {
     module: PathBuf,
     folder: TempDir,
 }
 
 impl Token {
     /// `None`: there is no SoftHSM here, and that was said.
-    fn new(what: &str) -> Option<Self> {
+    pub(crate) fn new(what: &str) -> Option<Self> {
         let asked = env::var_os("PROBITY_SOFTHSM").map(PathBuf::from);
         let tried = asked.map_or_else(|| MODULES.map(PathBuf::from).to_vec(), |asked| vec![asked]);
         let Some(module) = tried.into_iter().find(|module| module.exists()) else {
@@ -79,7 +79,7 @@ impl Token {
     }
 
     /// And where the program does.
-    fn named<'a>(&self, command: &'a mut Command, key: &str) -> &'a mut Command {
+    pub(crate) fn named<'a>(&self, command: &'a mut Command, key: &str) -> &'a mut Command {
         let command = self.of(command).env("PROBITY_PKCS11_MODULE", &self.module).env("PROBITY_PKCS11_KEY", key);
         command.env("PROBITY_PKCS11_TOKEN", "probity test").env("PROBITY_PKCS11_PIN_FILE", self.pin_file())
     }
@@ -95,7 +95,7 @@ impl Token {
         said
     }
 
-    fn make_key(&self) {
+    pub(crate) fn make_key(&self) {
         let made = self.run(&["key", "make-token-key"], None);
         let named = "made pkcs11:token=probity%20test;object=kek%201;type=secret-key\n";
         assert_eq!((made.0, made.1.as_str()), (Some(0), named), "{made:?}");
