@@ -34,6 +34,7 @@ pub use client::Line;
 pub use client::Told;
 pub use dev::DevError;
 pub use dev::dev_ca;
+pub use dev::dev_steps;
 pub use listen::CONNECTIONS_MAX;
 pub use listen::HANDSHAKE_MAX;
 pub use listen::connections;

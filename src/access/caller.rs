@@ -160,11 +160,6 @@ impl Caller {
         self.principal.as_ref()?.entity.as_ref()
     }
 
-    /// The territory of its role, as the policy writes it.
-    pub fn territory(&self) -> Option<&str> {
-        self.principal.as_ref()?.role.territory.as_deref()
-    }
-
     /// The classes of data that the method may show it by itself. P5 is never among them: that takes a second custodian.
     pub fn classes(&self) -> Classes {
         let own = self.principal.as_ref().map_or(Classes::OPENABLE, |principal| principal.role.classes);
@@ -176,6 +171,11 @@ impl Caller {
         self.principal
             .as_ref()
             .is_some_and(|principal| principal.role.level == Level::L7 && principal.role.classes.has(Class::P5))
+    }
+
+    /// Whether its role has an action.
+    pub fn does(&self, action: Action) -> bool {
+        self.principal.as_ref().is_none_or(|principal| principal.role.actions.contains(&action))
     }
 
     /// Whether it may append events of this type.

@@ -21,6 +21,10 @@ const ID_LEN_MAX: usize = 64;
 /// What the service does by itself; nobody else may be called so.
 const SYSTEM: &str = "system";
 
+/// Why no role is limited to a territory.
+const NO_TERRITORY: &str = "none: it cannot be enforced, for nothing recorded says in which territory a body or a matter lies; \
+                            a role is limited by its body";
+
 /// Seconds by which the clock of whoever issues tokens may differ, at most.
 const LEEWAY_MAX_S: u64 = 300;
 
@@ -54,7 +58,8 @@ struct RoleFile {
     name: String,
     level: Level,
     body: Option<String>,
-    territory: Option<String>,
+    /// Read to be refused with its reason.
+    territory: Option<toml::Value>,
     #[serde(default)]
     classes: Vec<Class>,
     actions: Vec<Action>,
@@ -92,8 +97,6 @@ pub struct Role {
     pub level: Level,
     /// The body that its holders act for.
     pub body: Option<Name>,
-    /// The territory; a code of the deployment's own.
-    pub territory: Option<String>,
     /// The classes of data that its holders see.
     pub classes: Classes,
     /// What they do.
@@ -250,7 +253,6 @@ impl Policy {
                 name: String::new(),
                 level: Level::O1,
                 body: None,
-                territory: None,
                 classes: Classes::NONE,
                 actions: Vec::new(),
                 events: Vec::new(),
@@ -294,10 +296,11 @@ fn read_role(file: RoleFile) -> Result<Role, PolicyError> {
     if events.is_empty() == actions.contains(&Action::Append) {
         return Err(wrong(key("events"), "with the action append, and with no other"));
     }
-    if territory.as_ref().is_some_and(String::is_empty) {
-        return Err(wrong(key("territory"), "a code, or none"));
+    // A limit that nothing enforces would be believed.
+    if territory.is_some() {
+        return Err(wrong(key("territory"), NO_TERRITORY));
     }
-    Ok(Role { name, level, body, territory, classes, actions, events })
+    Ok(Role { name, level, body, classes, actions, events })
 }
 
 fn read_tokens(tokens: TokenSettings) -> Result<TokenSettings, PolicyError> {

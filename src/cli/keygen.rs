@@ -25,6 +25,8 @@ use crate::tls::DevError;
 /// The one line on standard output is a C2SP vkey: NAME+ID+KEY. Publish it where people already look for what you say:
 /// it is all that they need to check your checkpoints and proofs, and what they must not take from the service itself.
 ///
+/// With --dev-ca it prints what to type next instead: a first try of everything, for a shell.
+///
 /// Exit status: 0 made, 2 not.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -35,7 +37,7 @@ pub struct KeygenArgs {
     /// The folder of the keys.
     #[arg(long, value_name = "DIR", default_value = "probity-data/keys")]
     pub keys: PathBuf,
-    /// Make instead, for a first try of TLS: a CA, certificates of a server and of four clients, and a policy.
+    /// Make instead, for a first try: a CA, certificates of a server and of ten clients, a policy, and a small record.
     #[arg(long, value_name = "DIR", conflicts_with = "origin")]
     pub dev_ca: Option<PathBuf>,
     /// What the server is called there, DNS names and addresses.
@@ -80,7 +82,8 @@ pub fn run(arguments: &KeygenArgs) -> Result<ExitCode, Failed> {
             folder.display()
         );
         eprintln!("probity keygen: for a first try and never for anything that matters");
-        println!("{}", folder.display());
+        let name = arguments.name.first().map_or("localhost", String::as_str);
+        print!("{}", tls::dev_steps(folder, name));
         return Ok(ExitCode::SUCCESS);
     }
     let origin = arguments.origin.as_deref().unwrap_or_default();

@@ -53,6 +53,7 @@ pub use lists::WorklistArgs;
 pub use register::ExpiringArgs;
 pub use register::RegisterArgs;
 pub use register::RegisterOf;
+pub use subject::ClearanceArgs;
 pub use subject::DisclosuresArgs;
 pub use subject::NoticesArgs;
 
@@ -179,9 +180,12 @@ const NOTICES: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 notices 3Q8H5T0V9XKZ4M2N6P7R1S5W8C \
     --overdue";
 
-const CLEARANCE: &str = r"Example:
+const CLEARANCE: &str = r"Examples:
   probity show --from http://127.0.0.1:7411 clearance \
-    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --for purpose:appointment";
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --for purpose:appointment
+  probity show --from http://127.0.0.1:7411 clearance \
+    3Q8H5T0V9XKZ4M2N6P7R1S5W8C --for purpose:appointment \
+    --disclose-to entity/7ZZZZZZZZZZZZZZZZZZZZZZZZZ --reference 2026/118";
 
 const TIMELINE: &str = r"Example:
   probity show --from http://127.0.0.1:7411 timeline \
@@ -286,13 +290,7 @@ pub enum What {
     Notices(NoticesArgs),
     /// What may be known about a person or body before it is appointed.
     #[command(after_help = CLEARANCE)]
-    Clearance {
-        /// `entity/…`
-        name: String,
-        /// What it is for.
-        #[arg(long = "for", value_name = "SCHEME:CODE")]
-        reason: String,
-    },
+    Clearance(ClearanceArgs),
     /// What was recorded about anything, in the order of recording.
     #[command(after_help = TIMELINE)]
     Timeline {
@@ -390,7 +388,7 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
         | What::Verification { .. }
         | What::Appeal { .. }
         | What::Checklist { .. } => ask::matter(&mut client, args, at, style).await,
-        What::Rights { .. } | What::Disclosures(_) | What::Notices(_) | What::Clearance { .. } => {
+        What::Rights { .. } | What::Disclosures(_) | What::Notices(_) | What::Clearance(_) => {
             subject::subject(&mut client, args, at, style).await
         }
         What::Work(wanted) => {

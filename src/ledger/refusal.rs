@@ -71,7 +71,7 @@ pub enum Refusal {
         number: u16,
         /// Its type.
         event_type: EventType,
-        /// Id of the entity that is registered under it.
+        /// Id of the entity that is registered under it; empty where it is not to be told.
         entity_id: String,
     },
     /// The request id was used for other content.

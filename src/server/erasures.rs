@@ -199,7 +199,17 @@ fn erasure_id(principal: &str, request_id: &[u8; 16]) -> Id {
     Id(u128::from_be_bytes(*whole.first_chunk().expect("32 bytes have a first 16")))
 }
 
-async fn record(service: &Service, principal: &str, request_id: [u8; 16], event: Event) -> Result<Recorded, Status> {
+/// Records one event in the name of a principal; durable when it returns `Ok`.
+///
+/// # Errors
+///
+/// As of an append.
+pub(super) async fn record(
+    service: &Service,
+    principal: &str,
+    request_id: [u8; 16],
+    event: Event,
+) -> Result<Recorded, Status> {
     let events = vec![Proposed::plain(event.event_type(), event.encode().into())];
     let request = Request { principal: principal.to_owned(), request_id, events, conditions: Vec::new() };
     let prepared = prepare(request, service.vault()).map_err(|refusal| of_refusal(&refusal))?;

@@ -278,7 +278,8 @@ pub fn of_refusal(refusal: &Refusal) -> Status {
             }
         }
         Refusal::AlreadyRegistered { number, entity_id, .. } => {
-            let metadata = [event(number), ("entity", format!("entity/{entity_id}"))];
+            let entity = if entity_id.is_empty() { String::new() } else { format!("entity/{entity_id}") };
+            let metadata = [event(number), ("entity", entity)];
             Reason::AlreadyRegistered.status(message, &metadata)
         }
         Refusal::RequestIdReused { first_position } => {

@@ -14,9 +14,13 @@ use tonic::Status;
 use tonic::Streaming;
 use tracing::Instrument as _;
 
+use crate::access::Action;
+use crate::access::Caller;
 use crate::ledger::Prepared;
+use crate::ledger::Refusal;
 use crate::ledger::Unchecked;
 use crate::ledger::prepare;
+use crate::log::Name;
 use crate::proto::v1;
 use crate::proto::v1::append_stream_response::Result as StreamResult;
 use crate::sequencer::Answer;
@@ -41,6 +45,7 @@ use crate::server::sight::Sight;
 use crate::server::subscribe;
 use crate::server::unread;
 use crate::server::writes::Writes;
+use crate::service::Reader;
 use crate::service::Service;
 
 /// Appends of one stream that wait for their commit.
@@ -85,19 +90,21 @@ impl Ledger {
         let deadline_ms = timeout
             .map(|timeout| clock.monotonic_ms().saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
         let patience = Patience::of(timeout);
-        let mut writes = Writes::of(gate::caller(request.extensions())?);
+        let caller = gate::caller(request.extensions())?;
+        let mut writes = Writes::of(caller.clone());
         let append = request.into_inner();
         let level = Level::of(append.acknowledgement, self.service.proofs())?;
         let prepared = self.prepare(append, &mut writes)?;
         let unchecked = prepared.unchecked.clone();
         let answer = self.service.queue().try_submit(prepared, deadline_ms).map_err(|error| of_append(&error))?;
-        self.answered(Queued { answer, level, unchecked }, patience).await
+        self.answered(Queued { answer, level, unchecked }, patience, caller).await
     }
 
     /// Waits for the writer, and then for as much as was asked. Whoever stops waiting cancels nothing.
-    async fn answered(&self, queued: Queued, patience: Patience) -> Result<v1::AppendResponse, Status> {
+    async fn answered(&self, queued: Queued, patience: Patience, caller: Caller) -> Result<v1::AppendResponse, Status> {
         let Queued { answer, level, unchecked } = queued;
-        let recorded = self.service.queue().answered(answer).await.map_err(|error| of_append(&error))?;
+        let recorded = self.service.queue().answered(answer).await;
+        let recorded = recorded.map_err(|error| of_append(&told(error, caller, self.service.reader())))?;
         Ok(acknowledged::complete(&self.service, convert::receipt(recorded, &unchecked), level, patience, &self.stop)
             .await)
     }
@@ -121,7 +128,8 @@ impl LedgerService for Ledger {
         let timeout = timeout(&request);
         // One deadline for all of its messages.
         let patience = Patience::of(timeout);
-        let mut writes = Writes::of(gate::caller(request.extensions())?);
+        let caller = gate::caller(request.extensions())?;
+        let mut writes = Writes::of(caller.clone());
         let mut requests = request.into_inner();
         let (sender, receiver) = mpsc::channel::<Result<(Begun, Result<Queued, Status>), Status>>(IN_FLIGHT_MAX);
         let ledger = self.clone();
@@ -149,11 +157,11 @@ impl LedgerService for Ledger {
         tokio::spawn(reading.in_current_span());
         let ledger = self.clone();
         let answers = ReceiverStream::new(receiver).then(move |step| {
-            let ledger = ledger.clone();
+            let (ledger, caller) = (ledger.clone(), caller.clone());
             async move {
                 let (begun, queued) = step?;
                 let result = match queued {
-                    Ok(queued) => ledger.answered(queued, patience).await,
+                    Ok(queued) => ledger.answered(queued, patience, caller).await,
                     Err(refusal) => Err(refusal),
                 };
                 begun.ended(&result);
@@ -257,6 +265,20 @@ impl Ledger {
         let answer = self.service.queue().submit(prepared).await.map_err(|error| of_append(&error))?;
         Ok(Queued { answer, level, unchecked })
     }
+}
+
+/// What a caller is told of a refusal. That a number is taken cannot be hidden from whoever registers somebody under it; who
+/// has it is told to those alone who would find him by it.
+fn told(error: AppendError, caller: Caller, reader: &Reader) -> AppendError {
+    let AppendError::Refused(Refusal::AlreadyRegistered { number, event_type, entity_id }) = error else {
+        return error;
+    };
+    let finds = caller.does(Action::Read)
+        && Name::of("entity", &entity_id).is_ok_and(|name| {
+            Sight::new(caller, reader.size().saturating_sub(1)).admits(reader, &name).unwrap_or(false)
+        });
+    let entity_id = if finds { entity_id } else { String::new() };
+    AppendError::Refused(Refusal::AlreadyRegistered { number, event_type, entity_id })
 }
 
 /// A status as a message.

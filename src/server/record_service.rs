@@ -5,6 +5,7 @@ mod asker;
 mod at;
 mod changes;
 mod clearance;
+mod disclosing;
 mod disclosures;
 mod errors;
 mod filter;
@@ -44,12 +45,14 @@ use crate::proto::v1::ListDeclarationsResponse;
 use crate::proto::v1::ListTimelineRequest;
 use crate::proto::v1::ListTimelineResponse;
 use crate::proto::v1::Stamp;
+use crate::server::accesses::AccessLog;
 use crate::server::record_service::asker::Asker;
 use crate::server::record_service::at::Times;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::read::Reader;
 use crate::server::services::record_service_server::RecordService;
 use crate::server::sight::Sight;
+use crate::service::Service;
 use crate::views;
 use crate::views::Histories;
 use crate::views::case;
@@ -75,6 +78,10 @@ pub struct Records<H> {
     clock: Clock,
     page_key: PageKey,
     policy: DisclosurePolicy,
+    /// Where it is recorded to whom something is shown; `None`: nowhere, and so nothing is shown to others.
+    disclosing: Option<Arc<Service>>,
+    /// Where emergency accesses stand; `None`: nothing is recorded there.
+    accesses: Option<Arc<AccessLog>>,
 }
 
 impl<H> fmt::Debug for Records<H> {
@@ -87,7 +94,20 @@ impl<H: Histories> Records<H> {
     /// A service that reads from `histories`. `applied` says whenever the views have moved on; what it carries is
     /// [`crate::views::Coverage::applied`]. `page_key` protects page tokens: those made under another are refused.
     pub fn new(histories: Arc<H>, applied: watch::Receiver<u64>, clock: Clock, page_key: PageKey) -> Self {
-        Self { histories, applied, clock, page_key, policy: DisclosurePolicy::default() }
+        let policy = DisclosurePolicy::default();
+        Self { histories, applied, clock, page_key, policy, disclosing: None, accesses: None }
+    }
+
+    /// The same, which records in a log what it shows to others.
+    #[must_use]
+    pub fn disclosing(self, service: Arc<Service>) -> Self {
+        Self { disclosing: Some(service), ..self }
+    }
+
+    /// The same, whose work lists tell of emergency accesses.
+    #[must_use]
+    pub(super) fn reviewing(self, accesses: Option<Arc<AccessLog>>) -> Self {
+        Self { accesses, ..self }
     }
 
     /// The same, under what the operator says of showing records.
@@ -154,7 +174,7 @@ impl<H: Histories> RecordService for Records<H> {
             let of_cases = reader.each_own(&record::cases_to_read(&about, reader.view()))?;
             let record = record::record(&name, &about, &of_cases, reader.view());
             let mut record = record.ok_or_else(|| reader.not_found())?;
-            reader.clear(&mut record);
+            reader.clear(&mut record)?;
             if request.open_identity {
                 reader.open_identity(&mut record)?;
             }

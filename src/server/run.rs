@@ -263,7 +263,8 @@ pub async fn serve_recording(
         Arc::clone(service.clock()),
         PageKey(service.keys().page_token_key()),
     );
-    let all_records = Arc::new(all_records.under(service.disclosure().clone()));
+    let all_records = all_records.under(service.disclosure().clone());
+    let all_records = Arc::new(all_records.disclosing(Arc::clone(&service)).reviewing(log.clone()));
     let records =
         RecordServiceServer::from_arc(Arc::clone(&all_records)).max_decoding_message_size(MESSAGE_READ_BYTES_MAX);
     let prover = ProofServiceServer::new(Prover::new(Arc::clone(&service), stop.clone()))

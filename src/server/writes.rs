@@ -89,7 +89,17 @@ impl Writes {
             Event::RecordCorrected(event) => target(&event.target, &mut sees)?,
             Event::RecordVoided(event) => target(&event.target, &mut sees)?,
             Event::RecordDisputed(event) => target(&event.target, &mut sees)?,
-            Event::HoldReleased(event) => own(&event.released_by_id),
+            // What is held must not go, and who is shown what is told of changes: each only of what is one's own, or else
+            // they would tell whether there is such a thing.
+            Event::HoldPlaced(event) => own(&event.placed_by_id) && target(&event.target, &mut sees)?,
+            Event::HoldReleased(event) => own(&event.released_by_id) && sees(&name)?,
+            Event::RecordDisclosed(event) => {
+                let mut may = own(&event.disclosed_by_id);
+                for shown in &event.targets {
+                    may = may && target(shown, &mut sees)?;
+                }
+                may
+            }
             event => match work::kept_by(event).and_then(|body| Name::parse(&body).ok()) {
                 Some(body) => own(body.id()),
                 None => sees(&name)?,

@@ -1,5 +1,5 @@
-//! Certificates for a first try: a CA of one's own, a server and some clients, and the policy that knows them. Not for
-//! anything that matters: the key of the CA lies beside them.
+//! Certificates for a first try: a CA of one's own, a server and some clients, the policy that knows them, a small record,
+//! and what to type. Not for anything that matters: the key of the CA lies beside them.
 
 use std::fs;
 use std::fs::OpenOptions;
@@ -18,11 +18,28 @@ use rcgen::KeyPair;
 use rcgen::KeyUsagePurpose;
 use thiserror::Error;
 
-/// The clients that are made, one of each kind that a first try wants.
-const CLIENTS: [&str; 4] = ["inspection", "personnel", "auditor", "operator"];
+/// The clients that are made: enough for a first try of everything, an erasure with its two approvers included.
+pub(super) const CLIENTS: [&str; 10] = [
+    "clerk",
+    "inspection",
+    "approver-1",
+    "approver-2",
+    "personnel",
+    "subject",
+    "custodian-1",
+    "custodian-2",
+    "auditor",
+    "operator",
+];
 
 /// Who they are.
 const POLICY: &str = include_str!("dev_policy.toml");
+
+/// A body, a made-up person and a matter, as events for `probity import`.
+const RECORD: &str = include_str!("dev_record.jsonl");
+
+/// What to type, for a shell.
+const STEPS: &str = include_str!("dev_steps.sh");
 
 /// Nothing was made, or not all of it.
 #[derive(Debug, Error)]
@@ -40,7 +57,8 @@ pub enum DevError {
     Certificate(#[from] rcgen::Error),
 }
 
-/// Makes a CA, a server's certificate for `names` (DNS names and addresses), clients' certificates and a policy file.
+/// Makes a CA, a server's certificate for `names` (DNS names and addresses), clients' certificates, a policy file and a small
+/// record.
 ///
 /// # Errors
 ///
@@ -61,7 +79,28 @@ pub fn dev_ca(folder: &Path, names: &[String]) -> Result<(), DevError> {
     for client in CLIENTS {
         issue(folder, &issuer, client, &[format!("{client}.dev")], ExtendedKeyUsagePurpose::ClientAuth)?;
     }
-    write(folder, "policy.toml", POLICY, 0o644)
+    write(folder, "policy.toml", POLICY, 0o644)?;
+    write(folder, "record.jsonl", RECORD, 0o644)
+}
+
+/// What to type after [`dev_ca`], for a POSIX shell: a first try of everything, from the first entry to a verified log of
+/// reads. `name` is what the server is called.
+pub fn dev_steps(folder: &Path, name: &str) -> String {
+    STEPS.replace("@DIR@", &quoted(&folder.display().to_string())).replace("@NAME@", &host(name))
+}
+
+/// A word of a shell that stands for this text.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A name or address as it stands in a URL.
+fn host(name: &str) -> String {
+    if name.contains(':') { format!("[{name}]") } else { name.to_owned() }
 }
 
 fn issue(

@@ -14,7 +14,9 @@ use crate::tls::Credentials;
 use crate::tls::DevError;
 use crate::tls::DialError;
 use crate::tls::Files;
+use crate::tls::dev::CLIENTS;
 use crate::tls::dev_ca;
+use crate::tls::dev_steps;
 use crate::tls::names_of;
 
 fn made() -> TempDir {
@@ -37,7 +39,7 @@ fn the_files_of_a_first_try_fit_together() {
     let folder = made();
     Configs::read(&files(folder.path())).unwrap();
     let policy = Policy::parse(&fs::read_to_string(folder.path().join("policy.toml")).unwrap()).unwrap();
-    for client in ["inspection", "personnel", "auditor", "operator"] {
+    for client in CLIENTS {
         let certificate = CertificateDer::from_pem_file(folder.path().join(format!("{client}.pem"))).unwrap();
         let names = names_of(&certificate);
         assert_eq!(names[0], format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(&certificate))));
@@ -47,6 +49,22 @@ fn the_files_of_a_first_try_fit_together() {
         assert_eq!(key.permissions().mode() & 0o777, 0o600, "{client}");
     }
     assert!(matches!(dev_ca(folder.path(), &[]), Err(DevError::Write { .. })), "nothing is overwritten");
+}
+
+#[test]
+fn what_is_typed_next_is_one_word_of_the_shell_wherever_the_folder_lies() {
+    for (folder, name, word, host) in [
+        ("dev", "localhost", "dev/", "localhost"),
+        ("/a/b-c_d.e", "127.0.0.1", "/a/b-c_d.e/", "127.0.0.1"),
+        ("a b", "::1", "'a b'/", "[::1]"),
+        ("$HOME;ls", "x.example", "'$HOME;ls'/", "x.example"),
+        ("it's", "x.example", r"'it'\''s'/", "x.example"),
+    ] {
+        let steps = dev_steps(Path::new(folder), name);
+        assert!(steps.contains(&format!("--policy {word}policy.toml")), "{steps}");
+        assert!(steps.contains(&format!("PROBITY_URL=https://{host}:7411 PROBITY_TLS_CA={word}ca.pem")), "{steps}");
+        assert!(!steps.contains('@') || steps.matches('@').count() == steps.matches("\"$@\"").count(), "{steps}");
+    }
 }
 
 #[test]

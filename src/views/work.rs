@@ -12,6 +12,7 @@ use crate::proto::v1::AppealState;
 use crate::proto::v1::Case;
 use crate::proto::v1::CaseStatus;
 use crate::proto::v1::CaseSummary;
+use crate::proto::v1::NoticeDue;
 use crate::proto::v1::Obligation;
 use crate::proto::v1::ObligationState;
 use crate::proto::v1::Petition;
@@ -46,7 +47,21 @@ pub fn item(name: &Name, entries: &[Recorded], view: View) -> Option<WorkItem> {
         WorkKind::Rights => {
             rights::rights(name, entries, view, &DisclosurePolicy::default()).as_ref().and_then(of_rights)
         }
-        WorkKind::Unspecified => None,
+        // They are no matters with entries of their own.
+        WorkKind::Notice | WorkKind::Review | WorkKind::Unspecified => None,
+    }
+}
+
+/// A notice as something that is still to be done, about these persons or bodies.
+pub fn of_notice(notice: &NoticeDue, subjects: Vec<String>) -> WorkItem {
+    WorkItem {
+        name: notice.disclosure.clone(),
+        kind: WorkKind::Notice.into(),
+        due_on: notice.due_on,
+        overdue: notice.overdue,
+        body: notice.disclosed_by.clone(),
+        subjects,
+        source: notice.cause.clone(),
     }
 }
 

@@ -7,6 +7,7 @@ mod matters;
 mod pages;
 mod pki;
 mod reads;
+mod rights;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -153,6 +154,10 @@ fn policy() -> String {
     role("handler-b", "L4", &format!("{}\n{handler}", body(B)));
     let night = "classes = [\"P1\", \"P2\", \"P4\"]\nactions = [\"read\", \"emergency\", \"review\"]";
     role("night", "L4", &format!("{}\n{night}", body(A)));
+    let whole = "classes = [\"P1\", \"P2\", \"P3\", \"P4\"]\nactions = [\"append\", \"read\", \"verify\", \"erase\"]\nevents = [\"*\"]";
+    role("whole-a", "L4", &format!("{}\n{whole}", body(A)));
+    role("whole-b", "L4", &format!("{}\n{whole}", body(B)));
+    role("blind", "L4", &format!("{}\nactions = [\"append\"]\nevents = [\"*\"]", body(A)));
     role("appeals", "L6", &format!("{}\nclasses = [\"P1\", \"P4\"]\nactions = [\"read\"]", body(C)));
     role("hiring", "L2", &format!("{}\nclasses = [\"P1\", \"P2\"]\nactions = [\"read\"]", body(A)));
     role("control", "L5", &format!("{}\nclasses = [\"P1\", \"P3\"]\nactions = [\"read\"]", body(A)));
@@ -174,6 +179,10 @@ fn policy() -> String {
     principal("a2", "handler-a", "subjects = [\"person-of-a\"]");
     principal("b", "handler-b", "");
     principal("night", "night", "");
+    principal("night-2", "night", "");
+    principal("whole-a", "whole-a", "");
+    principal("whole-b", "whole-b", "");
+    principal("blind", "blind", "");
     principal("y", "self", &format!("entity = \"{}\"", name("entity", B)));
     principal("c", "appeals", "");
     principal("hr", "hiring", "");

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod erasure;
 mod export;
+mod first_try;
 mod hostile_bytes;
 mod http;
 mod import;

@@ -146,7 +146,7 @@ async fn answers(records: &mut Records, known_at: Option<u64>) -> Vec<String> {
     ask!(get_appeal, v1::GetAppealRequest { name: named("appeal", "a1"), at, open_narratives: open });
     ask!(get_checklist, v1::GetChecklistRequest { name: named("case", "c1"), at, ..Default::default() });
     let purpose = crate::service::story::code("purpose", "appointment");
-    ask!(get_clearance, v1::GetClearanceRequest { name: named("entity", "p1"), purpose, at });
+    ask!(get_clearance, v1::GetClearanceRequest { name: named("entity", "p1"), purpose, at, ..Default::default() });
     ask!(get_rights, v1::GetRightsRequest { name: named("rights", "g1"), at });
     ask!(list_rights, v1::ListRightsRequest { at, ..Default::default() });
     ask!(list_disclosures, v1::ListDisclosuresRequest { name: named("entity", "p1"), at, ..Default::default() });

@@ -1,7 +1,9 @@
 //! Policies that cannot be used, and offers of custodians.
 
+use crate::access::Action;
 use crate::access::Custody;
 use crate::access::Guard;
+use crate::access::Level;
 use crate::access::Peer;
 use crate::access::Policy;
 use crate::access::ProtectedPart;
@@ -48,7 +50,16 @@ fn a_policy_that_breaks_a_rule_names_the_key() {
         (role("level = \"L0\"\nactions = [\"read\"]"), "role r: actions"),
         (role(&format!("level = \"L4\"\nbody = \"{OWN}\"\nactions = [\"append\"]")), "role r: events"),
         (role("level = \"A1\"\nactions = [\"read\"]\nevents = [\"*\"]"), "role r: events"),
-        (role("level = \"A1\"\nterritory = \"\"\nactions = []"), "role r: territory"),
+        (role("level = \"A1\"\nterritory = \"\"\nactions = []"), "role r: territory: none: it cannot be enforced"),
+        (role("level = \"A1\"\nterritory = \"north\"\nactions = []"), "role r: territory: none: it cannot be enforced"),
+        (
+            role("level = \"A1\"\nterritory = [\"north\"]\nactions = []"),
+            "role r: territory: none: it cannot be enforced",
+        ),
+        (
+            role(&format!("level = \"L4\"\nbody = \"{OWN}\"\nterritory = \"n\"\nactions = [\"read\"]")),
+            "role r: territory: none: it cannot be enforced",
+        ),
         (tokens("keys = \"k\"\nalgorithm = \"none\""), "tokens: algorithm"),
         (tokens("keys = \"k\"\nalgorithm = \"HS256\""), "tokens: algorithm"),
         (tokens("keys = \"http://idp/keys\"\nalgorithm = \"ES256\""), "tokens: keys"),
@@ -64,8 +75,29 @@ fn a_policy_that_breaks_a_rule_names_the_key() {
 #[test]
 fn the_policy_of_a_first_try_is_one() {
     let policy = Policy::parse(include_str!("../../tls/dev_policy.toml")).unwrap();
-    for (name, id) in [("inspection.dev", "inspection"), ("auditor.dev", "auditor"), ("operator.dev", "operator")] {
-        assert_eq!(policy.of_certificate(name), Some(id));
+    for (id, level) in [
+        ("clerk", Level::L4),
+        ("inspection", Level::L4),
+        ("approver-1", Level::L4),
+        ("approver-2", Level::L4),
+        ("personnel", Level::L2),
+        ("subject", Level::L3),
+        ("custodian-1", Level::L7),
+        ("custodian-2", Level::L7),
+        ("auditor", Level::A1),
+        ("operator", Level::O1),
+    ] {
+        assert_eq!(policy.of_certificate(&format!("{id}.dev")), Some(id));
+        assert_eq!(policy.principal(id).unwrap().role.level, level, "{id}");
+    }
+    // Who approves does neither record nor handle; who records reads nothing.
+    for (id, may, may_not) in [
+        ("clerk", Action::Append, Action::Read),
+        ("inspection", Action::Erase, Action::Review),
+        ("approver-1", Action::Erase, Action::Append),
+    ] {
+        let actions = &policy.principal(id).unwrap().role.actions;
+        assert!(actions.contains(&may) && !actions.contains(&may_not), "{id}: {actions:?}");
     }
 }
 

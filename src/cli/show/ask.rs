@@ -95,6 +95,8 @@ pub(super) async fn work(
         Work::Petition => WorkKind::Petition.into(),
         Work::Verification => WorkKind::Verification.into(),
         Work::Rights => WorkKind::Rights.into(),
+        Work::Notice => WorkKind::Notice.into(),
+        Work::Review => WorkKind::Review.into(),
     };
     let mut request = ListWorkRequest {
         body: wanted.body.as_deref().map(|body| full("entity", body)).unwrap_or_default(),
@@ -111,6 +113,7 @@ pub(super) async fn work(
         let page = client.list_work(request.clone()).await?.into_inner();
         whole.items.extend(page.items);
         whole.stamp = page.stamp;
+        whole.notices_cut |= page.notices_cut;
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
             return Ok(whole);

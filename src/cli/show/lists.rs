@@ -51,6 +51,10 @@ pub enum Work {
     Verification,
     /// A request about one's own record, to be acknowledged or answered.
     Rights,
+    /// A change that a past recipient is to be told of.
+    Notice,
+    /// An emergency access, to be reviewed by another.
+    Review,
 }
 
 /// Of what changes are wanted.

@@ -183,6 +183,9 @@ pub(super) fn work(title: &str, answer: &ListWorkResponse, style: &Style) -> Str
     if answer.items.is_empty() {
         page.paragraph("nothing has to be done");
     }
+    if answer.notices_cut {
+        page.paragraph("notices of later disclosures are not here: see `probity show notices`");
+    }
     page.into_text()
 }
 

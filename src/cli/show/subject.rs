@@ -24,6 +24,7 @@ use crate::cli::text::or_nothing;
 use crate::domain::dates::Day;
 use crate::events::LegalBasis;
 use crate::proto::v1::AsOf;
+use crate::proto::v1::DisclosedTo;
 use crate::proto::v1::Disclosure;
 use crate::proto::v1::Dispute;
 use crate::proto::v1::GetClearanceRequest;
@@ -73,6 +74,35 @@ pub struct NoticesArgs {
     pub overdue: bool,
 }
 
+/// Of whom a clearance is wanted, for what, and for whom.
+#[derive(Args, Clone, Debug)]
+pub struct ClearanceArgs {
+    /// `entity/…`
+    pub name: String,
+    /// What it is for.
+    #[arg(long = "for", value_name = "SCHEME:CODE")]
+    pub reason: String,
+    /// To whom it is shown, `entity/…`: the service records that. Without it, it is for whoever asks.
+    #[arg(long, value_name = "RECIPIENT", requires = "reference")]
+    pub disclose_to: Option<String>,
+    /// Which request of the recipient it answers: the same is recorded once, and answered alike.
+    #[arg(long, value_name = "TEXT", requires = "disclose_to")]
+    pub reference: Option<String>,
+    /// What showing it rests on [default: that of --legal-basis]
+    #[arg(long, value_name = "SCHEME:CODE", requires = "disclose_to")]
+    pub basis: Option<String>,
+}
+
+fn disclosed_to(wanted: &ClearanceArgs) -> Result<Option<DisclosedTo>, Failure> {
+    let Some(recipient) = &wanted.disclose_to else { return Ok(None) };
+    let instrument = register::code(wanted.basis.as_deref())?;
+    Ok(Some(DisclosedTo {
+        recipient: full("entity", recipient),
+        reference: wanted.reference.clone().unwrap_or_default(),
+        basis: instrument.map(|instrument| LegalBasis { instrument: Some(instrument), article: String::new() }),
+    }))
+}
+
 /// One of them, asked for and shown.
 pub(super) async fn subject(
     client: &mut RecordServiceClient<Line>,
@@ -103,9 +133,10 @@ pub(super) async fn subject(
             let title = wanted.body.as_deref().map_or_else(|| "all bodies".to_owned(), |body| full("entity", body));
             Ok(if args.json { json::text("ListNoticesDueResponse", &answer) } else { notices(&title, &answer, style) })
         }
-        What::Clearance { name, reason } => {
-            let purpose = register::code(Some(reason))?;
-            let request = GetClearanceRequest { name: full("entity", name), purpose, at };
+        What::Clearance(wanted) => {
+            let purpose = register::code(Some(&wanted.reason))?;
+            let disclose_to = disclosed_to(wanted)?;
+            let request = GetClearanceRequest { name: full("entity", &wanted.name), purpose, at, disclose_to };
             let answer = client.get_clearance(request).await?.into_inner();
             Ok(if args.json { json::text("GetClearanceResponse", &answer) } else { clearance(&answer, style) })
         }
@@ -311,6 +342,7 @@ fn clearance(answer: &GetClearanceResponse, style: &Style) -> String {
         ("valid until", dates.date(clearance.valid_until.as_ref())),
         ("kept back", codes(&clearance.withheld)),
         ("SHA-256 of it", HEXLOWER.encode(&answer.extract_sha256)),
+        ("recorded as", or_nothing(&answer.disclosure)),
     ]);
     let rows = clearance.decisions.iter().flat_map(|decision| {
         decision.sanctions.iter().map(|sanction| {

@@ -47,7 +47,7 @@ const PROOFS_BYTES_MAX: usize = 3 << 20;
 const SEALED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Emergency accesses of one answer.
-const UNREVIEWED_MAX: usize = 1000;
+pub(super) const UNREVIEWED_MAX: usize = 1000;
 
 /// A question to the access log, up to an entry of it.
 pub(super) struct Question<'a> {
@@ -200,9 +200,9 @@ impl<'a> Question<'a> {
         Ok(v1::ListAccessesResponse { accesses, next_page_token })
     }
 
-    /// Emergency accesses that nobody reviewed.
-    pub(super) fn unreviewed(&self) -> Result<v1::ListUnreviewedResponse, Status> {
-        let open = self.log.unreviewed(UNREVIEWED_MAX).map_err(|error| of_index(&error))?;
+    /// Emergency accesses that nobody reviewed, so many at most.
+    pub(super) fn unreviewed(&self, limit: usize) -> Result<v1::ListUnreviewedResponse, Status> {
+        let open = self.log.unreviewed(limit).map_err(|error| of_index(&error))?;
         let shown = |place: DutyPlace| -> Result<v1::UnreviewedAccess, Status> {
             let name = Name::of("access", &Id(place.id).to_string()).map_err(|_| crate::server::gate::denied())?;
             let access = self.records(&name, 1)?.into_iter().next();

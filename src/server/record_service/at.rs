@@ -124,7 +124,7 @@ impl<H: Histories> Records<H> {
         }
     }
 
-    async fn blocking<T, F>(&self, read: F) -> Result<T, Refusal>
+    pub(super) async fn blocking<T, F>(&self, read: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
         F: FnOnce(&H) -> Result<T, ReadError> + Send + 'static,

@@ -28,11 +28,16 @@ use crate::views::disclosure;
 use crate::views::policy::DisclosurePolicy;
 
 /// What one recipient is to be told of one disclosure.
-struct Due(Vec<v1::NoticeDue>);
+#[derive(Default)]
+pub(super) struct Due {
+    pub notices: Vec<v1::NoticeDue>,
+    /// Whose records were shown.
+    pub subjects: Vec<String>,
+}
 
 impl Weigh for Due {
     fn weight(&self) -> usize {
-        self.0.iter().map(Message::encoded_len).sum()
+        self.notices.iter().map(Message::encoded_len).sum()
     }
 }
 
@@ -112,11 +117,11 @@ impl<H: Histories> Records<H> {
         let overdue_only = request.overdue_only;
         let row = move |reader: &mut Reader<'_, H>, name: &Name| {
             let mut due = reader.due(name, &policy)?;
-            due.retain(|notice| !overdue_only || notice.overdue);
-            Ok((!due.is_empty()).then_some(Due(due)))
+            due.notices.retain(|notice| !overdue_only || notice.overdue);
+            Ok((!due.notices.is_empty()).then_some(due))
         };
         let answer = |found: Vec<Due>, next_page_token, stamp| v1::ListNoticesDueResponse {
-            notices: found.into_iter().flat_map(|due| due.0).collect(),
+            notices: found.into_iter().flat_map(|due| due.notices).collect(),
             next_page_token,
             stamp: Some(stamp),
         };
@@ -126,9 +131,9 @@ impl<H: Histories> Records<H> {
 
 impl<H: Histories> Reader<'_, H> {
     /// What the recipient of a disclosure is still to be told.
-    fn due(&mut self, name: &Name, policy: &DisclosurePolicy) -> Result<Vec<v1::NoticeDue>, Refusal> {
+    pub(super) fn due(&mut self, name: &Name, policy: &DisclosurePolicy) -> Result<Due, Refusal> {
         let entries = self.own(name)?;
-        let Some(shown) = disclosure::disclosure(name, &entries, self.view()) else { return Ok(Vec::new()) };
+        let Some(shown) = disclosure::disclosure(name, &entries, self.view()) else { return Ok(Due::default()) };
         let mut since: Vec<Recorded> = Vec::new();
         for target in shown.targets.iter().filter_map(|target| Name::parse(target).ok()) {
             let after = Some(shown.known_at);
@@ -141,6 +146,7 @@ impl<H: Histories> Reader<'_, H> {
         }
         since.sort_by_key(|entry| entry.index);
         since.dedup_by_key(|entry| entry.index);
-        Ok(disclosure::notices_due(&shown, &since, self.view(), policy))
+        let notices = disclosure::notices_due(&shown, &since, self.view(), policy);
+        Ok(Due { notices, subjects: shown.subjects })
     }
 }

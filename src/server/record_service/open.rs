@@ -27,9 +27,12 @@ impl<H: Histories> Reader<'_, H> {
         self.open_disputes(&mut record.disputes)
     }
 
-    /// What subjects say against entries.
+    /// What subjects say against entries: wherever the entries are told, and no other narrative by that.
     pub(super) fn open_disputes(&mut self, disputes: &mut [Dispute]) -> Result<(), Refusal> {
-        disputes.iter_mut().try_for_each(|dispute| self.open(dispute.statement.as_mut()))
+        if !self.opens_statements() {
+            return Ok(());
+        }
+        disputes.iter_mut().try_for_each(|dispute| self.open_part(dispute.statement.as_mut()))
     }
 
     pub(super) fn open_case(&mut self, case: &mut Case) -> Result<(), Refusal> {
@@ -94,7 +97,15 @@ impl<H: Histories> Reader<'_, H> {
     }
 
     fn open(&mut self, part: Option<&mut PersonalPart>) -> Result<(), Refusal> {
-        let Some(part) = part.filter(|part| part.erased_by.is_none() && self.opens(part.personal_class)) else {
+        match part {
+            Some(part) if self.opens(part.personal_class) => self.open_part(Some(part)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn open_part(&mut self, part: Option<&mut PersonalPart>) -> Result<(), Refusal> {
+        // Once is enough: it may have been opened for another reason.
+        let Some(part) = part.filter(|part| part.erased_by.is_none() && part.content.is_none()) else {
             return Ok(());
         };
         match self.histories.open_part(part.position, part.part)? {

@@ -2,7 +2,9 @@
 
 use prost::Message;
 
+use crate::access::Caller;
 use crate::access::Level;
+use crate::events::Event;
 use crate::events::EventType;
 use crate::log::Key;
 use crate::log::Name;
@@ -46,9 +48,44 @@ impl<'a, H: Histories> Reader<'a, H> {
         self.view
     }
 
+    pub(super) const fn caller(&self) -> &Caller {
+        self.sight.caller()
+    }
+
+    /// Reads so that the rest of the answer may still look at as many entries as before.
+    pub(super) fn apart<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let left = self.entries_left;
+        let found = read(self);
+        self.entries_left = left;
+        found
+    }
+
+    /// Somebody to whom a record is shown: a public body, which is no secret, or whom the caller may ask about.
+    pub(super) fn admit_recipient(&mut self, name: &Name) -> Result<(), Refusal> {
+        let first = self.histories.places(History::Stream(name), None, self.view.known_at, 1)?;
+        let first = first.first().map(|place| self.histories.recorded(*place)).transpose()?;
+        if first.is_some_and(|entry| matches!(entry.event(), Some(Event::OrganisationRegistered(_)))) {
+            self.caller().note(name.as_str());
+            return Ok(());
+        }
+        self.admit_recorded(name)
+    }
+
     /// The classes of sealed parts that are opened for the caller.
     pub(super) fn opens(&self, class: u32) -> bool {
         self.sight.caller().classes().has_number(class)
+    }
+
+    /// Whether what a subject says against a disputed entry is opened for the caller. He wrote it to be told with the entry,
+    /// so whoever is shown the entry as a record of him reads it, whatever other narratives are closed to that level. To an
+    /// auditor nothing is shown as anybody's record.
+    pub(super) fn opens_statements(&self) -> bool {
+        use Level::L2;
+        use Level::L3;
+        use Level::L4;
+        use Level::L5;
+        use Level::L6;
+        self.sight.caller().level().is_none_or(|level| matches!(level, L2 | L3 | L4 | L5 | L6))
     }
 
     /// What is not the caller's is not there: nothing of it is read before this.
@@ -63,11 +100,15 @@ impl<'a, H: Histories> Reader<'a, H> {
         if entries.is_empty() { Err(self.not_found()) } else { Ok(()) }
     }
 
-    /// Leaves of a record what counts for an appointment, where no more is for the caller.
-    pub(super) fn clear(&self, record: &mut Record) {
-        if self.sight.caller().level() == Some(Level::L2) {
-            clearance::clear(record);
+    /// Leaves of a record what counts for an appointment, where no more is for the caller, with what the person says against
+    /// it.
+    pub(super) fn clear(&mut self, record: &mut Record) -> Result<(), Refusal> {
+        if self.sight.caller().level() != Some(Level::L2) {
+            return Ok(());
         }
+        clearance::clear(record);
+        self.open_disputes(&mut record.disputes)?;
+        record.decisions.iter_mut().try_for_each(|decision| self.open_disputes(&mut decision.disputes))
     }
 
     /// Entries one after the other, those that the caller sees, and the place up to which was looked.

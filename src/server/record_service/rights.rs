@@ -15,6 +15,7 @@ use crate::proto::v1::RightsState;
 use crate::server::record_service::Records;
 use crate::server::record_service::asker::Asker;
 use crate::server::record_service::at;
+use crate::server::record_service::at::Times;
 use crate::server::record_service::errors::Refusal;
 use crate::server::record_service::filter;
 use crate::server::record_service::filter::Days;
@@ -44,9 +45,28 @@ impl<H: Histories> Records<H> {
         }
         filter::code("purpose", request.purpose.as_ref())?;
         let times = at::parse(request.at.as_ref())?;
+        if let Some(to) = &request.disclose_to {
+            let showing = self.showing(&asker, &request, to, times).await?;
+            let answer = self.cleared(name, request, showing.times, showing.recipient.clone(), asker).await?;
+            return self.disclose(showing, answer).await;
+        }
+        self.cleared(name, request, times, None, asker).await
+    }
+
+    async fn cleared(
+        &self,
+        name: Name,
+        request: v1::GetClearanceRequest,
+        times: Times,
+        recipient: Option<Name>,
+        asker: Asker,
+    ) -> Result<Response<v1::GetClearanceResponse>, Status> {
         let policy = self.policy.clone();
         self.answer(times, asker, move |reader, stamp| {
             reader.admit(&name)?;
+            if let Some(recipient) = &recipient {
+                reader.admit_recipient(recipient)?;
+            }
             let about = reader.subject(&name)?;
             let record = record::record(&name, &about, &[], reader.view()).ok_or_else(|| reader.not_found())?;
             let mut clearance = clearance::clearance(&record, request.purpose, &policy, reader.view());
@@ -54,7 +74,12 @@ impl<H: Histories> Records<H> {
                 reader.open_disputes(&mut decision.disputes)?;
             }
             let extract_sha256 = Sha256::digest(clearance.encode_to_vec()).to_vec().into();
-            Ok(v1::GetClearanceResponse { clearance: Some(clearance), extract_sha256, stamp: Some(stamp) })
+            Ok(v1::GetClearanceResponse {
+                clearance: Some(clearance),
+                extract_sha256,
+                stamp: Some(stamp),
+                ..v1::GetClearanceResponse::default()
+            })
         })
         .await
     }

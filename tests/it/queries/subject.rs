@@ -74,9 +74,13 @@ async fn record(ledger: &mut Ledger, number: u64, event: impl Into<Event>) -> u6
     ledger.append(append(number, [event.into()])).await.unwrap().into_inner().first_position
 }
 
+fn clearance_of(at: Option<v1::AsOf>) -> v1::GetClearanceRequest {
+    let purpose = code("purpose", "appointment");
+    v1::GetClearanceRequest { name: name("entity", 1), purpose, at, disclose_to: None }
+}
+
 async fn cleared(records: &mut Records, at: Option<v1::AsOf>) -> v1::GetClearanceResponse {
-    let request = v1::GetClearanceRequest { name: name("entity", 1), purpose: code("purpose", "appointment"), at };
-    records.get_clearance(request).await.unwrap().into_inner()
+    records.get_clearance(clearance_of(at)).await.unwrap().into_inner()
 }
 
 async fn due(records: &mut Records, request: v1::ListNoticesDueRequest) -> Vec<v1::NoticeDue> {
@@ -283,6 +287,49 @@ async fn an_open_request_is_work_until_it_is_answered() {
     assert_eq!((rights.state(), rights.usual_due_on), (RightsState::Open, day(2026, 12, 21)));
     assert_eq!(work(records.clone(), true).await, []);
     assert_eq!(work(records.clone(), false).await, [(v1::WorkKind::Rights, day(2026, 12, 21))]);
+    here.stop().await;
+}
+
+/// Without a policy nobody says by what right he asks, so that the request says it; and no body has to tell of changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clearance_for_somebody_else_says_what_it_rests_on() {
+    let folder = TempDir::new().unwrap();
+    let (here, mut ledger, mut records) = open(&folder).await;
+    let first = [person(&id(9, 1)).into(), body(), decision(20)];
+    let first = ledger.append(append(1, first)).await.unwrap().into_inner().first_position;
+    let basis = Some(LegalBasis { instrument: code("law", "act"), article: "12".to_owned() });
+    let shown = |basis| v1::GetClearanceRequest {
+        disclose_to: Some(v1::DisclosedTo { recipient: name("entity", 2), reference: "7/2026".to_owned(), basis }),
+        ..clearance_of(None)
+    };
+    let silent = records.get_clearance(shown(None)).await.unwrap_err();
+    refusal::check("without a basis", &silent, Reason::FieldInvalid, "disclose_to.basis", "REQUIRED");
+    let answer = records.get_clearance(shown(basis.clone())).await.unwrap().into_inner();
+    let last = answer.disclosure_position.unwrap();
+    let again = records.get_clearance(shown(basis)).await.unwrap().into_inner();
+    assert_eq!((&again.clearance, again.disclosure_position), (&answer.clearance, Some(last)));
+    let other = Some(LegalBasis { instrument: code("law", "act"), article: "13".to_owned() });
+    let reused = records.get_clearance(shown(other)).await.unwrap_err();
+    refusal::check("another basis", &reused, Reason::RequestIdReused, "", "");
+
+    let void = DecisionAnnulled { decision_id: id(9, 20), respondent_id: id(9, 1), ..DecisionAnnulled::default() };
+    let last = record(&mut ledger, 2, void).await;
+    let work = |body: String, known| v1::ListWorkRequest {
+        without_body: body.is_empty(),
+        body,
+        kinds: vec![v1::WorkKind::Notice.into()],
+        at: Some(v1::AsOf { min_position: Some(last), known_at: known, ..v1::AsOf::default() }),
+        ..v1::ListWorkRequest::default()
+    };
+    let items = records.list_work(work(String::new(), None)).await.unwrap().into_inner().items;
+    let [item] = <[_; 1]>::try_from(items).unwrap();
+    assert_eq!((item.name, item.subjects), (answer.disclosure, vec![name("entity", 1)]));
+    assert_eq!(item.source.unwrap().position, last);
+    let before = Some(v1::as_of::KnownAt::KnownAtPosition(last - 1));
+    for request in [work(name("entity", 2), None), work(String::new(), before)] {
+        assert_eq!(records.list_work(request).await.unwrap().into_inner().items, []);
+    }
+    assert!(last > first);
     here.stop().await;
 }
 
