@@ -4,11 +4,13 @@
 //! by each subcommand.
 
 pub mod accesses;
+pub mod append;
 pub mod asked;
 pub mod backup;
 pub mod checkpoint;
 pub mod completions;
 mod connection;
+mod custody;
 pub mod demo;
 pub mod doctor;
 pub mod end;
@@ -19,6 +21,7 @@ pub mod import;
 pub mod key;
 pub mod keygen;
 pub mod monitor;
+pub mod open_part;
 mod progress;
 pub mod prove;
 pub mod receipt;
@@ -64,6 +67,8 @@ enum Command {
     Keygen(keygen::KeygenArgs),
     Serve(serve::ServeArgs),
     Import(import::ImportArgs),
+    Append(append::AppendArgs),
+    OpenPart(open_part::OpenPartArgs),
     Show(show::ShowArgs),
     Worklist(show::WorklistArgs),
     Verify(Box<verify::VerifyArgs>),
@@ -108,6 +113,8 @@ pub fn main() -> ExitCode {
             Command::Keygen(arguments) => keygen::run(&arguments).map_err(Failure::from),
             Command::Serve(arguments) => serve::run(arguments.with_tls(tls)).await.map_err(Failure::from),
             Command::Import(arguments) => import::run(arguments).await.map_err(Failure::from),
+            Command::Append(arguments) => append::run(arguments).await.map_err(Failure::from),
+            Command::OpenPart(arguments) => open_part::run(arguments).await.map_err(Failure::from),
             Command::Show(arguments) => Ok(show::run(arguments).await),
             Command::Worklist(arguments) => Ok(show::run(arguments.into()).await),
             Command::Verify(arguments) => verify::run(*arguments).await.map_err(Failure::from),

@@ -5,9 +5,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use figment::Figment;
+use figment::Provider as _;
 use figment::providers::Env;
 use figment::providers::Format;
 use figment::providers::Serialized;
@@ -22,6 +24,10 @@ use crate::delivery::Planned;
 use crate::delivery::Profiles;
 use crate::delivery::SettingError;
 use crate::http::Access;
+use crate::keys::Custodian;
+use crate::keys::Elsewhere;
+use crate::keys::Pkcs11Custodian;
+use crate::keys::Pkcs11Settings;
 use crate::publish::PublishOptions;
 use crate::reload::Sources;
 use crate::sequencer::Limits;
@@ -112,6 +118,8 @@ pub struct Config {
     /// How long what is on record may be shown, who is told of changes, and by when requests are usually answered:
     /// `[disclosure]` in the file of settings, and there alone.
     pub disclosure: DisclosurePolicy,
+    /// A token that holds the key which seals the key-encryption key: `[pkcs11]`. Absent, that lies in `keys/kek`.
+    pub pkcs11: Option<Pkcs11Settings>,
     /// Where spans go.
     pub telemetry: telemetry::Settings,
 }
@@ -154,6 +162,7 @@ impl Default for Config {
             profiles: None,
             export: Vec::new(),
             disclosure: DisclosurePolicy::default(),
+            pkcs11: None,
             telemetry: telemetry::Settings::default(),
         }
     }
@@ -227,6 +236,9 @@ const KEYS: [&str; 31] = [
 /// And those of its section, as `PROBITY_TELEMETRY_` and the key in upper case.
 const TELEMETRY_KEYS: [&str; 3] = ["endpoint", "sampling_ratio", "service_name"];
 
+/// And `PROBITY_PKCS11_` and the key in upper case. The PIN is none of them: what is a setting is printed.
+const PKCS11_KEYS: [&str; 4] = ["module", "token", "key", "pin_file"];
+
 /// What a listener that others reach must have.
 const OUTSIDE: &str =
     "an address of loopback, or with tls_cert, tls_key and policy (or expose_everything_in_plain_text)";
@@ -250,8 +262,9 @@ impl Config {
         }
         let section =
             Env::prefixed("PROBITY_TELEMETRY_").only(&TELEMETRY_KEYS).map(|key| format!("telemetry.{key}").into());
+        let environment = Env::prefixed("PROBITY_").only(&KEYS);
         let layers =
-            layers.merge(Env::prefixed("PROBITY_").only(&KEYS)).merge(section).merge(Serialized::defaults(flags));
+            layers.merge(environment).merge(section).merge(token_in_environment()).merge(Serialized::defaults(flags));
         let config: Self = layers.extract().map_err(Box::new)?;
         config.check()?;
         Ok(config)
@@ -341,7 +354,7 @@ impl Config {
             limits: self.limits(),
             accept_gap: self.accept_gap,
             verify_newest: self.verify_newest,
-            signers: Vec::new(),
+            elsewhere: Elsewhere { signers: Vec::new(), custodian: self.custodian() },
             rewrite_within: (self.erased_bytes_days > 0)
                 .then(|| Duration::from_hours(24 * u64::from(self.erased_bytes_days))),
             of: LogOf::Matters,
@@ -362,6 +375,12 @@ impl Config {
         options.verify_newest = self.verify_newest;
         options.publish = self.publish();
         Some(options)
+    }
+
+    /// Who holds the key that seals the key-encryption key.
+    pub fn custodian(&self) -> Option<Arc<dyn Custodian>> {
+        let settings = self.pkcs11.clone()?;
+        Some(Arc::new(Pkcs11Custodian::new(settings)))
     }
 
     fn publish(&self) -> Option<PublishOptions> {
@@ -394,6 +413,32 @@ impl Config {
     pub const fn stop_within(&self) -> Duration {
         Duration::from_secs(self.stop_within_s)
     }
+}
+
+/// The section of the token alone, from a file of settings and the environment, for whoever opens a data folder and serves
+/// nobody.
+///
+/// # Errors
+///
+/// The file is not there, or a key of the section is at fault.
+pub fn pkcs11(file: Option<&Path>) -> Result<Option<Pkcs11Settings>, ConfigError> {
+    let mut layers = Figment::new();
+    if let Some(file) = file {
+        if !file.is_file() {
+            return Err(ConfigError::NoFile(file.to_owned()));
+        }
+        layers = layers.merge(Toml::file_exact(file));
+    }
+    let layers = layers.merge(token_in_environment());
+    // An unreadable file is one fault, an absent section is none.
+    if !layers.data().map_err(Box::new)?.values().any(|values| values.contains_key("pkcs11")) {
+        return Ok(None);
+    }
+    Ok(Some(layers.extract_inner("pkcs11").map_err(Box::new)?))
+}
+
+fn token_in_environment() -> Env {
+    Env::prefixed("PROBITY_PKCS11_").only(&PKCS11_KEYS).map(|key| format!("pkcs11.{key}").into())
 }
 
 #[cfg(test)]

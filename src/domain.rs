@@ -162,6 +162,30 @@ pub fn check(event: &Event) -> Result<(), Rejection> {
     fact(event).check()
 }
 
+/// The same for an event of which a client sealed some personal fields, so that they are not in it. What can be said of
+/// those without reading them is checked; the rules that read them are not.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn check_partly_sealed(event: &Event) -> Result<(), Rejection> {
+    context::check(event.context())?;
+    match event {
+        Event::DeclarationSubmitted(event) if event.content.is_none() => {
+            event.check_open()?;
+            declaration::check_sections_of_sealed(&event.sections)
+        }
+        Event::DeclarationAmended(event) if event.content.is_none() => {
+            event.check_open()?;
+            declaration::check_sections_of_sealed(&event.sections)
+        }
+        Event::StatementAttached(event) if event.statement.is_none() => event.check_open(),
+        // What is sealed is a correction.
+        Event::RecordCorrected(event) => event.check_rest(),
+        event => fact(event).check(),
+    }
+}
+
 /// The same for an event whose personal fields are sealed.
 fn check_open(event: &Event) -> Result<(), Rejection> {
     context::check(event.context())?;

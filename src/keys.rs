@@ -5,17 +5,22 @@
 //! keys/log.ed25519     seed of the signing key that GENESIS names, 32 bytes
 //! keys/log-*.ed25519   seeds of signing keys that a KEY entry added, by the first digits of the public key
 //! keys/lookup.key      key of the lookup index and of page tokens, 32 bytes
-//! keys/kek             the key-encryption key, 32 bytes, where it is not held elsewhere
+//! keys/kek             the key-encryption key, 32 bytes, or
+//! keys/kek.wrapped     the same, sealed by a key that a token or a key management service holds
 //! keys/data.keys       data keys sealed under it, records of 128 bytes, only ever appended or overwritten whole
 //! ```
 
+mod client;
 mod copy;
+mod custodian;
 mod data;
 mod files;
 mod generate;
 mod kek;
+mod pkcs11;
 mod rotate;
 mod signer;
+mod wrapped;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -32,24 +37,56 @@ use zeroize::Zeroizing;
 
 use crate::log::SignerKey;
 
+pub use client::read_client_key;
 pub use copy::copy;
+pub use custodian::Custodian;
+pub use custodian::CustodianError;
 pub use data::DataKey;
 pub use data::DataKeys;
 pub use generate::generate;
 pub use kek::KeyEncryptionKey;
+pub use pkcs11::Pkcs11Custodian;
+pub use pkcs11::Pkcs11Settings;
+pub use rotate::KekPlace;
 pub use rotate::rotate;
 pub use signer::Signer;
 pub use signer::SignerError;
+pub use wrapped::WrappedKey;
 
 const SIGNING: &str = "log.ed25519";
 const ADDED: &str = "log-";
 const SUFFIX: &str = ".ed25519";
 const LOOKUP: &str = "lookup.key";
 const KEK: &str = "kek";
+const WRAPPED: &str = "kek.wrapped";
 const DATA: &str = "data.keys";
 
-/// The files of a log's keys, in their folder.
-pub const FILES: [&str; 4] = [SIGNING, LOOKUP, KEK, DATA];
+/// The files of a log's keys, which lie in this folder.
+pub fn files_of(folder: &Path) -> [&'static str; 4] {
+    [SIGNING, LOOKUP, KekPlace::of(folder).file(), DATA]
+}
+
+/// The key-encryption key of a folder of keys as a custodian sealed it; `None` where it lies in a file as it is. Nobody is
+/// asked to open it.
+///
+/// # Errors
+///
+/// The file is damaged, or cannot be read.
+pub fn wrapped_key(folder: &Path) -> Result<Option<WrappedKey>, KeysError> {
+    match KekPlace::of(folder) {
+        KekPlace::File => Ok(None),
+        KekPlace::Custodian => WrappedKey::read(&folder.join(WRAPPED)).map(Some),
+    }
+}
+
+/// What is held elsewhere of a log's keys.
+#[derive(Clone, Debug, Default)]
+pub struct Elsewhere {
+    /// What signs its checkpoints: of a log that is made now, GENESIS names the first.
+    pub signers: Vec<Arc<dyn Signer>>,
+    /// Who seals its key-encryption key.
+    pub custodian: Option<Arc<dyn Custodian>>,
+}
 
 /// All keys of one log.
 #[derive(Debug)]
@@ -58,8 +95,8 @@ pub struct Keyring {
     pub data: DataKeys,
     /// The first one is that of `log.ed25519`, where that is there.
     signing: Vec<SigningKey>,
-    /// Those that are in no file.
-    elsewhere: Vec<Arc<dyn Signer>>,
+    /// Those that are in no file, and who holds the key-encryption key.
+    elsewhere: Elsewhere,
     lookup: Secret,
 }
 
@@ -79,21 +116,24 @@ impl Keyring {
     ///
     /// A key is missing and may not be made, a file cannot be read, has another length, or others may read it.
     pub fn open(folder: &Path, create: bool) -> Result<Self, KeysError> {
-        Self::open_with(folder, create, Vec::new())
+        Self::open_with(folder, create, "", Elsewhere::default())
     }
 
-    /// The same where signing keys are held elsewhere: with one of them none has to be in a file, and none is made.
+    /// The same where keys of the log of this origin are held elsewhere. With a signing key among them none has to be in a
+    /// file, and none is made; with a custodian a key-encryption key that is made now is sealed by it. One that lies in a
+    /// file goes on as it is, which a warning says.
     ///
     /// # Errors
     ///
-    /// As [`Keyring::open`].
-    pub fn open_with(folder: &Path, create: bool, elsewhere: Vec<Arc<dyn Signer>>) -> Result<Self, KeysError> {
+    /// As [`Keyring::open`]; or the key-encryption key was sealed by a custodian who is not named, cannot be asked, or
+    /// does not open it.
+    pub fn open_with(folder: &Path, create: bool, origin: &str, elsewhere: Elsewhere) -> Result<Self, KeysError> {
         files::make_folder(folder, create)?;
         rotate::finish(folder)?;
         let added = added_keys(folder)?;
         // The first key may have been retired, and taken away.
         let first = folder.join(SIGNING);
-        let is_needed = added.is_empty() && elsewhere.is_empty();
+        let is_needed = added.is_empty() && elsewhere.signers.is_empty();
         let first = if first.exists() || is_needed { Some(first) } else { None };
         let signing = first
             .into_iter()
@@ -101,7 +141,13 @@ impl Keyring {
             .map(|file| files::secret(&file, create).map(|seed| SigningKey::from_bytes(&seed)))
             .collect::<Result<Vec<_>, KeysError>>()?;
         let lookup = files::secret(&folder.join(LOOKUP), create)?;
-        let kek = KeyEncryptionKey::open(&folder.join(KEK), create)?;
+        let custodian = elsewhere.custodian.as_deref();
+        let kek = KeyEncryptionKey::open(folder, origin, custodian, create)?;
+        if custodian.is_some() && KekPlace::of(folder) == KekPlace::File {
+            tracing::warn!(
+                "keys/kek is not sealed by the custodian that is named; probity key rewrap --to pkcs11 does it"
+            );
+        }
         let data = DataKeys::open(&folder.join(DATA), create, kek)?;
         Ok(Self { data, signing, elsewhere, lookup: Secret(lookup) })
     }
@@ -123,8 +169,13 @@ impl Keyring {
 
     /// All that signs for the log, what is held elsewhere first.
     pub fn held(&self) -> impl Iterator<Item = &dyn Signer> {
-        let elsewhere = self.elsewhere.iter().map(|signer| &**signer);
+        let elsewhere = self.elsewhere.signers.iter().map(|signer| &**signer);
         elsewhere.chain(self.signing.iter().map(|key| key as &dyn Signer))
+    }
+
+    /// Who holds the key that seals the key-encryption key, where somebody was named.
+    pub fn custodian(&self) -> Option<Arc<dyn Custodian>> {
+        self.elsewhere.custodian.clone()
     }
 
     /// The signing keys that are in files, under the name of the log.
@@ -241,6 +292,44 @@ pub enum KeysError {
         /// Which file.
         file: String,
     },
+    /// The key-encryption key was sealed by somebody whom the settings do not name.
+    #[error("{file} is sealed by {custodian}, which no setting names: set pkcs11.module, pkcs11.token and pkcs11.key")]
+    NoCustodian {
+        /// Which file.
+        file: String,
+        /// Who sealed it.
+        custodian: String,
+    },
+    /// It was sealed by another than the one named.
+    #[error("{file} is sealed by {custodian}, and the settings name {held}; nothing was touched")]
+    OtherCustodian {
+        /// Which file.
+        file: String,
+        /// Who sealed it.
+        custodian: String,
+        /// Who is named.
+        held: String,
+    },
+    /// It was sealed for another log.
+    #[error("{file} is the key of the log {origin}; restore the file that belongs to this one")]
+    WrappedForAnother {
+        /// Which file.
+        file: String,
+        /// Of that log.
+        origin: String,
+    },
+    /// It is not as it was written.
+    #[error("{file} is damaged; restore it from the backup of the keys")]
+    WrappedDamaged {
+        /// Which file.
+        file: String,
+    },
+    /// Nobody can seal it, since nobody is named.
+    #[error("no setting names a token: set pkcs11.module, pkcs11.token and pkcs11.key")]
+    CustodianNotNamed,
+    /// Who holds the key could not be asked, or does not open it.
+    #[error(transparent)]
+    Custodian(#[from] CustodianError),
     /// Keys of another log are there.
     #[error("{file} is there already, and is the key of another log; name another folder, nothing was touched")]
     OfAnother {

@@ -10,6 +10,7 @@
 //! What indexes learn of an entry is the same whether it was just planned or is read from the log.
 
 mod change;
+mod client;
 mod digests;
 mod effects;
 mod overlay;
@@ -27,6 +28,13 @@ pub use change::HistoryKey;
 pub use change::ObjectRow;
 pub use change::Opened;
 pub use change::request_token;
+pub use client::CIPHERTEXT_BYTES_MIN;
+pub use client::ClientPart;
+pub use client::ClientSealed;
+pub use client::SealedFault;
+pub use client::Unchecked;
+pub use client::client_key;
+pub use client::seal_by_client;
 pub use digests::ByDigest;
 pub use digests::FirstBytes;
 pub use effects::KINDS_WITH_DUTIES;
@@ -50,6 +58,7 @@ pub use precondition::NoMatchingEvents;
 pub use precondition::Violation;
 pub use prepare::EVENT_BYTES_MAX;
 pub use prepare::Losing;
+pub use prepare::PartContent;
 pub use prepare::Prepared;
 pub use prepare::PreparedEvent;
 pub use prepare::Proposed;

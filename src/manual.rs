@@ -20,6 +20,9 @@ pub mod foreign_tools {}
 #[doc = "```"]
 pub mod verify_proof {}
 
+#[doc = include_str!("manual/keys.md")]
+pub mod keys {}
+
 #[doc = include_str!("manual/erasure.md")]
 pub mod erasure {}
 

@@ -23,9 +23,9 @@ use crate::clock::Clock;
 use crate::index::Index;
 use crate::index::IndexError;
 use crate::index::fold_log;
+use crate::keys::Elsewhere;
 use crate::keys::Keyring;
 use crate::keys::KeysError;
-use crate::keys::Signer;
 use crate::ledger::Head;
 use crate::ledger::Receipt;
 use crate::ledger::Vault as _;
@@ -85,8 +85,8 @@ pub struct Options {
     pub accept_gap: bool,
     /// How many of the newest entries are verified at start.
     pub verify_newest: u64,
-    /// What signs its checkpoints, where that is not in files: of a log that is made now, GENESIS names the first.
-    pub signers: Vec<Arc<dyn Signer>>,
+    /// What of its keys is not in files.
+    pub elsewhere: Elsewhere,
     /// What it is of.
     pub of: LogOf,
     /// How it is sealed and published; none, and it is not.
@@ -110,7 +110,7 @@ impl Options {
             limits: Limits::default(),
             accept_gap: false,
             verify_newest: 1000,
-            signers: Vec::new(),
+            elsewhere: Elsewhere::default(),
             of: LogOf::default(),
             publish: None,
             rewrite_within: None,
@@ -127,6 +127,7 @@ impl Options {
         options.origin = Some(format!("{}/access", service.vault().origin()));
         options.store.reserve_bytes = sled.reserve_bytes();
         options.of = LogOf::Accesses;
+        options.elsewhere.custodian = service.keys().custodian();
         // Whoever learns of reads wants it proved that these are all.
         options.publish = Some(PublishOptions::default());
         // Nobody may have read for days. What the clock must show is asked of the log of matters.

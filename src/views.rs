@@ -85,6 +85,8 @@ pub struct Part {
     pub number: u32,
     /// Class of its personal data, 2 to 5.
     pub class: u8,
+    /// Whether a client sealed it, under a key that the service does not have.
+    pub sealed_by_client: bool,
     /// The index of the first entry that erased it.
     pub erased_by: Option<u64>,
 }
@@ -418,6 +420,7 @@ impl Part {
             personal_class: self.class.into(),
             erased_by: self.erased_by,
             content: None,
+            sealed_by_client: self.sealed_by_client,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `probity doctor`: what a data folder looks like from outside, and what to do about it.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -70,11 +71,25 @@ fn examine(arguments: &DoctorArgs) -> Result<Vec<Finding>, Failed> {
         let unreadable = |error: std::io::Error| Failed::Unreadable { path: path.clone(), what: error.to_string() };
         std::fs::read_dir(path).map_err(unreadable)?;
     }
-    let mut findings = doctor::examine(&arguments.data, &keys::FILES);
+    let keys = arguments.data.join("keys");
+    let mut findings = doctor::examine(&arguments.data, &keys::files_of(&keys));
+    findings.extend(sealed(&keys));
     if let Some(scratch) = &arguments.copies {
         findings.extend(doctor::examine_copies(&arguments.data, scratch));
     }
     Ok(findings)
+}
+
+/// Who seals the key-encryption key, where it is not in a file as it is. The token is not asked.
+fn sealed(keys: &Path) -> Option<Finding> {
+    const ASK: &str =
+        "nothing that is sealed can be opened without that key: see that the token and its PIN can be had";
+    let (severity, what, advice) = match keys::wrapped_key(keys) {
+        Ok(None) => return None,
+        Ok(Some(wrapped)) => (Severity::Note, format!("sealed by {}", wrapped.custodian()), ASK),
+        Err(error) => (Severity::Fault, error.to_string(), ""),
+    };
+    Some(Finding { severity, subject: "key-encryption key".to_owned(), what, advice })
 }
 
 #[expect(clippy::print_stdout, reason = "the findings are what this subcommand is asked for")]

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use clap::Args;
 use thiserror::Error;
 
+use crate::cli::custody;
 use crate::cli::key::with_log;
+use crate::config::ConfigError;
 use crate::log::Body;
 use crate::log::Checkpoint;
 use crate::log::Close;
@@ -73,6 +75,9 @@ pub enum Failed {
     /// The log does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// It cannot be recorded.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -118,7 +123,7 @@ pub async fn close(arguments: CloseArgs) -> Result<ExitCode, Failed> {
         if !successor.is_empty() {
             check(&successor)?;
         }
-        with_log(&data, Options::new(data.clone()), |service, _| {
+        with_log(&data, custody::options(&data, None)?, |service, _| {
             service.record_own(|_| Body::Close(Close { successor })).map(drop).map_err(Failed::from)
         })
     })
@@ -155,7 +160,7 @@ fn begin(arguments: &SuccessorArgs) -> Result<std::sync::Arc<crate::publish::Pub
         return Err(Failed::NotEmpty(data.clone()));
     }
     let options =
-        Options { origin: Some(origin.clone()), continues: note.text().to_owned(), ..Options::new(data.clone()) };
+        Options { origin: Some(origin.clone()), continues: note.text().to_owned(), ..custody::options(data, None)? };
     with_log(data, options, |_, _| Ok(()))
 }
 

@@ -149,7 +149,8 @@ fn requested(answer: &v1::RequestErasureResponse, json: bool) -> ExitCode {
     if json {
         let losses = answer.losses.iter().map(|loss| {
             json!({ "position": loss.position, "event_type": loss.event_type, "parts": loss.parts,
-                    "open_payload": loss.open_payload, "erased_before": loss.erased_before })
+                    "open_payload": loss.open_payload, "erased_before": loss.erased_before,
+                    "sealed_by_clients": loss.sealed_by_clients })
         });
         let holds: Vec<_> =
             answer.holds.iter().map(|hold| json!({ "name": hold.name, "target": hold.target })).collect();
@@ -157,7 +158,8 @@ fn requested(answer: &v1::RequestErasureResponse, json: bool) -> ExitCode {
         println!(
             "{}",
             json!({ "erasure": answer.erasure, "position": answer.position, "entries": answer.entries,
-                    "keys": answer.keys, "losses": losses, "holds": holds })
+                    "keys": answer.keys, "parts_sealed_by_clients": answer.parts_sealed_by_clients,
+                    "losses": losses, "holds": holds })
         );
         return status;
     }
@@ -169,6 +171,12 @@ fn requested(answer: &v1::RequestErasureResponse, json: bool) -> ExitCode {
         println!("entry {:>10}  {}{parts}{open}{before}", loss.position, loss.event_type);
     }
     println!("{} entries, {} data keys", answer.entries, answer.keys);
+    if answer.parts_sealed_by_clients > 0 {
+        println!(
+            "{} parts were sealed by clients: their ciphertext goes, and their keys are not here to be destroyed",
+            answer.parts_sealed_by_clients
+        );
+    }
     for hold in &answer.holds {
         println!("HELD      {} holds {}", hold.name, hold.target);
     }

@@ -8,15 +8,21 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::Subcommand;
+use clap::ValueEnum;
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::cli::custody;
 use crate::cli::folder;
 use crate::clock;
+use crate::config::ConfigError;
 use crate::keys;
+use crate::keys::CustodianError;
+use crate::keys::KekPlace;
 use crate::keys::KeysError;
 use crate::log::Body;
+use crate::log::Entry;
 use crate::log::KeyChange;
 use crate::log::PublicKey;
 use crate::log::SignatureType;
@@ -29,6 +35,8 @@ use crate::service;
 use crate::service::OpenError;
 use crate::service::Options;
 use crate::service::Service;
+use crate::store::LogStore as _;
+use crate::store::SledStore;
 
 /// Signing keys of a log: which are in force, one more, one less.
 ///
@@ -54,8 +62,25 @@ enum What {
     Add(Which),
     /// Makes another key-encryption key, and seals the data keys again under it. The log is not touched, and copies of
     /// keys/data.keys that were made before cannot be opened with the new one.
-    #[command(after_help = "Example:\n  probity key rewrap --data probity-data")]
-    Rewrap(Which),
+    ///
+    /// With --to it moves into a token, or out of it: there it lies in keys/kek.wrapped, sealed by a key that never leaves
+    /// the token. The access log has keys of its own: rewrap DIR/access, too.
+    #[command(after_help = "Examples:\n  probity key rewrap --data probity-data\n  \
+                            probity key rewrap --data probity-data --to pkcs11 --config probity.toml")]
+    Rewrap {
+        #[command(flatten)]
+        which: Which,
+        /// Where it is to lie. [default: where it lies now]
+        #[arg(long, value_name = "PLACE")]
+        to: Option<To>,
+    },
+    /// Makes the key in the token that the settings name: AES, 32 bytes, which cannot be extracted.
+    #[command(after_help = "Example:\n  probity key make-token-key --config probity.toml")]
+    MakeTokenKey {
+        /// A file of settings, TOML, with [pkcs11]. [default: PROBITY_PKCS11_… of the environment]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Retires a key, by the word of another.
     #[command(
         after_help = "Example:\n  probity key retire --data probity-data \\\n    log.example+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
@@ -68,11 +93,23 @@ enum What {
     },
 }
 
+/// Where a key-encryption key lies, as it is typed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum To {
+    /// In the token that the settings name.
+    Pkcs11,
+    /// In keys/kek.
+    File,
+}
+
 #[derive(Args, Clone, Debug)]
 struct Which {
     /// A data folder that no service uses now.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// A file of settings, TOML, with [pkcs11], where a token is used. [default: PROBITY_PKCS11_… of the environment]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
@@ -87,6 +124,12 @@ pub enum Failed {
     /// The key cannot be made.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The token cannot be used.
+    #[error(transparent)]
+    Token(#[from] CustodianError),
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// It cannot be recorded.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -113,7 +156,8 @@ pub async fn run(arguments: KeyArgs) -> Result<ExitCode, Failed> {
     tokio::task::spawn_blocking(move || match arguments.what {
         What::List(which) => in_log(&which, |_, _| Ok(())),
         What::Add(which) => in_log(&which, |service, published| add(&which.data, service, published)),
-        What::Rewrap(which) => rewrap(&which),
+        What::Rewrap { which, to } => rewrap(&which, to),
+        What::MakeTokenKey { config } => make_token_key(config.as_deref()),
         What::Retire { which, vkey } => in_log(&which, |service, published| retire(&vkey, service, published)),
     })
     .await??;
@@ -122,22 +166,57 @@ pub async fn run(arguments: KeyArgs) -> Result<ExitCode, Failed> {
 
 /// Another key-encryption key. The store is held meanwhile, so that nobody seals with the old one.
 #[expect(clippy::print_stdout, reason = "what was done is what this subcommand is asked for")]
-fn rewrap(which: &Which) -> Result<(), Failed> {
+fn rewrap(which: &Which, to: Option<To>) -> Result<(), Failed> {
     let keys = which.data.join("keys");
-    folder::read(&which.data, |_| keys::rotate(&keys)).map_err(OpenError::from)??;
+    let custodian = custody::elsewhere(which.config.as_deref())?.custodian;
+    let to = match to {
+        Some(To::Pkcs11) => KekPlace::Custodian,
+        Some(To::File) => KekPlace::File,
+        None => KekPlace::of(&keys),
+    };
+    let rewrapped = folder::read(&which.data, |store| {
+        let origin = origin(store)?;
+        Ok::<_, Failed>(keys::rotate(&keys, &origin, custodian.as_deref(), to)?)
+    });
+    rewrapped.map_err(OpenError::from)??;
+    let sealed_by = keys::wrapped_key(&keys)?;
+    let sealed_by = sealed_by.as_ref().map(keys::WrappedKey::custodian);
     if which.json {
-        println!("{}", json!({ "rewrapped": true }));
-    } else {
-        println!(
-            "the data keys are sealed under another key-encryption key; back up keys/ again, and destroy older copies"
-        );
+        println!("{}", json!({ "rewrapped": true, "sealed_by": sealed_by }));
+        return Ok(());
+    }
+    println!(
+        "the data keys are sealed under another key-encryption key; back up keys/ again, and destroy older copies"
+    );
+    match sealed_by {
+        Some(custodian) => {
+            println!("it is sealed by {custodian}; without that key nothing that is sealed can be opened");
+        }
+        None => println!("it lies in keys/kek"),
     }
     Ok(())
 }
 
+#[expect(clippy::print_stdout, reason = "what was made is what this subcommand is asked for")]
+fn make_token_key(config: Option<&Path>) -> Result<(), Failed> {
+    let token = custody::token(config)?.ok_or(KeysError::CustodianNotNamed)?;
+    token.make_key()?;
+    println!("made {}", keys::Custodian::id(&token));
+    Ok(())
+}
+
+/// The origin that GENESIS names.
+fn origin(store: &SledStore) -> Result<String, OpenError> {
+    let first = store.get(0)?.ok_or_else(|| OpenError::Chain { what: "entry 0 is missing".to_owned() })?;
+    match Entry::check(&first).map_err(|fault| OpenError::Entry { index: 0, fault })?.leaf.body {
+        Body::Genesis(genesis) => Ok(genesis.origin),
+        _ => Err(OpenError::Chain { what: "entry 0 is not GENESIS".to_owned() }),
+    }
+}
+
 /// Opens the log, does something, seals and publishes it, and prints the keys that are then in force.
 fn in_log(which: &Which, work: impl FnOnce(&Service, &Published) -> Result<(), Failed>) -> Result<(), Failed> {
-    let published = with_log(&which.data, Options::new(which.data.clone()), work)?;
+    let published = with_log(&which.data, custody::options(&which.data, which.config.as_deref())?, work)?;
     print(&published, which.json);
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::backup;
 use crate::backup::BackupError;
 use crate::backup::Segments;
 use crate::cli::backup::damaged;
+use crate::cli::custody;
 use crate::cli::progress;
 use crate::cli::staging::Over;
 use crate::cli::staging::Staging;
@@ -25,6 +26,7 @@ use crate::cli::verify::Head;
 use crate::cli::verify::Keys;
 use crate::cli::verify::held;
 use crate::cli::verify::held::Held;
+use crate::config::ConfigError;
 use crate::keys;
 use crate::keys::Keyring;
 use crate::keys::KeysError;
@@ -93,6 +95,9 @@ pub struct RestoreArgs {
 /// Why nothing was restored.
 #[derive(Debug, Error)]
 pub enum Failed {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The backup cannot be used.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -293,8 +298,8 @@ fn vault(segments: &Segments, from: &Path, data: &Path) -> Result<KeyVault, Fail
     let to = data.join("keys");
     keys::copy(from, &to)?;
     failpoint::hit("restore-keys-copied");
-    let keys = Keyring::open(&to, false)?;
     let Genesis { origin, public_key, .. } = genesis(segments)?;
+    let keys = Keyring::open_with(&to, false, &origin, custody::elsewhere(None)?)?;
     // Others than the first are asked about when the log is opened: its KEY entries name them.
     if keys.public_keys().any(|key| key == public_key) || keys.signing_keys().len() > 1 {
         Ok(KeyVault::new(keys.into(), origin.into()))

@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::backup;
 use crate::backup::Segments;
+use crate::cli::custody;
 use crate::cli::folder;
 use crate::cli::progress;
 use crate::cli::remote;
@@ -28,6 +29,7 @@ use crate::keys::Keyring;
 use crate::log::Body;
 use crate::log::Checked;
 use crate::log::Entry;
+use crate::log::Genesis;
 use crate::log::LeafHash;
 use crate::log::VerifierKey;
 use crate::service::KeyVault;
@@ -315,11 +317,14 @@ fn damaged_at(index: u64, what: String) -> Verdict {
 
 fn vault(data: &Path, store: &SledStore) -> Result<KeyVault, Unreadable> {
     let unreadable = |what: String| Unreadable { damaged: false, what };
-    let keys = Keyring::open(&data.join("keys"), false).map_err(|error| unreadable(error.to_string()))?;
+    let elsewhere = custody::elsewhere(None).map_err(|error| unreadable(error.to_string()))?;
     let first = store.get(0).map_err(|error| unreadable(error.to_string()))?;
     let genesis = first.and_then(|bytes| Entry::check(&bytes).ok()).map(|entry| entry.leaf.body);
     match genesis {
-        Some(Body::Genesis(genesis)) => Ok(KeyVault::new(keys.into(), genesis.origin.into())),
+        Some(Body::Genesis(Genesis { origin, .. })) => {
+            let keys = Keyring::open_with(&data.join("keys"), false, &origin, elsewhere);
+            Ok(KeyVault::new(keys.map_err(|error| unreadable(error.to_string()))?.into(), origin.into()))
+        }
         _ => Err(unreadable("entry 0 is not GENESIS".to_owned())),
     }
 }

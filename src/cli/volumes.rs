@@ -10,11 +10,12 @@ use clap::Subcommand;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::cli::custody;
 use crate::clock;
+use crate::config::ConfigError;
 use crate::index::IndexError;
 use crate::service;
 use crate::service::OpenError;
-use crate::service::Options;
 
 /// The volumes of a log's store.
 ///
@@ -50,6 +51,9 @@ pub enum Failed {
     /// The log does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A volume cannot be read or written.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -79,7 +83,7 @@ pub async fn run(arguments: VolumesArgs) -> Result<ExitCode, Failed> {
 
 #[expect(clippy::print_stdout, reason = "what was written is what this subcommand is asked for")]
 fn rewrite(data: &Path, json: bool) -> Result<(), Failed> {
-    let service = service::open(&Options::new(data.to_owned()), clock::machine(), |_| {})?;
+    let service = service::open(&custody::options(data, None)?, clock::machine(), |_| {})?;
     let rewritten = service.rewrite_erased();
     service.stop()?;
     let rewritten = rewritten?;

@@ -3,6 +3,7 @@ use std::fs;
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::config::pkcs11;
 use crate::http::Access;
 
 #[derive(Serialize)]
@@ -94,11 +95,34 @@ fn what_is_wrong_is_named_by_its_key() {
         ("[telemetry]\nsampling_ratio = \"all\"", "sampling_ratio"),
         ("[telemetry]\nservice_name = \"\"", "telemetry.service_name"),
         ("telemetry = true", "telemetry"),
+        ("[pkcs11]\nmodule = \"m\"\ntoken = \"t\"", "key"),
+        ("[pkcs11]\nmodule = \"m\"\ntoken = \"t\"\nkey = \"k\"\npin = \"1234\"", "pin"),
+        ("pkcs11 = \"m\"", "pkcs11"),
     ] {
         let error = read(toml, &NO_FLAGS).unwrap_err();
         assert!(error.contains(key), "{toml}: {error}");
     }
     assert!(Config::read(Some(std::path::Path::new("/nowhere/probity.toml")), &NO_FLAGS).is_err());
+}
+
+#[test]
+fn a_token_is_named_in_its_section_and_its_pin_never() {
+    assert!(read("", &NO_FLAGS).unwrap().custodian().is_none());
+    let file =
+        "listen = \"127.0.0.1:1\"\n[pkcs11]\nmodule = \"/m.so\"\ntoken = \"t\"\nkey = \"k\"\npin_file = \"/pin\"";
+    let config = read(file, &NO_FLAGS).unwrap();
+    assert_eq!(config.custodian().unwrap().id(), "pkcs11:token=t;object=k;type=secret-key");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("probity.toml");
+    fs::write(&path, file).unwrap();
+    // Whoever serves nobody reads that section alone.
+    assert_eq!(pkcs11(Some(&path)).unwrap(), config.pkcs11);
+    fs::write(&path, "listen = 3").unwrap();
+    assert_eq!(pkcs11(Some(&path)).unwrap(), None);
+    assert_eq!(pkcs11(None).unwrap(), None);
+    fs::write(&path, "[pkcs11]\nmodule = \"/m.so\"").unwrap();
+    assert!(pkcs11(Some(&path)).unwrap_err().to_string().contains("token"));
+    assert!(pkcs11(Some(&folder.path().join("nowhere.toml"))).is_err());
 }
 
 #[test]

@@ -176,6 +176,24 @@ fn class(code: Option<&Code>) -> Class<'_> {
 
 /// Sections, each filled or explicitly none, say exactly what the content holds.
 fn check_parts(sections: &[Section], content: Option<&DeclarationContent>) -> Result<(), Rejection> {
+    check_sections(sections)?;
+    if let Some(content) = content {
+        check_content(content).map_err(|rejection| rejection.within("content").sealed())?;
+    }
+    check_counts(sections, content.map_or(&[], |content| &content.items))
+}
+
+/// Of a declaration whose content nobody here can read: some section says that there is any.
+pub(super) fn check_sections_of_sealed(sections: &[Section]) -> Result<(), Rejection> {
+    check_sections(sections)?;
+    if sections.iter().any(|section| section.item_count > 0) {
+        return Ok(());
+    }
+    let found = Detail::Count { expected: 0, found: 1 };
+    Err(Rejection::new(Rule::ItemCountWrong, "content", found))
+}
+
+fn check_sections(sections: &[Section]) -> Result<(), Rejection> {
     let field = |place| format!("sections[{place}].asset_class");
     let classes = sections.iter().map(|section| class(section.asset_class.as_ref()));
     shape::each_once(Rule::SectionRepeated, field, classes)?;
@@ -190,10 +208,7 @@ fn check_parts(sections: &[Section], content: Option<&DeclarationContent>) -> Re
             (false, 1..) | (true, 0) => {}
         }
     }
-    if let Some(content) = content {
-        check_content(content).map_err(|rejection| rejection.within("content").sealed())?;
-    }
-    check_counts(sections, content.map_or(&[], |content| &content.items))
+    Ok(())
 }
 
 fn check_counts(sections: &[Section], items: &[DeclarationItem]) -> Result<(), Rejection> {

@@ -164,6 +164,14 @@ fn misfit(fault: &CorrectionFault) -> Rejection {
 }
 
 impl RecordCorrected {
+    /// All but that it corrects something.
+    pub(super) fn check_rest(&self) -> Result<(), Rejection> {
+        shape::period("period", self.period.as_ref())?;
+        let field = |place| format!("fields[{place}].path");
+        shape::each_once(Rule::PathRepeated, field, self.fields.iter().map(|field| &field.path))?;
+        self.of().check()
+    }
+
     fn of(&self) -> Target<'_> {
         Target {
             record_id: &self.record_id,
@@ -181,10 +189,7 @@ impl Fact for RecordCorrected {
         if self.fields.is_empty() && !sealed {
             return Err(Rejection::new(Rule::CorrectionEmpty, "fields", Detail::Nothing));
         }
-        shape::period("period", self.period.as_ref())?;
-        let field = |place| format!("fields[{place}].path");
-        shape::each_once(Rule::PathRepeated, field, self.fields.iter().map(|field| &field.path))?;
-        self.of().check()
+        self.check_rest()
     }
 
     fn admit(&self, world: &dyn World) -> Result<(), Rejection> {

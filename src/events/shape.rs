@@ -38,6 +38,8 @@ pub struct Proposal<'a> {
 /// A personal field group of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
+    /// Number of the field.
+    pub field: u32,
     /// Where the field stands in the encoded event, with its tag: these bytes are the content of the part.
     pub range: Range<usize>,
     /// 2 to 5.
@@ -56,6 +58,56 @@ pub struct Group {
 /// The first field at fault, with the rule.
 pub fn check_proposed(event_type: EventType, bytes: &[u8]) -> Result<Proposal<'_>, FieldFault> {
     walk::walk(table::shape_of(event_type), bytes, walk::Mode::Proposed)
+}
+
+/// The same of an event of which a client sealed some personal fields, given by their numbers: those are not in the bytes.
+///
+/// # Errors
+///
+/// As [`check_proposed`].
+pub fn check_partly_sealed<'a>(
+    event_type: EventType,
+    bytes: &'a [u8],
+    sealed: &[u32],
+) -> Result<Proposal<'a>, FieldFault> {
+    if sealed.is_empty() {
+        return check_proposed(event_type, bytes);
+    }
+    let shape = table::shape_of(event_type);
+    let proposal = walk::walk(shape, bytes, walk::Mode::Corrected)?;
+    let plain = walk::groups(shape, bytes)?;
+    let given = |number| sealed.contains(&number) || plain.iter().any(|group| group.field == number);
+    let missing = shape.fields.iter().find(|field| field.required && field.seal.is_some() && !given(field.number));
+    match missing {
+        Some(field) => Err(FieldFault::of(FieldRule::Required).within(field.name, None)),
+        None => Ok(proposal),
+    }
+}
+
+/// A personal field at the top of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersonalField {
+    /// Its name.
+    pub name: &'static str,
+    /// 2 to 5.
+    pub class: u8,
+}
+
+/// The personal field of a number; `None` where the event has none of it.
+pub fn personal_field(event_type: EventType, number: u32) -> Option<PersonalField> {
+    let shape = table::shape_of(event_type);
+    let field = &shape.fields[shape.place_of(number)?];
+    field.seal.as_ref().map(|seal| PersonalField { name: field.name, class: seal.class })
+}
+
+/// Whose the personal fields of a class are that an event may have, as its open payload says: owner `(kind, id)` and year,
+/// each once; an empty id means the stream.
+///
+/// # Errors
+///
+/// The bytes are not an open payload.
+pub fn owners(event_type: EventType, open: &[u8], class: u8) -> Result<Vec<(&'static str, String, u16)>, FieldFault> {
+    walk::owners(table::shape_of(event_type), open, class)
 }
 
 /// Checks the open payload of an event that was recorded, after fields of it were corrected.

@@ -24,6 +24,7 @@ use crate::log::Checked;
 use crate::log::Key;
 use crate::log::LeafHash;
 use crate::log::OPEN_PAYLOAD_BIT;
+use crate::log::SealedBy;
 use crate::views::Kind;
 use crate::views::Part;
 use crate::views::Payload;
@@ -369,6 +370,7 @@ fn recorded<E>(read: &EntryRead) -> Result<Recorded, ExportError<E>> {
         position: index,
         number,
         class: part.class,
+        sealed_by_client: part.sealed_by == SealedBy::Client,
         erased_by: erased_by(1 << number),
     };
     Ok(Recorded {

@@ -98,7 +98,7 @@ pub fn request(
         let what = format!("{} events, where a request has at most {EVENTS_MAX}", events.len());
         return Err(Refusal::new("TOO_MANY_EVENTS", what));
     }
-    let events = events.into_iter().map(|event| ProposedEvent { event: Some(event) }).collect();
+    let events = events.into_iter().map(|event| ProposedEvent { event: Some(event), sealed: Vec::new() }).collect();
     let request = AppendRequest { request_id, events, preconditions, acknowledgement: 0 };
     let len_bytes = request.encoded_len();
     if len_bytes > REQUEST_LEN_MAX {

@@ -14,13 +14,15 @@ use zeroize::Zeroizing;
 
 use crate::keys::DATA;
 use crate::keys::DataKeys;
-use crate::keys::KEK;
+use crate::keys::KekPlace;
 use crate::keys::KeyEncryptionKey;
 use crate::keys::KeysError;
 use crate::keys::LOOKUP;
 use crate::keys::SIGNING;
 use crate::keys::added_keys;
 use crate::keys::files;
+use crate::keys::rotate;
+use crate::keys::wrapped::WrappedKey;
 
 /// Name of what is being written, after the name that it will have.
 const PARTIAL: &str = ".partial";
@@ -38,15 +40,16 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), KeysError> {
     let added: Vec<&str> = added.iter().filter_map(|file| file.file_name()?.to_str()).collect();
     // The first signing key may have been retired, and taken away.
     let first = Some(SIGNING).filter(|name| added.is_empty() || from.join(name).exists());
-    for name in first.into_iter().chain(added).chain([LOOKUP, KEK, DATA]) {
+    let place = KekPlace::of(from);
+    for name in first.into_iter().chain(added).chain([LOOKUP, place.file(), DATA]) {
         let bytes = read(&from.join(name))?;
-        if name != DATA && name != KEK {
+        if name != DATA && name != place.file() {
             check_secret(&from.join(name), &to.join(name), &bytes)?;
         }
         keys.push((to.join(name), to.join(format!("{name}{PARTIAL}")), bytes));
     }
     files::make_folder(to, true)?;
-    let placed = place(&keys, to);
+    let placed = put(&keys, to, place);
     if placed.is_err() {
         for (_, partial, _) in &keys {
             _ = fs::remove_file(partial);
@@ -56,15 +59,25 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), KeysError> {
 }
 
 /// The copies, each with the name that it has until all are whole.
-fn place(keys: &[(PathBuf, PathBuf, Zeroizing<Vec<u8>>)], to: &Path) -> Result<(), KeysError> {
+fn put(keys: &[(PathBuf, PathBuf, Zeroizing<Vec<u8>>)], to: &Path, place: KekPlace) -> Result<(), KeysError> {
     for (_, partial, bytes) in keys {
         write(partial, bytes)?;
     }
     // Reads every record: one that is damaged must not take the place of a good one.
-    let kek = KeyEncryptionKey::open(&to.join(format!("{KEK}{PARTIAL}")), false)?;
-    DataKeys::open(&to.join(format!("{DATA}{PARTIAL}")), false, kek)?;
+    let (kek, data) = (to.join(format!("{}{PARTIAL}", place.file())), to.join(format!("{DATA}{PARTIAL}")));
+    match place {
+        KekPlace::File => drop(DataKeys::open(&data, false, KeyEncryptionKey::read(&kek, false)?)?),
+        // Whoever copies keys need not be able to use them: nobody is asked to open this one.
+        KekPlace::Custodian => DataKeys::check(&data, WrappedKey::read(&kek)?.number())?,
+    }
     for (path, partial, _) in keys {
         fs::rename(partial, path).map_err(files::io(partial))?;
+    }
+    // The key-encryption key may have moved since the last copy; the old one seals nothing that is here.
+    for other in [KekPlace::File, KekPlace::Custodian] {
+        if other != place && to.join(other.file()).exists() {
+            rotate::destroy(&to.join(other.file()))?;
+        }
     }
     files::sync_folder(to)
 }

@@ -92,52 +92,28 @@ impl DataKeys {
         }
         let file = files::open(path, create)?;
         files::sync_folder(path.parent().unwrap_or(path))?;
-        let len = file.metadata().map_err(files::io(path))?.len();
-        let mut inner = Inner::default();
-        let mut gone = HashSet::new();
-        // A crash in the middle of an append leaves a piece of a record, which no entry can need: the next append
-        // goes over it.
-        let whole = len / RECORD_BYTES as u64;
-        let mut chunk = vec![0; RECORD_BYTES * 4096];
-        let mut at = 0;
-        while at < whole {
-            let count = usize::try_from((whole - at).min(4096)).expect("at most 4096");
-            let bytes = &mut chunk[..count * RECORD_BYTES];
-            file.read_exact_at(bytes, at * RECORD_BYTES as u64).map_err(files::io(path))?;
-            for (number, record) in (at..).zip(bytes.chunks_exact(RECORD_BYTES)) {
-                let record: &[u8; RECORD_BYTES] = record.try_into().expect("chunks of that length");
-                let Some(found) = Found::read(record) else {
-                    if number + 1 == whole {
-                        break; // the last append did not end; nothing was acknowledged that needs it
-                    }
-                    return Err(KeysError::Damaged { file: path.display().to_string(), record: number });
-                };
-                let damaged = || KeysError::Damaged { file: path.display().to_string(), record: number };
-                if found.state != KeyState::Destroyed && found.kek != kek.number() {
-                    return Err(KeysError::OtherKeyEncryptionKey { file: path.display().to_string(), record: number });
-                }
-                if number == 0 && found.state != KeyState::Destroyed {
-                    found.data_key(&kek).ok_or_else(damaged)?;
-                }
-                let slot = u32::try_from(number).expect("fewer than 2^32 data keys");
-                if found.state != KeyState::Destroyed {
-                    insert(&mut inner.by_owner, owner_hash(&found.owner, found.class, found.year), slot);
-                }
-                insert(&mut inner.by_id, id_hash(&found.id), slot);
-                if found.state != KeyState::Live {
-                    gone.insert(found.id);
-                }
-                inner.destroyed += usize::from(found.state == KeyState::Destroyed);
-                inner.stored = slot + 1;
-            }
-            at += count as u64;
+        let (inner, gone, first) = scan(&file, path, kek.number())?;
+        if first.is_some_and(|first| first.data_key(&kek).is_none()) {
+            return Err(KeysError::Damaged { file: path.display().to_string(), record: 0 });
         }
         Ok(Self { file, path: path.to_owned(), kek, inner: Mutex::new(inner), gone: RwLock::new(gone) })
     }
 
+    /// Whether every record of a file is whole, and sealed under the key-encryption key of this number.
+    ///
+    /// # Errors
+    ///
+    /// The first record that is not.
+    pub(super) fn check(path: &Path, number: [u8; 4]) -> Result<(), KeysError> {
+        scan(&files::open(path, false)?, path, number).map(drop)
+    }
+
     /// Under which key-encryption key the records of a file are sealed, by the first that holds a key; `None` where none
-    /// does.
+    /// does, or there is no file yet.
     pub(super) fn names(path: &Path) -> Result<Option<[u8; 4]>, KeysError> {
+        if !path.exists() {
+            return Ok(None);
+        }
         let bytes = std::fs::read(path).map_err(files::io(path))?;
         let records = bytes.as_chunks::<RECORD_BYTES>().0;
         let held = records.iter().filter_map(Found::read).find(|found| found.state != KeyState::Destroyed);
@@ -183,6 +159,16 @@ impl DataKeys {
             Some((_, found)) if found.state != KeyState::Destroyed => self.opened(&found).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// Whether there is, or was, a key of an id.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn knows(&self, id: &[u8; 16]) -> Result<bool, KeysError> {
+        let inner = self.lock();
+        Ok(self.find(&inner, &inner.by_id, id_hash(id), |found| found.id == *id)?.is_some())
     }
 
     /// Whether nothing more may be sealed with the key of an id.
@@ -352,6 +338,54 @@ impl DataKeys {
         }
         Ok(Found::read(&record))
     }
+}
+
+/// The tables of a file, the ids that seal nothing more, and the first record, where it holds a key.
+type Scanned = (Inner, HashSet<[u8; 16]>, Option<Found>);
+
+/// Reads all records of a file, sealed under the key-encryption key of this number.
+fn scan(file: &File, path: &Path, kek: [u8; 4]) -> Result<Scanned, KeysError> {
+    let named = || path.display().to_string();
+    let len = file.metadata().map_err(files::io(path))?.len();
+    let mut inner = Inner::default();
+    let (mut gone, mut first) = (HashSet::new(), None);
+    // A crash in the middle of an append leaves a piece of a record, which no entry can need: the next append
+    // goes over it.
+    let whole = len / RECORD_BYTES as u64;
+    let mut chunk = vec![0; RECORD_BYTES * 4096];
+    let mut at = 0;
+    while at < whole {
+        let count = usize::try_from((whole - at).min(4096)).expect("at most 4096");
+        let bytes = &mut chunk[..count * RECORD_BYTES];
+        file.read_exact_at(bytes, at * RECORD_BYTES as u64).map_err(files::io(path))?;
+        for (number, record) in (at..).zip(bytes.chunks_exact(RECORD_BYTES)) {
+            let record: &[u8; RECORD_BYTES] = record.try_into().expect("chunks of that length");
+            let Some(found) = Found::read(record) else {
+                if number + 1 == whole {
+                    break; // the last append did not end; nothing was acknowledged that needs it
+                }
+                return Err(KeysError::Damaged { file: named(), record: number });
+            };
+            if found.state != KeyState::Destroyed && found.kek != kek {
+                return Err(KeysError::OtherKeyEncryptionKey { file: named(), record: number });
+            }
+            let slot = u32::try_from(number).expect("fewer than 2^32 data keys");
+            if found.state != KeyState::Destroyed {
+                insert(&mut inner.by_owner, owner_hash(&found.owner, found.class, found.year), slot);
+            }
+            insert(&mut inner.by_id, id_hash(&found.id), slot);
+            if found.state != KeyState::Live {
+                gone.insert(found.id);
+            }
+            inner.destroyed += usize::from(found.state == KeyState::Destroyed);
+            inner.stored = slot + 1;
+            if number == 0 && found.state != KeyState::Destroyed {
+                first = Some(found);
+            }
+        }
+        at += count as u64;
+    }
+    Ok((inner, gone, first))
 }
 
 fn insert(table: &mut Places, hash: u64, slot: u32) {

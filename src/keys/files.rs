@@ -39,11 +39,27 @@ pub(super) fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), KeysErr
     write(path, secret)
 }
 
+/// Overwrites the bytes of a file where they lie, durable when this returns.
+pub(super) fn overwrite(path: &Path, len: u64) -> Result<(), KeysError> {
+    let mut file = open(path, false)?;
+    std::io::copy(&mut std::io::repeat(0).take(len), &mut file).and_then(|_| file.sync_all()).map_err(io(path))
+}
+
 /// Writes a file anew, for the owner alone, durable when this returns.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeysError> {
     let mut file = open(path, true)?;
     file.set_len(0).and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all()).map_err(io(path))?;
-    sync_folder(path.parent().unwrap_or(path))
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or_else(|| Path::new(".")))
+}
+
+/// Writes a file that is there whole or not at all, for the owner alone, durable when this returns. A crash leaves at most
+/// the file under the name of what comes next.
+pub(super) fn place(path: &Path, next: &Path, bytes: &[u8]) -> Result<(), KeysError> {
+    write(next, bytes)?;
+    fs::rename(next, path).map_err(io(next))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or_else(|| Path::new(".")))
 }
 
 /// Reads a secret of 32 bytes, or makes one.

@@ -12,8 +12,13 @@ use sha2::Digest;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::keys::KEK;
 use crate::keys::KeysError;
+use crate::keys::WRAPPED;
+use crate::keys::custodian::Custodian;
 use crate::keys::files;
+use crate::keys::rotate;
+use crate::keys::wrapped::WrappedKey;
 
 /// Bytes of a data key as it is stored: sealed, with its tag.
 pub(super) const WRAPPED_LEN: usize = 48;
@@ -40,8 +45,30 @@ impl KeyEncryptionKey {
         Self { secret, number: *whole.first_chunk().expect("32 bytes have a first four") }
     }
 
-    /// Of the file of the keyring, which is made where there is none and it may be.
-    pub(super) fn open(path: &Path, create: bool) -> Result<Self, KeysError> {
+    /// Of a folder of keys: from its file, or from the one that a custodian sealed. Where there is neither and one may be
+    /// made, it lies with the custodian if there is one.
+    pub(super) fn open(
+        folder: &Path,
+        origin: &str,
+        custodian: Option<&dyn Custodian>,
+        create: bool,
+    ) -> Result<Self, KeysError> {
+        let (file, wrapped) = (folder.join(KEK), folder.join(WRAPPED));
+        match custodian {
+            _ if wrapped.exists() => WrappedKey::read(&wrapped)?.open(&wrapped, origin, custodian),
+            Some(custodian) if create && !file.exists() => {
+                let mut secret = Zeroizing::new([0; 32]);
+                files::random(&mut *secret);
+                let sealed = WrappedKey::seal(&secret, origin, custodian)?.write();
+                files::place(&wrapped, &rotate::next(folder, WRAPPED), &sealed)?;
+                Ok(Self::new(secret))
+            }
+            _ => Self::read(&file, create),
+        }
+    }
+
+    /// Of its file, which is made where there is none and it may be.
+    pub(super) fn read(path: &Path, create: bool) -> Result<Self, KeysError> {
         files::secret(path, create).map(Self::new)
     }
 

@@ -12,6 +12,11 @@ use crate::events::Event;
 use crate::events::EventType;
 use crate::events::shape;
 use crate::ledger::change::Opened;
+use crate::ledger::client;
+use crate::ledger::client::ClientPart;
+use crate::ledger::client::Either;
+use crate::ledger::client::SealedFault;
+use crate::ledger::client::Unchecked;
 use crate::ledger::precondition::Condition;
 use crate::ledger::refusal::Refusal;
 use crate::log::Commitment;
@@ -62,6 +67,29 @@ pub struct Proposed {
     pub event_type: EventType,
     /// The message's bytes, as the client encoded them.
     pub bytes: Bytes,
+    /// Personal field groups that the client sealed; the message does not have them.
+    pub sealed: Vec<ClientPart>,
+}
+
+impl Proposed {
+    /// An event that comes in plain.
+    pub const fn plain(event_type: EventType, bytes: Bytes) -> Self {
+        Self { event_type, bytes, sealed: Vec::new() }
+    }
+
+    /// With all that it carries.
+    fn len_bytes(&self) -> usize {
+        self.bytes.len() + self.sealed.iter().map(|part| part.ciphertext.len()).sum::<usize>()
+    }
+}
+
+/// What is known of the content of a part, to compare a repeated request with the recorded one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartContent {
+    /// All of it.
+    Plain(Bytes),
+    /// What the client that sealed it committed to.
+    Sealed(Commitment),
 }
 
 /// A request that is well-formed and sealed. Nothing of it is in the log.
@@ -79,6 +107,8 @@ pub struct Prepared {
     pub len_bytes: usize,
     /// Ids of the data keys of the service that sealed its parts, each once.
     pub sealed_with: Vec<[u8; 16]>,
+    /// What could not be checked, since the client sealed it.
+    pub unchecked: Vec<Unchecked>,
 }
 
 /// An event that has everything but a place.
@@ -102,8 +132,8 @@ pub struct PreparedEvent {
     pub open: Open,
     /// Ciphertexts, as they are stored.
     pub parts: Vec<Bytes>,
-    /// Class and content of each part, to compare a repeated request with the recorded one.
-    pub contents: Vec<(u8, Bytes)>,
+    /// Class and content of each part.
+    pub contents: Vec<(u8, PartContent)>,
     /// Lookup tokens of the entity that it registers.
     pub identities: Vec<[u8; 16]>,
     /// What it takes away: of an erasure alone, which has the stream and the subjects of its target.
@@ -134,6 +164,13 @@ pub trait Vault {
     /// The keys cannot be read.
     fn sealing_key(&self, owner: &Key, class: u8, year: u16) -> Result<SealingKey, VaultError>;
 
+    /// Whether a key of this id is or was the service's own.
+    ///
+    /// # Errors
+    ///
+    /// The keys cannot be read.
+    fn is_own_key(&self, id: &[u8; 16]) -> Result<bool, VaultError>;
+
     /// Under what a native id stands in the lookup index.
     fn lookup_token(&self, scheme: &str, value: &str) -> [u8; 16];
 
@@ -158,7 +195,7 @@ pub fn prepare(request: Request, vault: &impl Vault) -> Result<Prepared, Refusal
     let found = request.events.len();
     let count = u16::try_from(found).ok().filter(|count| (1..=EVENTS_PER_REQUEST_MAX).contains(count));
     let Some(count) = count else { return Err(Refusal::EventCount { found }) };
-    let proposed: usize = request.events.iter().map(|event| event.bytes.len()).sum();
+    let proposed: usize = request.events.iter().map(Proposed::len_bytes).sum();
     if proposed > REQUEST_BYTES_MAX {
         return Err(Refusal::RequestTooLarge { found: proposed });
     }
@@ -168,6 +205,7 @@ pub fn prepare(request: Request, vault: &impl Vault) -> Result<Prepared, Refusal
         .map(|(number, event)| prepare_event(&place, number, event, vault))
         .collect::<Result<Vec<_>, _>>()?;
     let len_bytes = events.iter().map(|(event, _)| event.len_bytes()).sum();
+    let unchecked = (0..count).zip(&request.events).flat_map(|(number, event)| unchecked(number, event)).collect();
     let mut sealed_with: Vec<[u8; 16]> = events.iter().flat_map(|(_, keys)| keys.iter().copied()).collect();
     sealed_with.sort_unstable();
     sealed_with.dedup();
@@ -178,6 +216,14 @@ pub fn prepare(request: Request, vault: &impl Vault) -> Result<Prepared, Refusal
         conditions: request.conditions,
         len_bytes,
         sealed_with,
+        unchecked,
+    })
+}
+
+fn unchecked(number: u16, event: &Proposed) -> impl Iterator<Item = Unchecked> {
+    event.sealed.iter().filter_map(move |part| {
+        let field = shape::personal_field(event.event_type, part.field)?.name;
+        Some(Unchecked { number, field, rules: client::rules_on(event.event_type, field) })
     })
 }
 
@@ -234,7 +280,15 @@ pub fn prepare_erasures(
     let events: Vec<PreparedEvent> = (0..count).zip(losing).map(erasure).collect();
     let len_bytes = events.iter().map(PreparedEvent::len_bytes).sum();
     let principal = place.principal.to_owned();
-    Ok(Prepared { principal, request_id, events, conditions: Vec::new(), len_bytes, sealed_with: Vec::new() })
+    Ok(Prepared {
+        principal,
+        request_id,
+        events,
+        conditions: Vec::new(),
+        len_bytes,
+        sealed_with: Vec::new(),
+        unchecked: Vec::new(),
+    })
 }
 
 fn manifest(
@@ -280,53 +334,33 @@ fn prepare_event(
     vault: &impl Vault,
 ) -> Result<(PreparedEvent, Vec<[u8; 16]>), Refusal> {
     let event_type = proposed.event_type;
-    if proposed.bytes.len() > EVENT_BYTES_MAX {
-        return Err(Refusal::EventTooLarge { number, found: proposed.bytes.len() });
+    if proposed.len_bytes() > EVENT_BYTES_MAX {
+        return Err(Refusal::EventTooLarge { number, found: proposed.len_bytes() });
     }
     let at = |fault| Refusal::Field { number, event_type, fault };
-    let proposal = shape::check_proposed(event_type, &proposed.bytes).map_err(at)?;
+    let sealed_at = |(part, fault)| Refusal::Sealed { number, event_type, part, fault };
+    client::check(event_type, &proposed.sealed).map_err(sealed_at)?;
+    let sealed: Vec<u32> = proposed.sealed.iter().map(|part| part.field).collect();
+    let proposal = shape::check_partly_sealed(event_type, &proposed.bytes, &sealed).map_err(at)?;
     let whole = Event::decode(event_type, &proposed.bytes).expect("the walk refused what cannot be decoded");
-    domain::check(&whole).map_err(|rejection| Refusal::Rule { number, event_type, rejection })?;
+    let checked = if sealed.is_empty() { domain::check(&whole) } else { domain::check_partly_sealed(&whole) };
+    checked.map_err(|rejection| Refusal::Rule { number, event_type, rejection })?;
     let identities = native_ids(&whole).map(|(scheme, value)| vault.lookup_token(scheme, value)).collect();
     let encoded = if proposal.respelled { Bytes::from(whole.encode()) } else { proposed.bytes.clone() };
     debug_assert_eq!(encoded, whole.encode());
     let groups = if proposal.personal { shape::personal_groups(event_type, &encoded).map_err(at)? } else { Vec::new() };
-    if groups.len() > PARTS_MAX {
+    let in_order = client::in_order(&groups, &proposed.sealed).map_err(sealed_at)?;
+    if in_order.len() > PARTS_MAX {
         return Err(Refusal::EventTooLarge { number, found: encoded.len() });
     }
     let (open, event) = if groups.is_empty() { (encoded.clone(), whole) } else { cut(event_type, &encoded, &groups) };
     let names = Names::of(&proposal.names).map_err(at)?;
     debug_assert_eq!(shape::read_open(event_type, &open).and_then(|open| Names::of(&open)).as_ref(), Ok(&names));
     debug_assert!(names.subjects.len() <= SUBJECTS_MAX, "the fields of every event are bounded so");
-    let mut parts = Vec::with_capacity(groups.len());
-    let mut contents = Vec::with_capacity(groups.len());
-    let mut named = Vec::with_capacity(groups.len());
-    for (part, group) in (0_u8..).zip(&groups) {
-        let content = encoded.slice(group.range.clone());
-        let owner = names.owner(group).map_err(at)?;
-        let key = vault.sealing_key(&owner, group.class, group.year).map_err(Refusal::Keys)?;
-        let context = SealContext {
-            origin: vault.origin(),
-            request_id: place.request_id,
-            number,
-            part,
-            class: group.class,
-            key_id: key.id,
-        };
-        let (ciphertext, committed) = seal_part(&context, &key.key, &vault.nonce(), &vault.salt(), &content);
-        named.push(PartManifest {
-            class: group.class,
-            sealed_by: SealedBy::Service,
-            key_id: key.id,
-            len_bytes: u32::try_from(ciphertext.len()).expect("a part is shorter than its event"),
-            ciphertext: sealed_hash(&ciphertext),
-            content: committed,
-        });
-        parts.push(ciphertext);
-        contents.push((group.class, content));
-    }
+    let Sealed { named, parts, contents } = seal(place, number, event_type, (&encoded, &names), &in_order, vault)?;
     let salt = vault.salt();
-    let sealed_with = named.iter().map(|part| part.key_id).collect();
+    let own = named.iter().filter(|part| part.sealed_by == SealedBy::Service);
+    let sealed_with = own.map(|part| part.key_id).collect();
     let manifest = manifest(place, number, event_type, &salt, &open, named);
     let prepared = PreparedEvent {
         links: links(&event),
@@ -345,15 +379,67 @@ fn prepare_event(
     Ok((prepared, sealed_with))
 }
 
+/// The parts of an event: as its manifest names them, as they are stored, and what is known of their content.
+#[derive(Default)]
+struct Sealed {
+    named: Vec<PartManifest>,
+    parts: Vec<Bytes>,
+    contents: Vec<(u8, PartContent)>,
+}
+
+/// Seals what came in plain, and takes what the client sealed as it is.
+fn seal(
+    place: &RequestPlace<'_>,
+    number: u16,
+    event_type: EventType,
+    (encoded, names): (&Bytes, &Names),
+    in_order: &[Either<'_>],
+    vault: &impl Vault,
+) -> Result<Sealed, Refusal> {
+    let mut sealed = Sealed::default();
+    for (part, either) in (0_u8..).zip(in_order) {
+        let (named, ciphertext, content) = match either {
+            Either::Plain(group) => {
+                let at = |fault| Refusal::Field { number, event_type, fault };
+                let content = encoded.slice(group.range.clone());
+                let owner = names.owner(group).map_err(at)?;
+                let key = vault.sealing_key(&owner, group.class, group.year).map_err(Refusal::Keys)?;
+                let context = SealContext {
+                    origin: vault.origin(),
+                    request_id: place.request_id,
+                    number,
+                    part,
+                    class: group.class,
+                    key_id: key.id,
+                };
+                let (ciphertext, committed) = seal_part(&context, &key.key, &vault.nonce(), &vault.salt(), &content);
+                let named = PartManifest {
+                    class: group.class,
+                    sealed_by: SealedBy::Service,
+                    key_id: key.id,
+                    len_bytes: u32::try_from(ciphertext.len()).expect("a part is shorter than its event"),
+                    ciphertext: sealed_hash(&ciphertext),
+                    content: committed,
+                };
+                (named, ciphertext, PartContent::Plain(content))
+            }
+            Either::Sealed(at, given) => {
+                if vault.is_own_key(&given.key_id).map_err(Refusal::Keys)? {
+                    return Err(Refusal::Sealed { number, event_type, part: *at, fault: SealedFault::ServiceKey });
+                }
+                (given.named(), given.ciphertext.clone(), PartContent::Sealed(given.content))
+            }
+        };
+        sealed.contents.push((named.class, content));
+        sealed.named.push(named);
+        sealed.parts.push(ciphertext);
+    }
+    Ok(sealed)
+}
+
 /// Takes the personal groups out of an event.
 fn cut(event_type: EventType, encoded: &Bytes, groups: &[shape::Group]) -> (Bytes, Event) {
-    let mut open = Vec::with_capacity(encoded.len());
-    let mut from = 0;
-    for group in groups {
-        open.extend_from_slice(&encoded[from..group.range.start]);
-        from = group.range.end;
-    }
-    open.extend_from_slice(&encoded[from..]);
+    let open = client::without(encoded, groups.iter().map(|group| group.range.clone()));
     let event = Event::decode(event_type, &open).expect("a message without some of its fields is still one");
     (open.into(), event)
 }

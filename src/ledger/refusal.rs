@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::domain::Rejection;
 use crate::events::EventType;
 use crate::events::shape::FieldFault;
+use crate::ledger::client::SealedFault;
 use crate::ledger::precondition::Violation;
 use crate::ledger::prepare::VaultError;
 
@@ -40,6 +41,18 @@ pub enum Refusal {
         event_type: EventType,
         /// Which field, and the rule.
         fault: FieldFault,
+    },
+    /// A part that the client sealed is not as it must be.
+    #[error("event {number} ({}), sealed part {part}: {fault}", event_type.name())]
+    Sealed {
+        /// Which event.
+        number: u16,
+        /// Its type.
+        event_type: EventType,
+        /// Its place among those that the client sealed, from 0.
+        part: usize,
+        /// What is wrong.
+        fault: SealedFault,
     },
     /// An event says what cannot be true.
     #[error("event {number} ({}): {rejection}", event_type.name())]

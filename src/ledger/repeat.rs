@@ -1,6 +1,7 @@
 //! Whether a repeated request is the recorded one: the same number of events, and for each the same type, version,
 //! open payload and personal fields.
 
+use crate::ledger::prepare::PartContent;
 use crate::ledger::prepare::Prepared;
 use crate::ledger::prepare::PreparedEvent;
 use crate::log::Checked;
@@ -55,6 +56,16 @@ fn compare_event(
         if named.class != *class {
             return None;
         }
+        // A commitment stays in the manifest, whatever becomes of the part.
+        if let (PartContent::Sealed(committed), SealedBy::Client) = (content, named.sealed_by)
+            && *committed != named.content
+        {
+            return None;
+        }
+        let PartContent::Plain(content) = content else {
+            checked = ContentChecked::Partly;
+            continue;
+        };
         let kept = named.sealed_by == SealedBy::Service && recorded.entry.parts[part].is_some();
         match kept.then(|| open(recorded, part)).flatten() {
             Some(found) if found != *content => return None,

@@ -110,7 +110,7 @@ fn what_is_wrong_with_a_request_is_said_before_it_is_queued() {
     let Refusal::Field { fault, .. } = refused(&[case(1, &crowd)]) else { panic!() };
     assert_eq!(fault.rule, FieldRule::TooMany { found: 65, max: 64 });
     let mut request = TinyLedger::request(1, &[person(1)], &[]);
-    request.events[0] = Proposed { event_type: EventType::PersonRegistered, bytes: with_unknown_field(&person(1)) };
+    request.events[0] = Proposed::plain(EventType::PersonRegistered, with_unknown_field(&person(1)));
     let Refusal::Field { fault, .. } = prepare(request, &ledger.vault).unwrap_err() else { panic!() };
     assert_eq!(fault.rule, FieldRule::Unknown { number: 999 });
 }

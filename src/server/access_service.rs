@@ -18,6 +18,7 @@ use crate::access::Level;
 use crate::access::OFFER_S;
 use crate::access::ProtectedPart;
 use crate::events::EventType;
+use crate::log::SealedBy;
 use crate::proto::v1;
 use crate::server::access_service::reads::Question;
 use crate::server::accesses::AccessLog;
@@ -87,21 +88,25 @@ impl Protected {
         principal.is_some_and(|one| one.role.level == Level::L7 && one.role.classes.has(Class::P5))
     }
 
-    /// The content of a part of class P5; `None` where there is no such part that can be opened.
-    fn open(&self, part: ProtectedPart) -> Result<Option<Any>, Status> {
+    /// A part of class P5.
+    fn open(&self, part: ProtectedPart) -> Result<Found, Status> {
         let reader = self.service.reader();
-        let Some(read) = reader.entry(part.position).map_err(|error| of_index(&error))? else { return Ok(None) };
-        let Some(manifest) = &read.checked.manifest else { return Ok(None) };
+        let Some(read) = reader.entry(part.position).map_err(|error| of_index(&error))? else {
+            return Ok(Found::None);
+        };
+        let Some(manifest) = &read.checked.manifest else { return Ok(Found::None) };
         let number = usize::try_from(part.part).unwrap_or(usize::MAX);
         let is_protected = manifest.parts.get(number).is_some_and(|named| named.class == Class::P5 as u8);
         let event_type = EventType::parse(&manifest.event_type, manifest.version);
-        let Some(event_type) = event_type.filter(|_| is_protected) else { return Ok(None) };
+        let Some(event_type) = event_type.filter(|_| is_protected) else { return Ok(Found::None) };
+        let sealed_by_client = manifest.parts.get(number).is_some_and(|named| named.sealed_by == SealedBy::Client);
         match reader.open_part(part.position, part.part).map_err(of_read)? {
             Opened::Content(value) => {
                 let type_url = format!("type.googleapis.com/{}", event_type.message());
-                Ok(Some(Any { type_url, value: value.to_vec() }))
+                Ok(Found::Content(Any { type_url, value: value.to_vec() }))
             }
-            Opened::Erased { .. } | Opened::KeyNotHeld => Ok(None),
+            Opened::KeyNotHeld if sealed_by_client => Ok(Found::SealedByClient),
+            Opened::Erased { .. } | Opened::KeyNotHeld => Ok(Found::None),
         }
     }
 }
@@ -109,6 +114,15 @@ impl Protected {
 /// Emergency accesses that nobody reviewed, by the day on which that is due.
 pub(super) fn unreviewed(log: &AccessLog, limit: usize) -> Result<Vec<v1::UnreviewedAccess>, Status> {
     Ok(Question::of(log).unreviewed(limit)?.accesses)
+}
+
+/// What there is of a part of class P5.
+enum Found {
+    Content(Any),
+    /// Nobody here can open it.
+    SealedByClient,
+    /// No such part that can be opened.
+    None,
 }
 
 fn custodian<T>(request: &Request<T>) -> Result<Caller, Status> {
@@ -209,7 +223,11 @@ impl AccessService for Protected {
         let offered_by = offered_by.filter(|by| self.is_custodian(by)).ok_or_else(denied)?.to_owned();
         let this = self.clone();
         let opened = tokio::task::spawn_blocking(move || this.open(part)).await;
-        let content = opened.map_err(|_| denied())??.ok_or_else(denied)?;
-        Ok(Response::new(v1::OpenProtectedResponse { content: Some(content), offered_by }))
+        let (content, sealed_by_client) = match opened.map_err(|_| denied())?? {
+            Found::Content(content) => (Some(content), false),
+            Found::SealedByClient => (None, true),
+            Found::None => return Err(denied()),
+        };
+        Ok(Response::new(v1::OpenProtectedResponse { content, offered_by, sealed_by_client }))
     }
 }

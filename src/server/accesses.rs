@@ -1,12 +1,13 @@
 //! Reads on record: a log of its own beside the log of matters, in which every read of persons stands before its answer
 //! leaves. Only the service writes it.
 
+mod together;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use rand::Rng as _;
 use tonic::Code;
 use tonic::Status;
 
@@ -20,21 +21,21 @@ use crate::domain::entity::Kind;
 use crate::events;
 use crate::events::AccessOutcome;
 use crate::events::AccessRecorded;
+use crate::events::EmergencyReviewed;
 use crate::events::Event;
 use crate::events::PartialDate;
 use crate::index::DutyFrom;
 use crate::index::DutyPlace;
 use crate::index::IndexError;
-use crate::ledger::Proposed;
-use crate::ledger::Request;
-use crate::ledger::prepare;
 use crate::log::Id;
 use crate::log::Key;
 use crate::log::Name;
-use crate::sequencer::AppendError;
 use crate::sequencer::Recorded;
+use crate::server::accesses::together::Together;
+use crate::server::accesses::together::append;
+use crate::server::accesses::together::fresh_id;
 use crate::server::errors::Reason;
-use crate::server::errors::of_refusal;
+use crate::server::errors::of_append;
 use crate::service::Reader;
 use crate::service::Service;
 
@@ -63,6 +64,7 @@ const OF_EVERYBODY: &[&str] = &["probity.v1.ExportService/DownloadExport"];
 #[derive(Debug)]
 pub(super) struct AccessLog {
     service: Arc<Service>,
+    together: Together,
     /// Of the log of matters: who is a person.
     matters: Reader,
     pub(super) figures: Figures,
@@ -109,10 +111,8 @@ impl Call {
     /// A call of a method, where it is recorded: one that says why, above the level of aggregates.
     pub(super) fn of(rule: &'static Rule, caller: &Caller) -> Option<Self> {
         let recorded = rule.basis && caller.level() != Some(Level::L0);
-        let mut id = [0; 16];
-        rand::rng().fill_bytes(&mut id);
         recorded.then(|| Self {
-            id: u128::from_be_bytes(id),
+            id: u128::from_be_bytes(fresh_id()),
             caller: caller.clone(),
             method: rule.method,
             records: 0,
@@ -122,13 +122,14 @@ impl Call {
 }
 
 impl AccessLog {
-    /// The access log of a service whose matters are read by `matters`.
+    /// The access log of a service whose matters are read by `matters`; it is made where tokio runs.
     ///
     /// # Errors
     ///
     /// Its index cannot be read.
     pub(super) fn new(service: Arc<Service>, matters: Reader) -> Result<Self, IndexError> {
-        let log = Self { service, matters, figures: Figures::default() };
+        let together = Together::begin(service.queue().clone(), service.vault().clone());
+        let log = Self { service, together, matters, figures: Figures::default() };
         let unreviewed = log.unreviewed(usize::MAX)?.len() as u64;
         log.figures.unreviewed.store(unreviewed, Ordering::Relaxed);
         Ok(log)
@@ -229,34 +230,30 @@ impl AccessLog {
             self.figures.emergencies.fetch_add(1, Ordering::Relaxed);
             self.figures.unreviewed.fetch_add(1, Ordering::Relaxed);
         }
-        let mut request_id = [0; 16];
-        rand::rng().fill_bytes(&mut request_id);
-        match self.append(request_id, events).await {
-            Ok(_) => {
+        match self.together.record(events).await {
+            Ok(()) => {
                 self.figures.recorded.fetch_add(1, Ordering::Relaxed);
                 (call, Ok(()))
             }
-            Err(status) => {
+            Err(error) => {
                 self.figures.failed.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(method = call.method, %status, "a read could not be recorded, and so was not answered");
+                tracing::error!(method = call.method, %error, "a read could not be recorded, and so was not answered");
                 (call, Err(not_recorded()))
             }
         }
     }
 
-    /// Records events of the service's own.
+    /// Records the review of an emergency access.
     ///
     /// # Errors
     ///
     /// As of every append.
-    pub(super) async fn append(&self, request_id: [u8; 16], events: Vec<Event>) -> Result<Recorded, Status> {
-        let proposed = |event: Event| Proposed { event_type: event.event_type(), bytes: event.encode().into() };
-        let events = events.into_iter().map(proposed).collect();
-        let request = Request { principal: SYSTEM.to_owned(), request_id, events, conditions: Vec::new() };
-        let failed = |error: AppendError| crate::server::errors::of_append(&error);
-        let prepared = prepare(request, self.service.vault()).map_err(|refusal| of_refusal(&refusal))?;
-        let answer = self.service.queue().submit(prepared).await.map_err(failed)?;
-        self.service.queue().answered(answer).await.map_err(failed)
+    pub(super) async fn review(&self, reviewed: EmergencyReviewed) -> Result<Recorded, Status> {
+        let event = Event::from(reviewed);
+        let recorded = append(self.service.queue(), self.service.vault(), fresh_id(), [&event]).await;
+        let recorded = recorded.map_err(|error| of_append(&error))?;
+        self.figures.unreviewed.fetch_sub(1, Ordering::Relaxed);
+        Ok(recorded)
     }
 
     fn events(&self, call: &mut Call, outcome: AccessOutcome, news: &News) -> Vec<Event> {

@@ -6,6 +6,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::events::EventType;
+use crate::ledger::ClientPart;
 use crate::ledger::Condition;
 use crate::ledger::ContentChecked;
 use crate::ledger::Expected;
@@ -13,8 +14,12 @@ use crate::ledger::History;
 use crate::ledger::NoMatchingEvents;
 use crate::ledger::Proposed;
 use crate::ledger::Request;
+use crate::ledger::Unchecked;
+use crate::log::Commitment;
 use crate::log::Key;
 use crate::log::Name;
+use crate::log::PARTS_MAX;
+use crate::log::SealedBy;
 use crate::proto::v1;
 use crate::proto::v1::history::Of;
 use crate::proto::v1::precondition::Condition as WireCondition;
@@ -80,7 +85,34 @@ fn proposed(number: usize, event: v1::ProposedEvent) -> Result<Proposed, Status>
         let message = format!("{}: the type_url names no event that can be appended", field());
         return Err(Reason::EventTypeUnknown.status(message, &[("field", field())]));
     };
-    Ok(Proposed { event_type, bytes: any.value.into() })
+    if event.sealed.len() > PARTS_MAX {
+        let message = format!("{} parts, at most {PARTS_MAX}", event.sealed.len());
+        return Err(field_invalid(&format!("events[{number}].sealed"), "TOO_MANY", message));
+    }
+    let sealed = event.sealed.into_iter().enumerate();
+    let sealed = sealed.map(|(at, part)| client_part(&format!("events[{number}].sealed[{at}]"), part));
+    Ok(Proposed { event_type, bytes: any.value.into(), sealed: sealed.collect::<Result<_, _>>()? })
+}
+
+/// A part that a client sealed. What is of another length than it can be is refused here, the rest by the ledger.
+fn client_part(at: &str, part: v1::ClientSealedPart) -> Result<ClientPart, Status> {
+    let length = |name: &str, found: usize, wanted: usize| {
+        field_invalid(&format!("{at}.{name}"), "LENGTH", format!("{found} bytes, where {wanted} are wanted"))
+    };
+    let small = |name: &str, number: u32, what: &str| {
+        u8::try_from(number).map_err(|_| field_invalid(&format!("{at}.{name}"), "OUT_OF_RANGE", what.to_owned()))
+    };
+    let key_id = part.key_id[..].try_into().map_err(|_| length("key_id", part.key_id.len(), 16))?;
+    let content = part.content_commitment[..].try_into();
+    let content = content.map_err(|_| length("content_commitment", part.content_commitment.len(), 32))?;
+    Ok(ClientPart {
+        field: part.field,
+        part: small("part", part.part, "a part is 0 to 30")?,
+        class: small("personal_class", part.personal_class, "a class is 2 to 5")?,
+        key_id,
+        content: Commitment(content),
+        ciphertext: part.ciphertext,
+    })
 }
 
 fn condition(number: usize, wanted: v1::Precondition) -> Result<Condition, Status> {
@@ -136,8 +168,8 @@ pub fn history(history: Option<v1::History>, field: &str) -> Result<History, Sta
     Ok(History { name: text, key: key(&name) })
 }
 
-/// The receipt of an append, of which nothing more is known than that it is recorded.
-pub fn receipt(recorded: Recorded) -> v1::AppendResponse {
+/// The receipt of an append, of which nothing more is known than that it is recorded, and what of it could not be checked.
+pub fn receipt(recorded: Recorded, unchecked: &[Unchecked]) -> v1::AppendResponse {
     let receipt = recorded.receipt;
     v1::AppendResponse {
         first_position: receipt.first_index,
@@ -154,6 +186,15 @@ pub fn receipt(recorded: Recorded) -> v1::AppendResponse {
         .into(),
         acknowledgement: v1::Acknowledgement::Recorded.into(),
         proof: None,
+        unchecked: unchecked.iter().map(unread).collect(),
+    }
+}
+
+fn unread(unchecked: &Unchecked) -> v1::Unchecked {
+    v1::Unchecked {
+        event: unchecked.number.into(),
+        field: unchecked.field.to_owned(),
+        rules: unchecked.rules.iter().map(|rule| (*rule).to_owned()).collect(),
     }
 }
 
@@ -172,6 +213,7 @@ pub fn entry(read: EntryRead, full: bool) -> v1::Entry {
             key_id: named.key_id.to_vec().into(),
             ciphertext: kept.filter(|_| full).unwrap_or_default(),
             erased_by,
+            sealed_by_client: named.sealed_by == SealedBy::Client,
         })
         .collect();
     v1::Entry {

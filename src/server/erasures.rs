@@ -68,6 +68,7 @@ pub(super) async fn request(
         entries: survey.losses.len() as u64,
         keys: u32::try_from(keys).unwrap_or(u32::MAX),
         losses: survey.losses.iter().take(LOSSES_MAX).map(loss).collect(),
+        parts_sealed_by_clients: survey.losses.iter().map(|loss| u64::from(loss.sealed_by_clients.count_ones())).sum(),
         ..v1::RequestErasureResponse::default()
     };
     if dry_run {
@@ -209,7 +210,7 @@ pub(super) async fn record(
     request_id: [u8; 16],
     event: Event,
 ) -> Result<Recorded, Status> {
-    let events = vec![Proposed { event_type: event.event_type(), bytes: event.encode().into() }];
+    let events = vec![Proposed::plain(event.event_type(), event.encode().into())];
     let request = Request { principal: principal.to_owned(), request_id, events, conditions: Vec::new() };
     let prepared = prepare(request, service.vault()).map_err(|refusal| of_refusal(&refusal))?;
     let answer = service.queue().try_submit(prepared, None).map_err(|error| of_append(&error))?;
@@ -242,10 +243,16 @@ fn loss(loss: &Loss) -> v1::ErasureLoss {
     v1::ErasureLoss {
         position: loss.losing.target.index,
         event_type: loss.event_type.clone(),
-        parts: (0..31).filter(|part| loss.parts & 1 << part != 0).collect(),
+        parts: numbers(loss.parts),
         open_payload: loss.parts & OPEN_PAYLOAD_BIT != 0,
         erased_before: loss.losing.target.parts == 0,
+        sealed_by_clients: numbers(loss.sealed_by_clients),
     }
+}
+
+/// Numbers of the parts whose bits are set.
+fn numbers(bits: u32) -> Vec<u32> {
+    (0..31).filter(|part| bits & 1 << part != 0).collect()
 }
 
 fn hold(held: &Held) -> v1::ErasureHold {

@@ -259,6 +259,11 @@ pub fn of_refusal(refusal: &Refusal) -> Status {
                 rule => field_invalid(&field, rule.name(), rule.to_string()),
             }
         }
+        Refusal::Sealed { number, part, fault, .. } => field_invalid(
+            &format!("events[{number}].sealed[{part}].{}", fault.field()),
+            fault.rule(),
+            fault.to_string(),
+        ),
         Refusal::Rule { number, rejection, .. } => {
             let field = field_path(*number, &rejection.field);
             let rule = rejection.rule.name();

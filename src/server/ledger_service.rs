@@ -18,6 +18,7 @@ use crate::access::Action;
 use crate::access::Caller;
 use crate::ledger::Prepared;
 use crate::ledger::Refusal;
+use crate::ledger::Unchecked;
 use crate::ledger::prepare;
 use crate::log::Name;
 use crate::proto::v1;
@@ -53,6 +54,13 @@ const IN_FLIGHT_MAX: usize = 64;
 /// Messages of a stream that wait for the client to read them.
 const MESSAGES_WAITING: usize = 2;
 
+/// An append that waits for its commit.
+struct Queued {
+    answer: Answer,
+    level: Level,
+    unchecked: Vec<Unchecked>,
+}
+
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The service over one log.
@@ -87,21 +95,23 @@ impl Ledger {
         let append = request.into_inner();
         let level = Level::of(append.acknowledgement, self.service.proofs())?;
         let prepared = self.prepare(append, &mut writes)?;
+        let unchecked = prepared.unchecked.clone();
         let answer = self.service.queue().try_submit(prepared, deadline_ms).map_err(|error| of_append(&error))?;
-        self.answered(answer, level, patience, caller).await
+        self.answered(Queued { answer, level, unchecked }, patience, caller).await
     }
 
     /// Waits for the writer, and then for as much as was asked. Whoever stops waiting cancels nothing.
     async fn answered(
         &self,
-        answer: Answer,
-        level: Level,
+        queued: Queued,
         patience: Patience,
         caller: Caller,
     ) -> Result<v1::AppendResponse, Status> {
+        let Queued { answer, level, unchecked } = queued;
         let recorded = self.service.queue().answered(answer).await;
         let recorded = recorded.map_err(|error| of_append(&told(error, caller, self.service.reader())))?;
-        Ok(acknowledged::complete(&self.service, convert::receipt(recorded), level, patience, &self.stop).await)
+        Ok(acknowledged::complete(&self.service, convert::receipt(recorded, &unchecked), level, patience, &self.stop)
+            .await)
     }
 }
 
@@ -126,8 +136,7 @@ impl LedgerService for Ledger {
         let caller = gate::caller(request.extensions())?;
         let mut writes = Writes::of(caller.clone());
         let mut requests = request.into_inner();
-        let (sender, receiver) =
-            mpsc::channel::<Result<(Begun, Result<(Answer, Level), Status>), Status>>(IN_FLIGHT_MAX);
+        let (sender, receiver) = mpsc::channel::<Result<(Begun, Result<Queued, Status>), Status>>(IN_FLIGHT_MAX);
         let ledger = self.clone();
         let reading = async move {
             loop {
@@ -157,7 +166,7 @@ impl LedgerService for Ledger {
             async move {
                 let (begun, queued) = step?;
                 let result = match queued {
-                    Ok((answer, level)) => ledger.answered(answer, level, patience, caller).await,
+                    Ok(queued) => ledger.answered(queued, patience, caller).await,
                     Err(refusal) => Err(refusal),
                 };
                 begun.ended(&result);
@@ -253,12 +262,13 @@ impl LedgerService for Ledger {
 }
 
 impl Ledger {
-    async fn queue(&self, Streamed(message): Streamed, writes: &mut Writes) -> Result<(Answer, Level), Status> {
+    async fn queue(&self, Streamed(message): Streamed, writes: &mut Writes) -> Result<Queued, Status> {
         let append = message?.append.ok_or_else(|| field_invalid("append", "REQUIRED", "must be set"))?;
         let level = Level::of(append.acknowledgement, self.service.proofs())?;
         let prepared = self.prepare(append, writes)?;
+        let unchecked = prepared.unchecked.clone();
         let answer = self.service.queue().submit(prepared).await.map_err(|error| of_append(&error))?;
-        Ok((answer, level))
+        Ok(Queued { answer, level, unchecked })
     }
 }
 

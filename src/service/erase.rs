@@ -51,6 +51,7 @@ use crate::ledger::recalled;
 use crate::log::Body;
 use crate::log::Id;
 use crate::log::Key;
+use crate::log::SealedBy;
 use crate::sequencer::AppendError;
 use crate::sequencer::Queue;
 use crate::sequencer::Turns;
@@ -261,7 +262,7 @@ impl Eraser {
         let request = Request {
             principal: erasure::SYSTEM.to_owned(),
             request_id: own_request_id(id, u64::MAX),
-            events: vec![Proposed { event_type: completed.event_type(), bytes: completed.encode().into() }],
+            events: vec![Proposed::plain(completed.event_type(), completed.encode().into())],
             conditions: Vec::new(),
         };
         self.record(&prepare(request, self.reader.vault())?)?;
@@ -363,6 +364,10 @@ pub(super) fn destroy_again(reader: &Reader) -> Result<usize, EraseError> {
         };
         let Some(manifest) = reader.entry(target.index)?.and_then(|entry| entry.checked.manifest) else { continue };
         for (_, part) in manifest.parts.iter().enumerate().filter(|(place, _)| target.parts & 1 << place != 0) {
+            // A client may call its key as it likes.
+            if part.sealed_by == SealedBy::Client {
+                continue;
+            }
             if let Entry::Vacant(unknown) = held.entry(part.key_id) {
                 unknown.insert(data.by_id(&part.key_id)?.is_some());
             }

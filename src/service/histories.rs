@@ -10,6 +10,7 @@ use crate::ledger::HistoryKey;
 use crate::log::Id;
 use crate::log::Key;
 use crate::log::Name;
+use crate::log::SealedBy;
 use crate::service::EntryRead;
 use crate::service::Reader;
 use crate::store::StoreError;
@@ -151,7 +152,13 @@ fn recorded(read: EntryRead) -> Result<Recorded, ReadError> {
         stream,
         payload,
         parts: parts
-            .map(|((number, part), erased_by)| Part { position: index, number, class: part.class, erased_by })
+            .map(|((number, part), erased_by)| Part {
+                position: index,
+                number,
+                class: part.class,
+                sealed_by_client: part.sealed_by == SealedBy::Client,
+                erased_by,
+            })
             .collect(),
     })
 }

@@ -95,12 +95,14 @@ fn open_parts(
     clock: Clock,
     mut progress: impl FnMut(Progress),
 ) -> Result<Service, OpenError> {
-    let keys = Arc::new(Keyring::open_with(&options.data.join("keys"), store.size() == 0, options.signers.clone())?);
-    if store.size() == 0 {
-        let genesis = genesis(options, &keys, &clock)?;
-        store.append(&[genesis])?;
+    let is_new = store.size() == 0;
+    let origin = if is_new { new_origin(options)? } else { known_origin(&*store, options)? };
+    let elsewhere = options.elsewhere.clone();
+    let keys = Arc::new(Keyring::open_with(&options.data.join("keys"), is_new, &origin, elsewhere)?);
+    if is_new {
+        store.append(&[genesis(&origin, options, &keys, &clock)])?;
     }
-    let origin = known_origin(&*store, options, &keys)?;
+    check_signing_key(&*store, options, &keys)?;
     let last = checked(&*store, store.size() - 1)?;
     let head = Head { size: store.size(), leaf_hash: last.leaf_hash, recorded_at_ms: last.leaf.recorded_at_ms };
     verify_newest(&*store, options.verify_newest)?;
@@ -228,22 +230,20 @@ fn end_of(store: &dyn LogStore) -> Result<End, OpenError> {
 }
 
 /// The first entry of a new log.
-fn genesis(options: &Options, keys: &Keyring, clock: &Clock) -> Result<Bytes, OpenError> {
-    let origin = options.origin.clone().unwrap_or_else(random_origin);
-    check_origin(&origin).map_err(|what| OpenError::Origin { what })?;
+fn genesis(origin: &str, options: &Options, keys: &Keyring, clock: &Clock) -> Bytes {
     let leaf = Leaf {
         index: 0,
         recorded_at_ms: clock.unix_ms(),
         previous: LeafHash::NONE,
         body: Body::Genesis(Genesis {
-            origin,
+            origin: origin.to_owned(),
             public_key: keys.public_key(),
             longest_delay_s: LONGEST_DELAY_S,
             continues: options.continues.clone(),
         }),
     };
     let entry = Entry { leaf: leaf.encode().into(), manifest: Bytes::new(), open: None, parts: Vec::new() };
-    Ok(entry.encode().into())
+    entry.encode().into()
 }
 
 /// Whether a log can have this origin.
@@ -266,15 +266,30 @@ fn random_origin() -> String {
     format!("probity.invalid/{}", data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
 }
 
-fn known_origin(store: &dyn LogStore, options: &Options, keys: &Keyring) -> Result<Arc<str>, OpenError> {
-    let first = checked(store, 0)?;
-    let Body::Genesis(genesis) = first.leaf.body else {
-        return Err(OpenError::Chain { what: "entry 0 is not GENESIS".to_owned() });
-    };
+fn genesis_of(store: &dyn LogStore) -> Result<Genesis, OpenError> {
+    match checked(store, 0)?.leaf.body {
+        Body::Genesis(genesis) => Ok(genesis),
+        _ => Err(OpenError::Chain { what: "entry 0 is not GENESIS".to_owned() }),
+    }
+}
+
+fn new_origin(options: &Options) -> Result<Arc<str>, OpenError> {
+    let origin = options.origin.clone().unwrap_or_else(random_origin);
+    check_origin(&origin).map_err(|what| OpenError::Origin { what })?;
+    Ok(origin.into())
+}
+
+fn check_signing_key(store: &dyn LogStore, options: &Options, keys: &Keyring) -> Result<(), OpenError> {
+    let genesis = genesis_of(store)?;
     // Of a log that is published, some key that is held must be in force, which its KEY entries say.
     if options.publish.is_none() && keys.public_keys().all(|key| key != genesis.public_key) {
         return Err(OpenError::SigningKey);
     }
+    Ok(())
+}
+
+fn known_origin(store: &dyn LogStore, options: &Options) -> Result<Arc<str>, OpenError> {
+    let genesis = genesis_of(store)?;
     match &options.origin {
         Some(wanted) if *wanted != genesis.origin => {
             let what = format!("the log in this folder is {}, not {wanted}", genesis.origin);

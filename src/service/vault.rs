@@ -17,6 +17,7 @@ use crate::log::Checked;
 use crate::log::Key;
 use crate::log::NONCE_LEN;
 use crate::log::Salt;
+use crate::log::SealedBy;
 
 /// Seals and opens with the keys of one log.
 #[derive(Clone, Debug)]
@@ -36,7 +37,8 @@ impl KeyVault {
         &self.keys
     }
 
-    /// Opens a sealed part: the event message with that field alone. `None` where the key is not held.
+    /// Opens a sealed part: the event message with that field alone. `None` where the key is not held, as of every part that
+    /// a client sealed, whatever it calls its key.
     ///
     /// # Errors
     ///
@@ -45,6 +47,9 @@ impl KeyVault {
         let Some(named) = entry.manifest.as_ref().and_then(|manifest| manifest.parts.get(part)) else {
             return Ok(None);
         };
+        if named.sealed_by == SealedBy::Client {
+            return Ok(None);
+        }
         let key = self.keys.data.by_id(&named.key_id).map_err(|error| VaultError { what: error.to_string() })?;
         let Some(key) = key else { return Ok(None) };
         let opened = content_of(&self.origin, entry, part, &key.key);
@@ -68,6 +73,10 @@ impl Vault for KeyVault {
     fn sealing_key(&self, owner: &Key, class: u8, year: u16) -> Result<SealingKey, VaultError> {
         let key = self.keys.data.of(owner, class, year).map_err(|error| VaultError { what: error.to_string() })?;
         Ok(SealingKey { id: key.id, key: key.key })
+    }
+
+    fn is_own_key(&self, id: &[u8; 16]) -> Result<bool, VaultError> {
+        self.keys.data.knows(id).map_err(|error| VaultError { what: error.to_string() })
     }
 
     fn lookup_token(&self, scheme: &str, value: &str) -> [u8; 16] {

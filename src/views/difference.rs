@@ -137,13 +137,14 @@ fn item_change(before: Option<Item<'_>>, after: Option<Item<'_>>) -> ItemChange 
 /// The part that an item is in, with nothing else of its content.
 fn alone(one: Item<'_>) -> PersonalPart {
     let content = DeclarationContent { items: vec![one.item.clone()] };
-    let PersonalPart { position, part, personal_class, erased_by, content: _ } = one.part;
+    let PersonalPart { position, part, personal_class, erased_by, content: _, sealed_by_client } = one.part;
     PersonalPart {
         position: *position,
         part: *part,
         personal_class: *personal_class,
         erased_by: *erased_by,
         content: Some(Content::Declaration(content)),
+        sealed_by_client: *sealed_by_client,
     }
 }
 

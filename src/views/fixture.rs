@@ -122,7 +122,7 @@ impl Story {
                 state.native_ids.insert((native.scheme.clone(), native.value.clone()), found);
             }
         }
-        let part = |(number, class)| Part { position: index, number, class, erased_by: None };
+        let part = |(number, class)| Part { position: index, number, class, sealed_by_client: false, erased_by: None };
         let parts = (0..).zip(groups.iter().map(|group| group.class)).map(part).collect();
         let recorded_at_ms = GENESIS_MS + index * HOUR_MS;
         state.entries.push(Recorded { index, recorded_at_ms, event_type, stream, payload, parts });

@@ -93,7 +93,7 @@ async fn add(State(mut to): State<To>, body: Bytes) -> Response {
     let type_url = format!("type.googleapis.com/{}", event.event_type().message());
     let append = v1::AppendRequest {
         request_id: Uuid::from_bytes(request).to_string(),
-        events: vec![v1::ProposedEvent { event: Some(Any { type_url, value: event.encode() }) }],
+        events: vec![v1::ProposedEvent { event: Some(Any { type_url, value: event.encode() }), sealed: Vec::new() }],
         acknowledgement: to.acknowledgement.into(),
         ..v1::AppendRequest::default()
     };

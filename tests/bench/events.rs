@@ -12,6 +12,8 @@ use probity::events::Event;
 use probity::events::EventType;
 use probity::events::LegalBasis;
 use probity::events::Narrative;
+use probity::events::OrganisationName;
+use probity::events::OrganisationRegistered;
 use probity::events::PartialDate;
 use probity::events::PersonIdentity;
 use probity::events::PersonRegistered;
@@ -23,11 +25,13 @@ use prost::Message;
 pub(crate) const RESPONDENTS: u64 = 1_000;
 
 /// Respondents and cases of one request of registrations.
-const REGISTERED_AT_ONCE: u64 = 500;
+const REGISTERED_AT_ONCE: u64 = 400;
 
 const DECISION: &str = "7DDDDDDDDDDDDDDDDDDDDDDDDD";
 const RESPONDENT: &str = "7RRRRRRRRRRRRRRRRRRRRRRRRR";
 const CASE: &str = "7CCCCCCCCCCCCCCCCCCCCCCCCC";
+/// The body whose cases and decisions they are.
+pub(crate) const BODY: &str = "7BBBBBBBBBBBBBBBBBBBBBBBBB";
 const BASE_32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// What the events hold.
@@ -102,13 +106,20 @@ impl Source {
     }
 }
 
-/// What must be recorded before events about some respondents: they and their cases, a request an item.
+/// What must be recorded before events about some respondents: they and their cases, and before the first of them the
+/// body; a request an item.
 pub(crate) fn registrations(numbers: Range<u64>) -> impl Iterator<Item = Vec<Event>> {
     let end = numbers.end;
     numbers.step_by(usize::try_from(REGISTERED_AT_ONCE).expect("it is small")).map(move |start| {
         let some = start..end.min(start + REGISTERED_AT_ONCE);
-        some.flat_map(|number| [person(number), case(number)]).collect()
+        let body = (start == 0).then(body);
+        body.into_iter().chain(some.flat_map(|number| [person(number), case(number)])).collect()
     })
+}
+
+fn body() -> Event {
+    let names = vec![OrganisationName { text: "Sample Inspectorate".to_owned(), language: "en".to_owned() }];
+    OrganisationRegistered { entity_id: BODY.to_owned(), names, ..OrganisationRegistered::default() }.into()
 }
 
 fn person(number: u64) -> Event {
@@ -121,6 +132,7 @@ fn case(number: u64) -> Event {
     CaseOpened {
         case_id: text(case_id(number)),
         regime: Some(code("sample.regime", "civil-service")),
+        opened_by_id: BODY.to_owned(),
         respondent_ids: vec![text(respondent_id(number))],
         ..CaseOpened::default()
     }
@@ -195,6 +207,7 @@ fn decision(kind: Kind) -> DecisionIssued {
         decision_id: DECISION.to_owned(),
         case_id: CASE.to_owned(),
         respondent_id: RESPONDENT.to_owned(),
+        issued_by_id: BODY.to_owned(),
         reference: "2025/0417-QD".to_owned(),
         signed_on: day(14),
         regime: Some(code("sample.regime", "civil-service")),

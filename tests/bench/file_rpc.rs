@@ -14,6 +14,7 @@ use std::thread;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use probity::tls::Line;
 use prost::Message;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -33,7 +34,6 @@ use tonic::server::Grpc;
 use tonic::server::NamedService;
 use tonic::server::StreamingService;
 use tonic::server::UnaryService;
-use tonic::transport::Channel;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_prost::ProstCodec;
@@ -208,13 +208,13 @@ impl StreamingService<AppendRequest> for ThinService {
 
 /// A client of it.
 #[derive(Clone)]
-pub(crate) struct ThinClient(ClientGrpc<Channel>);
+pub(crate) struct ThinClient(ClientGrpc<Line>);
 
 impl Client for ThinClient {
     type Request = Vec<Bytes>;
 
-    fn connect(channel: Channel) -> Self {
-        Self(ClientGrpc::new(channel))
+    fn connect(line: Line) -> Self {
+        Self(ClientGrpc::new(line))
     }
 
     fn request(&self, source: &mut Source, batch: usize) -> Self::Request {

@@ -5,12 +5,13 @@ use std::time::Duration;
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
+use probity::tls::Credentials;
+use probity::tls::Line;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
-use tonic::transport::Channel;
 use tonic::transport::Endpoint;
 
 use crate::Failure;
@@ -43,7 +44,7 @@ pub(crate) type Answers = std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Resu
 pub(crate) trait Client: Clone + Send + Sync + 'static {
     type Request: Send + Sync + 'static;
 
-    fn connect(channel: Channel) -> Self;
+    fn connect(line: Line) -> Self;
 
     fn request(&self, source: &mut Source, batch: usize) -> Self::Request;
 
@@ -55,24 +56,35 @@ pub(crate) trait Client: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Answers, Status>> + Send;
 }
 
-/// Opens at most `count` connections.
-pub(crate) async fn channels(address: &str, count: usize) -> Result<Vec<Channel>, Failure> {
+/// Opens `count` connections.
+pub(crate) async fn lines(address: &str, credentials: &Credentials, count: usize) -> Result<Vec<Line>, Failure> {
     let endpoint = Endpoint::from_shared(address.to_owned())?
         .tcp_nodelay(true)
         .initial_connection_window_size(8 << 20)
         .initial_stream_window_size(4 << 20);
-    Ok(try_join_all((0..count).map(|_| endpoint.connect())).await?)
+    Ok(try_join_all((0..count).map(|_| credentials.dial_with(endpoint.clone()))).await?)
 }
 
 /// One run of `load` against `server`.
 pub(crate) fn run<C: Client>(server: &Server, load: Load, kind: Kind, plan: &Plan) -> Result<Sample, Failure> {
+    run_as::<C>(server, &Credentials::default(), load, kind, plan)
+}
+
+/// The same, as somebody whom the service knows.
+pub(crate) fn run_as<C: Client>(
+    server: &Server,
+    credentials: &Credentials,
+    load: Load,
+    kind: Kind,
+    plan: &Plan,
+) -> Result<Sample, Failure> {
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(async {
-        let channels = channels(&server.address, load.clients.min(plan.connections)).await?;
+        let lines = lines(&server.address, credentials, load.clients.min(plan.connections)).await?;
         let begin = Instant::now() + plan.warm_up;
         let times = Times { begin, end: begin + plan.duration };
         let clients = (0..load.clients).map(|number| {
-            let client = C::connect(channels[number % channels.len()].clone());
+            let client = C::connect(lines[number % lines.len()].clone());
             let source = Source::new(kind);
             tokio::spawn(async move {
                 if load.in_flight == 0 {

@@ -16,10 +16,11 @@ use probity::proto::v1::history::Of;
 use probity::proto::v1::ledger_service_client::LedgerServiceClient;
 use probity::proto::v1::proof_service_client::ProofServiceClient;
 use probity::proto::v1::record_service_client::RecordServiceClient;
+use probity::tls::Credentials;
+use probity::tls::Line;
 use tokio::runtime::Runtime;
 use tonic::Code;
 use tonic::Status;
-use tonic::transport::Channel;
 
 use crate::Failure;
 use crate::Plan;
@@ -83,18 +84,18 @@ pub(crate) struct Filled {
 /// A client of the real service.
 #[derive(Clone)]
 pub(crate) struct RealAsker {
-    ledger: LedgerServiceClient<Channel>,
-    records: RecordServiceClient<Channel>,
-    proofs: ProofServiceClient<Channel>,
+    ledger: LedgerServiceClient<Line>,
+    records: RecordServiceClient<Line>,
+    proofs: ProofServiceClient<Line>,
     ask: Ask,
     filled: Filled,
 }
 
 impl RealAsker {
-    pub(crate) fn new(channel: Channel, ask: Ask, filled: Filled) -> Self {
-        let ledger = LedgerServiceClient::new(channel.clone());
-        let proofs = ProofServiceClient::new(channel.clone());
-        Self { ledger, records: RecordServiceClient::new(channel), proofs, ask, filled }
+    pub(crate) fn new(line: Line, ask: Ask, filled: Filled) -> Self {
+        let ledger = LedgerServiceClient::new(line.clone());
+        let proofs = ProofServiceClient::new(line.clone());
+        Self { ledger, records: RecordServiceClient::new(line), proofs, ask, filled }
     }
 }
 
@@ -164,7 +165,7 @@ pub(crate) fn points(plan: &Plan) -> Group {
         Contender::new(name, move || {
             let (folder, filled) = filled.get(&plan)?;
             let server = real::serve(folder)?;
-            let sample = run(&server, &plan, |channel| RealAsker::new(channel, ask, filled))?;
+            let sample = run(&server, &plan, |line| RealAsker::new(line, ask, filled))?;
             server.stop()?;
             Ok(sample)
         })
@@ -201,14 +202,14 @@ impl FilledFolder {
 }
 
 /// Asks until the time is over.
-pub(crate) fn run<A: Asker>(server: &Server, plan: &Plan, connect: impl Fn(Channel) -> A) -> Result<Sample, Failure> {
+pub(crate) fn run<A: Asker>(server: &Server, plan: &Plan, connect: impl Fn(Line) -> A) -> Result<Sample, Failure> {
     let runtime = Runtime::new()?;
     let outcome = runtime.block_on(async {
-        let channels = load::channels(&server.address, plan.connections.min(CLIENTS)).await?;
+        let lines = load::lines(&server.address, &Credentials::default(), plan.connections.min(CLIENTS)).await?;
         let begin = Instant::now() + plan.warm_up;
         let end = begin + plan.duration;
         let tasks: Vec<_> = (0..CLIENTS)
-            .map(|number| tokio::spawn(ask_until(connect(channels[number % channels.len()].clone()), begin, end)))
+            .map(|number| tokio::spawn(ask_until(connect(lines[number % lines.len()].clone()), begin, end)))
             .collect();
         tokio::time::sleep_until(begin.into()).await;
         let window = Window::open(Some(server.id()));

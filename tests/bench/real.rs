@@ -23,10 +23,10 @@ use probity::sequencer::Answer;
 use probity::service;
 use probity::service::Options;
 use probity::service::Service;
+use probity::tls::Line;
 use prost_types::Any;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::Failure;
@@ -79,18 +79,19 @@ pub(crate) fn serve_new(folder: &Path, seals: Seals) -> Result<Server, Failure> 
 
 /// A client of the service.
 #[derive(Clone)]
-pub(crate) struct ProbityClient(LedgerServiceClient<Channel>);
+pub(crate) struct ProbityClient(LedgerServiceClient<Line>);
 
 impl Client for ProbityClient {
     type Request = AppendRequest;
 
-    fn connect(channel: Channel) -> Self {
-        Self(LedgerServiceClient::new(channel))
+    fn connect(line: Line) -> Self {
+        Self(LedgerServiceClient::new(line))
     }
 
     fn request(&self, source: &mut Source, batch: usize) -> AppendRequest {
         let type_url = format!("type.googleapis.com/{}", Source::EVENT_TYPE.message());
-        let event = |value| ProposedEvent { event: Some(Any { type_url: type_url.clone(), value }) };
+        let event =
+            |value| ProposedEvent { event: Some(Any { type_url: type_url.clone(), value }), sealed: Vec::new() };
         AppendRequest {
             request_id: Uuid::from_bytes(source.request_id()).to_string(),
             events: (0..batch).map(|_| event(source.next())).collect(),
@@ -122,8 +123,8 @@ pub(crate) struct SealedClient(ProbityClient);
 impl Client for SealedClient {
     type Request = AppendRequest;
 
-    fn connect(channel: Channel) -> Self {
-        Self(ProbityClient::connect(channel))
+    fn connect(line: Line) -> Self {
+        Self(ProbityClient::connect(line))
     }
 
     fn request(&self, source: &mut Source, batch: usize) -> AppendRequest {
@@ -210,7 +211,7 @@ impl Log {
 
     /// Appends a batch, and waits until at most `in_flight` batches are not durable.
     pub(crate) fn append(&mut self, batch: usize, in_flight: usize) -> Result<(), Failure> {
-        let event = |bytes| Proposed { event_type: Source::EVENT_TYPE, bytes };
+        let event = |bytes| Proposed::plain(Source::EVENT_TYPE, bytes);
         let events = self.source.batch(batch).into_iter().map(event).collect();
         self.submit(events, in_flight)
     }
@@ -248,5 +249,5 @@ impl Log {
 }
 
 fn proposed(event: &Event) -> Proposed {
-    Proposed { event_type: event.event_type(), bytes: event.encode().into() }
+    Proposed::plain(event.event_type(), event.encode().into())
 }

@@ -15,6 +15,7 @@ mod harness;
 mod inclusion;
 mod load;
 mod map;
+mod opening;
 mod process;
 mod query;
 mod real;
@@ -55,6 +56,10 @@ enum Which {
     Query,
     /// One decision, plain and behind TLS, roles and the access log.
     Access,
+    /// Appends, plain and behind the same.
+    AccessAppend,
+    /// Parts that were sealed.
+    Open,
     /// Folding the whole log again.
     Rebuild,
     /// Verifying the whole log.
@@ -180,6 +185,8 @@ fn group(which: Which, plan: &Plan) -> Option<Group> {
         Which::Stream => append::streamed(plan),
         Which::Query => query::points(plan),
         Which::Access => guarded::points(plan),
+        Which::AccessAppend => guarded::appends(plan),
+        Which::Open => opening::parts(plan),
         Which::Rebuild => whole::rebuild(plan),
         Which::Verify => whole::verify(plan),
         Which::Hash => baseline::hashing(plan),

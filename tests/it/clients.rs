@@ -49,7 +49,7 @@ fn drifted(readme: &str) -> Vec<&'static str> {
 
 /// Says so where nobody can overlook it, whatever the test runner captures.
 #[expect(clippy::explicit_write, reason = "what the macros print is captured")]
-fn skipped(what: &str, missing: &str) {
+pub(crate) fn skipped(what: &str, missing: &str) {
     writeln!(io::stderr(), "\n!! SKIPPED: {what}: {missing}").unwrap();
 }
 

@@ -37,6 +37,7 @@ use probity::sequencer::AppendError;
 use probity::server::errors::Reason;
 use tempfile::TempDir;
 
+use crate::client_sealed;
 use crate::service;
 use crate::service::Here;
 use crate::service::Served;
@@ -115,7 +116,7 @@ impl Log {
         let request = Request {
             principal: principal.to_owned(),
             request_id: [self.requests; 16],
-            events: vec![Proposed { event_type: event.event_type(), bytes: event.encode().into() }],
+            events: vec![Proposed::plain(event.event_type(), event.encode().into())],
             conditions: Vec::new(),
         };
         prepare(request, here.service().vault()).unwrap()
@@ -499,4 +500,50 @@ async fn another_key_encryption_key_opens_what_was_sealed_and_makes_old_copies_w
     assert!(said.0 == Some(2) && said.2.contains("another key-encryption key"), "{said:?}");
     fs::write(&file, &new).unwrap();
     service::verify(&log.data());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_sealed_goes_with_the_rest_and_its_key_is_not_ours_to_destroy() {
+    let mut log = Log::new();
+    let here = log.open().await;
+    let told = log.told(&here).await;
+    let origin = here.service().vault().origin().to_owned();
+    let mut ledger = here.ledger().await;
+    let event = client_sealed::sealed(&origin, 900, story::person(&id(9, 1)));
+    let ciphertext = event.sealed[0].ciphertext.clone();
+    let position = ledger.append(client_sealed::request(900, event)).await.unwrap().into_inner().first_position;
+    assert!(contains_below(&log.data(), &ciphertext), "it was there");
+    let scope = DataScope { owner: format!("entity/{}", id(9, 1)), personal_class: 2, year: 0 };
+    let mut admin = AdminServiceClient::connect(here.url.clone()).await.unwrap();
+    let ask = |scopes| v1::RequestErasureRequest { dry_run: true, scopes, ground: ground(), ..Default::default() };
+    let looked = admin.request_erasure(ask(vec![scope.clone()])).await.unwrap().into_inner();
+    assert_eq!((looked.entries, looked.keys, looked.parts_sealed_by_clients), (1, 0, 1), "{looked:?}");
+    assert_eq!((looked.losses[0].position, looked.losses[0].sealed_by_clients.as_slice()), (position, [0].as_slice()));
+    for other in [
+        DataScope { personal_class: 4, ..scope.clone() },
+        DataScope { owner: format!("entity/{}", id(1, 3)), ..scope.clone() },
+        DataScope { year: 2021, ..scope.clone() },
+    ] {
+        let looked = admin.request_erasure(ask(vec![other])).await;
+        assert!(looked.is_err() || looked.unwrap().into_inner().parts_sealed_by_clients == 0);
+    }
+    let both = admin.request_erasure(ask(vec![identity(), scope.clone()])).await.unwrap().into_inner();
+    assert_eq!((both.entries, both.keys, both.parts_sealed_by_clients), (2, 1, 1), "{both:?}");
+
+    log.erase(&here, 1, vec![scope]).await;
+    let read = here.service().reader().entry(position).unwrap().unwrap();
+    assert!(read.checked.entry.parts[0].is_none() && read.parts_erased_by[0].is_some(), "masked at once");
+    assert!(entry(&here, told.first).entry.parts[0].is_some(), "another person's identity stays");
+    // Repeated, it is what was recorded: commitments stay.
+    let again = client_sealed::sealed(&origin, 900, story::person(&id(9, 1)));
+    let again = ledger.append(client_sealed::request(900, again)).await.unwrap().into_inner();
+    assert!(again.replayed && again.content_checked() == v1::ContentChecked::Partly, "{again:?}");
+    here.stop().await;
+    let said = run(probity(["volumes", "rewrite", "--json", "--data"]).arg(log.data()));
+    assert!(said.0 == Some(0) && said.1.contains("\"entries\":1"), "{said:?}");
+    assert!(!contains_below(&log.data(), &ciphertext), "nowhere");
+    service::verify(&log.data());
+    let here = log.open().await;
+    assert!(here.service().vault().open_part(&entry(&here, told.first), 0).unwrap().is_some(), "no key was destroyed");
+    here.stop().await;
 }

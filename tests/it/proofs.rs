@@ -137,7 +137,7 @@ impl Stand {
         let gate = Arc::new(gate);
         let mut options = Options::new(folder.path().to_owned());
         options.origin = Some(ORIGIN.to_owned());
-        options.signers = signers;
+        options.elsewhere.signers = signers;
         options.publish = seal_every.map(|seal_every| PublishOptions { seal_every, ..PublishOptions::default() });
         let (clock, store): (Clock, _) = (Settable::at(NOW_MS), Arc::clone(&gate) as Arc<dyn LogStore>);
         let opened = tokio::task::spawn_blocking(move || service::open_over(store, &options, clock, |_| ())).await;

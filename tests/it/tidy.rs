@@ -70,6 +70,7 @@ const MODULES: [(&str, &[&str], bool); 30] = [
             "publish",
             "http",
             "witness",
+            "keys",
             "service",
             "delivery",
         ],

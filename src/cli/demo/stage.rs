@@ -104,7 +104,10 @@ impl Stage {
         };
         let request = v1::AppendRequest {
             request_id: request_id.to_owned(),
-            events: act.iter().map(|(event, _)| v1::ProposedEvent { event: Some(any(event)) }).collect(),
+            events: act
+                .iter()
+                .map(|(event, _)| v1::ProposedEvent { event: Some(any(event)), sealed: Vec::new() })
+                .collect(),
             ..v1::AppendRequest::default()
         };
         let receipt = self.ledger.append(request.clone()).await?.into_inner();

@@ -85,6 +85,12 @@ pub(super) fn part(part: Option<&PersonalPart>) -> String {
         (Some(Content::Identity(identity)), None) => identity.full_name.clone(),
         (Some(Content::Narrative(narrative)), None) => narrative.text.clone(),
         (Some(Content::Declaration(content)), None) => format!("{} items", content.items.len()),
+        (None, None) if part.sealed_by_client => {
+            format!(
+                "sealed by a client, class P{}: `probity open-part {} {}`",
+                part.personal_class, part.position, part.part
+            )
+        }
         (None, None) => format!("sealed, class P{}", part.personal_class),
     }
 }

@@ -9,6 +9,7 @@ use crate::events::shape::field::Format;
 use crate::events::shape::field::id_fault;
 use crate::events::shape::table::Field;
 use crate::events::shape::table::Kind;
+use crate::events::shape::table::Seal;
 use crate::events::shape::table::Shape;
 use crate::events::shape::table::shape;
 use crate::events::shape::wire::LENGTH;
@@ -58,14 +59,34 @@ pub(super) fn groups(shape: &'static Shape, bytes: &[u8]) -> Result<Vec<Group>, 
         reader.skip(wire)?;
         let field = shape.fields.iter().find(|field| field.number == number);
         if let Some(seal) = field.and_then(|field| field.seal.as_ref()) {
-            let owner = &shape.fields[seal.key_of];
-            let id = first(bytes, owner.number)?.and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default();
-            let year = seal.year_of.map_or(Ok(0), |year_of| year(bytes, &shape.fields[year_of]))?;
-            let kind = owner.id_of.expect("the field of `key_of` holds ids");
-            found.push(Group { range: start..reader.at, class: seal.class, owner: (kind, id.to_owned()), year });
+            let (kind, id, year) = owner(shape, seal, bytes)?;
+            found.push(Group { field: number, range: start..reader.at, class: seal.class, owner: (kind, id), year });
         }
     }
     Ok(found)
+}
+
+/// Whose the fields of a class are, whether they are there or not: owner and year, each once.
+pub(super) fn owners(
+    shape: &'static Shape,
+    bytes: &[u8],
+    class: u8,
+) -> Result<Vec<(&'static str, String, u16)>, FieldFault> {
+    let mut found = Vec::new();
+    for seal in shape.fields.iter().filter_map(|field| field.seal.as_ref()).filter(|seal| seal.class == class) {
+        let one = owner(shape, seal, bytes)?;
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    }
+    Ok(found)
+}
+
+fn owner(shape: &'static Shape, seal: &Seal, bytes: &[u8]) -> Result<(&'static str, String, u16), FieldFault> {
+    let owner = &shape.fields[seal.key_of];
+    let id = first(bytes, owner.number)?.and_then(|id| std::str::from_utf8(id).ok()).unwrap_or_default();
+    let year = seal.year_of.map_or(Ok(0), |year_of| year(bytes, &shape.fields[year_of]))?;
+    Ok((owner.id_of.expect("the field of `key_of` holds ids"), id.to_owned(), year))
 }
 
 /// The first occurrence of a length-delimited field.

@@ -1,11 +1,9 @@
 //! Who read what: questions to the access log, and reviews of emergency accesses.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rand::Rng as _;
 use tonic::Status;
 
 use crate::access::Caller;
@@ -253,7 +251,7 @@ pub(super) async fn review(
     let (reading, of) = (Arc::clone(&log), name.clone());
     let persons = tokio::task::spawn_blocking(move || Question::of(&reading).persons(&of)).await;
     let person_ids = persons.map_err(|_| of_append(&AppendError::Ending))??;
-    let event = EmergencyReviewed {
+    let reviewed = EmergencyReviewed {
         context: None,
         access_id: name.id().to_owned(),
         reviewer: caller.principal().to_owned(),
@@ -261,10 +259,7 @@ pub(super) async fn review(
         ground,
         person_ids,
     };
-    let mut request_id = [0; 16];
-    rand::rng().fill_bytes(&mut request_id);
-    let recorded = log.append(request_id, vec![event.into()]).await?;
-    log.figures.unreviewed.fetch_sub(1, Ordering::Relaxed);
+    let recorded = log.review(reviewed).await?;
     Ok(v1::ReviewEmergencyResponse { position: recorded.receipt.first_index })
 }
 

@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 
 use crate::domain::State;
+use crate::events::EventType;
+use crate::events::shape;
 use crate::index::IndexError;
 use crate::keys::KeysError;
 use crate::ledger::Losing;
 use crate::log::Checked;
 use crate::log::Id;
 use crate::log::Key;
+use crate::log::Manifest;
 use crate::log::OPEN_PAYLOAD_BIT;
 use crate::log::SealedBy;
 use crate::log::Target;
@@ -45,6 +48,8 @@ pub struct Loss {
     pub losing: Losing,
     /// All that the erasure is about, named before or not: bits, as in the leaf.
     pub parts: u32,
+    /// Those of them that a client sealed: their key is not here and cannot be destroyed.
+    pub sealed_by_clients: u32,
     /// The type of its event.
     pub event_type: String,
 }
@@ -103,6 +108,7 @@ pub fn survey(reader: &Reader, keys: &BTreeSet<[u8; 16]>, wanted: &Forgetting) -
                     subjects,
                 },
                 parts,
+                sealed_by_clients: parts & sealed_by_clients(entry),
                 event_type: entry.manifest.as_ref().map(|manifest| manifest.event_type.clone()).unwrap_or_default(),
             });
         }
@@ -126,22 +132,41 @@ pub fn keys_of(reader: &Reader, wanted: &Forgetting) -> Result<BTreeSet<[u8; 16]
     Ok(ids)
 }
 
+/// Bits of the parts that a client sealed.
+fn sealed_by_clients(entry: &Checked) -> u32 {
+    let parts = entry.manifest.iter().flat_map(|manifest| &manifest.parts).enumerate();
+    let by_clients = parts.filter(|(_, part)| part.sealed_by == SealedBy::Client);
+    by_clients.fold(0, |parts, (place, _)| parts | 1 << place)
+}
+
 /// Bits of what one entry would lose.
 fn parts_of(entry: &Checked, keys: &BTreeSet<[u8; 16]>, wanted: &Forgetting) -> u32 {
     let Some(manifest) = &entry.manifest else { return 0 };
     if !matches!(entry.leaf.body, crate::log::Body::Event(_)) {
         return 0;
     }
-    let sealed = manifest
-        .parts
-        .iter()
-        .enumerate()
-        .filter(|(_, part)| part.sealed_by == SealedBy::Service && keys.contains(&part.key_id));
+    let sealed = manifest.parts.iter().enumerate().filter(|(_, part)| match part.sealed_by {
+        SealedBy::Service => keys.contains(&part.key_id),
+        SealedBy::Client => is_wanted(entry, manifest, part.class, wanted),
+    });
     let mut parts = sealed.fold(0, |parts, (place, _)| parts | 1 << place);
     if wanted.open_positions.binary_search(&entry.leaf.index).is_ok() {
         parts |= OPEN_PAYLOAD_BIT;
     }
     parts
+}
+
+/// Whether a part that a client sealed is of what is to be forgotten. No data key says so: its entry does.
+fn is_wanted(entry: &Checked, manifest: &Manifest, class: u8, wanted: &Forgetting) -> bool {
+    let event_type = EventType::parse(&manifest.event_type, manifest.version);
+    let (Some(event_type), Some(open)) = (event_type, &entry.entry.open) else { return false };
+    let stream = shape::read_open(event_type, &open.payload).ok().and_then(|names| names.stream);
+    let owners = shape::owners(event_type, &open.payload, class).unwrap_or_default();
+    owners.iter().any(|(kind, id, year)| {
+        let (kind, id) = if id.is_empty() { stream.unwrap_or_default() } else { (*kind, id.as_str()) };
+        let Ok(owner) = Key::of_subject_id(kind, id) else { return false };
+        wanted.scopes.contains(&Scope { owner, class, year: *year })
+    })
 }
 
 /// Holds in force, with the stream's and the subject's key of what they hold.

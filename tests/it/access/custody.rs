@@ -1,5 +1,6 @@
 //! What is protected is opened by two.
 
+use probity::events::Event;
 use probity::events::PetitionReceived;
 use probity::proto::v1;
 use probity::proto::v1::access_service_client::AccessServiceClient;
@@ -13,7 +14,10 @@ use prost::bytes::Bytes;
 use crate::access::A;
 use crate::access::Guarded;
 use crate::access::name;
+use crate::access::side;
+use crate::client_sealed;
 use crate::service::refusal;
+use crate::service::story;
 
 async fn offer(
     custodian: &mut AccessServiceClient<Line>,
@@ -63,5 +67,19 @@ async fn a_petitioner_is_opened_by_two_custodians_and_by_no_other_two() {
         denied(principal, offer(&mut other, position, protected, "k2").await.unwrap_err());
         denied(principal, other.open_protected(open(position, protected, &offered)).await.unwrap_err());
     }
+
+    // Whom a client sealed, two custodians open no more than one; and that is what they are told.
+    let received = side(A).into_iter().find_map(|event| match event {
+        Event::PetitionReceived(petition) => Some(petition),
+        _ => None,
+    });
+    let petition = PetitionReceived { petition_id: story::id(950, 7), ..received.unwrap() };
+    let origin = ledger.get_head(v1::GetHeadRequest {}).await.unwrap().into_inner().origin;
+    let request = client_sealed::request(950, client_sealed::sealed(&origin, 950, petition));
+    let position = ledger.append(request).await.unwrap().into_inner().first_position;
+    let offered = offer(&mut one, position, 0, "k2").await.unwrap();
+    let opened = two.open_protected(open(position, 0, &offered)).await.unwrap().into_inner();
+    assert!(opened.sealed_by_client && opened.content.is_none(), "{opened:?}");
+    denied("the narrative beside", two.open_protected(open(position, 1, &offered)).await.unwrap_err());
     guarded.stop().await;
 }

@@ -438,7 +438,7 @@ async fn only_the_service_writes_the_access_log_and_nothing_else() {
         (guarded.running.accesses().unwrap(), story::person(&story::id(5, 5)).into(), "system"),
     ];
     for (log, event, principal) in wrong {
-        let proposed = probity::ledger::Proposed { event_type: event.event_type(), bytes: event.encode().into() };
+        let proposed = probity::ledger::Proposed::plain(event.event_type(), event.encode().into());
         let request = probity::ledger::Request {
             principal: principal.to_owned(),
             request_id: [7; 16],

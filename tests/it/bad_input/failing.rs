@@ -72,7 +72,7 @@ async fn a_deadline_that_passed_before_the_commit_writes_nothing() {
     let request = Request {
         principal: "local".to_owned(),
         request_id: [1; 16],
-        events: vec![Proposed { event_type: event.event_type(), bytes: event.encode().into() }],
+        events: vec![Proposed::plain(event.event_type(), event.encode().into())],
         conditions: Vec::new(),
     };
     let prepared = prepare(request, here.service().vault()).unwrap();

@@ -14,7 +14,7 @@ pub(crate) async fn append_and_ask(url: String) -> Result<v1::Record, Box<dyn Er
     let event: Event =
         OrganisationRegistered { entity_id: entity_id.clone(), names: vec![name], ..Default::default() }.into();
     let type_url = format!("type.googleapis.com/{}", event.event_type().message());
-    let proposed = v1::ProposedEvent { event: Some(Any { type_url, value: event.encode() }) };
+    let proposed = v1::ProposedEvent { event: Some(Any { type_url, value: event.encode() }), ..Default::default() };
     let request_id = uuid::Uuid::new_v4().to_string();
     let request = v1::AppendRequest { request_id, events: vec![proposed], ..Default::default() };
     let receipt = LedgerServiceClient::connect(url.clone()).await?.append(request).await?.into_inner();

@@ -120,7 +120,7 @@ impl Log {
         self.clock.pass(60_000);
         self.requests += 1;
         let service = self.open();
-        let propose = |event: &Event| Proposed { event_type: event.event_type(), bytes: event.encode().into() };
+        let propose = |event: &Event| Proposed::plain(event.event_type(), event.encode().into());
         let request = Request {
             principal: "local".to_owned(),
             request_id: [self.requests; 16],

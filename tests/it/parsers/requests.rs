@@ -147,6 +147,7 @@ pub(super) fn good_requests() -> Vec<Vec<u8>> {
             type_url: format!("type.googleapis.com/{}", event.event_type().message()),
             value: event.encode(),
         }),
+        sealed: Vec::new(),
     };
     let all: Vec<v1::ProposedEvent> = events(true).iter().map(proposed).collect();
     let request = |events| v1::AppendRequest {

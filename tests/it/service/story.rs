@@ -62,7 +62,10 @@ pub(crate) fn proposed(event: impl Into<Event>) -> v1::ProposedEvent {
 }
 
 pub(crate) fn raw(message: &str, value: Vec<u8>) -> v1::ProposedEvent {
-    v1::ProposedEvent { event: Some(Any { type_url: format!("type.googleapis.com/{message}"), value }) }
+    v1::ProposedEvent {
+        event: Some(Any { type_url: format!("type.googleapis.com/{message}"), value }),
+        sealed: Vec::new(),
+    }
 }
 
 pub(crate) fn code(scheme: &str, code: &str) -> Option<Code> {
