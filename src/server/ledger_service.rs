@@ -101,12 +101,7 @@ impl Ledger {
     }
 
     /// Waits for the writer, and then for as much as was asked. Whoever stops waiting cancels nothing.
-    async fn answered(
-        &self,
-        queued: Queued,
-        patience: Patience,
-        caller: Caller,
-    ) -> Result<v1::AppendResponse, Status> {
+    async fn answered(&self, queued: Queued, patience: Patience, caller: Caller) -> Result<v1::AppendResponse, Status> {
         let Queued { answer, level, unchecked } = queued;
         let recorded = self.service.queue().answered(answer).await;
         let recorded = recorded.map_err(|error| of_append(&told(error, caller, self.service.reader())))?;
