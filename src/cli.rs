@@ -37,6 +37,7 @@ pub mod views;
 pub mod volumes;
 pub mod witness;
 
+use std::fs;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -91,8 +92,13 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
+/// Where Linux keeps what of this process's memory goes into a core.
+const COREDUMP_FILTER: &str = "/proc/self/coredump_filter";
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    // Keys and names are in memory: a core has none of it. Where this cannot be set, there is nothing better.
+    drop(fs::write(COREDUMP_FILTER, "0"));
     let arguments = Arguments::parse();
     let tls = arguments.connection.keep(match &arguments.command {
         // It has a flag of its own of this name, for logs that are served as files too.

@@ -36,6 +36,7 @@ use crate::service::Options;
 use crate::service::Service;
 use crate::store::OpenOptions;
 use crate::telemetry;
+use crate::tls::Bounds;
 use crate::tls::Files;
 use crate::views::policy::DisclosurePolicy;
 use crate::witness::WitnessFail;
@@ -66,6 +67,8 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// The CAs whose certificates clients may show, PEM. Absent, none is asked for.
     pub tls_ca: Option<PathBuf>,
+    /// Lists of the certificates that those CAs took back (CRL), PEM, one of each CA. Absent, none is looked at.
+    pub tls_crl: Option<PathBuf>,
     /// Who there is and what each may. Absent, whoever reaches the service may do everything.
     pub policy: Option<PathBuf>,
     /// Whether reads are recorded in the access log without a policy too; with one they always are.
@@ -118,6 +121,8 @@ pub struct Config {
     /// How long what is on record may be shown, who is told of changes, and by when requests are usually answered:
     /// `[disclosure]` in the file of settings, and there alone.
     pub disclosure: DisclosurePolicy,
+    /// How much whoever connects may take: `[connections]` in the file of settings, and there alone.
+    pub connections: Bounds,
     /// A token that holds the key which seals the key-encryption key: `[pkcs11]`. Absent, that lies in `keys/kek`.
     pub pkcs11: Option<Pkcs11Settings>,
     /// Where spans go.
@@ -138,6 +143,7 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             tls_ca: None,
+            tls_crl: None,
             policy: None,
             access_log: false,
             expose_everything_in_plain_text: false,
@@ -162,6 +168,7 @@ impl Default for Config {
             profiles: None,
             export: Vec::new(),
             disclosure: DisclosurePolicy::default(),
+            connections: Bounds::default(),
             pkcs11: None,
             telemetry: telemetry::Settings::default(),
         }
@@ -199,7 +206,7 @@ pub enum ConfigError {
 }
 
 /// Keys that the environment may set, as `PROBITY_` and the key in upper case.
-const KEYS: [&str; 31] = [
+const KEYS: [&str; 32] = [
     "data",
     "listen",
     "metrics_listen",
@@ -209,6 +216,7 @@ const KEYS: [&str; 31] = [
     "tls_cert",
     "tls_key",
     "tls_ca",
+    "tls_crl",
     "policy",
     "access_log",
     "expose_everything_in_plain_text",
@@ -289,8 +297,10 @@ impl Config {
         range(sealed, "http_listen", "not without seal_every_ms: what is not sealed is not published")?;
         range(self.http_access().is_some(), "http_auditor_tokens", TOKENS)?;
         self.disclosure.check().map_err(|(key, rule)| ConfigError::Range { key, rule })?;
+        self.connections.check().map_err(|(key, rule)| ConfigError::Range { key, rule })?;
         range(self.tls_cert.is_some() == self.tls_key.is_some(), "tls_key", "with tls_cert, and with it alone")?;
         range(self.tls_ca.is_none() || self.tls_cert.is_some(), "tls_ca", "not without tls_cert")?;
+        range(self.tls_crl.is_none() || self.tls_ca.is_some(), "tls_crl", "not without tls_ca")?;
         range(
             self.policy.is_some() || self.tls_cert.is_none(),
             "policy",
@@ -395,7 +405,12 @@ impl Config {
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         Sources {
             policy: self.policy.clone(),
-            tls: tls.map(|(certificate, key)| Files { certificate, key, client_ca: self.tls_ca.clone() }),
+            tls: tls.map(|(certificate, key)| Files {
+                certificate,
+                key,
+                client_ca: self.tls_ca.clone(),
+                revoked: self.tls_crl.clone(),
+            }),
         }
     }
 

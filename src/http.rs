@@ -105,8 +105,9 @@ pub async fn serve_behind(
     stop: CancellationToken,
 ) {
     let acceptor = door.acceptor.clone();
+    let patience = Patience { head: door.head_within, ..Patience::default() };
     let pages = pages.layer(middleware::from_fn_with_state(door, door::admit));
-    take(listener, counted(pages, requests), Patience::default(), acceptor, stop).await;
+    take(listener, counted(pages, requests), patience, acceptor, stop).await;
 }
 
 fn counted(pages: Router, requests: Arc<Requests>) -> Router {

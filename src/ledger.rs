@@ -31,6 +31,7 @@ pub use change::request_token;
 pub use client::CIPHERTEXT_BYTES_MIN;
 pub use client::ClientPart;
 pub use client::ClientSealed;
+pub use client::SEALED_IDENTITY;
 pub use client::SealedFault;
 pub use client::Unchecked;
 pub use client::client_key;

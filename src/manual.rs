@@ -37,3 +37,6 @@ pub mod witnesses {}
 
 #[doc = include_str!("manual/subject.md")]
 pub mod subject {}
+
+#[doc = include_str!("manual/threats.md")]
+pub mod threats {}

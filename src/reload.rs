@@ -18,8 +18,10 @@ use crate::access::Keys;
 use crate::access::KeysError;
 use crate::access::Policy;
 use crate::access::PolicyError;
+use crate::access::TokenSettings;
 use crate::fetch::Client;
 use crate::tls::Acceptor;
+use crate::tls::Bounds;
 use crate::tls::Configs;
 use crate::tls::Files;
 use crate::tls::TlsError;
@@ -33,9 +35,6 @@ const LOOKS_BETWEEN_ASKING: u32 = 120;
 /// After how many looks they are asked for at the earliest, where a token names a key that is not here: half a minute.
 /// Whoever makes tokens up must not make us ask all the time.
 const LOOKS_BEFORE_ASKING: u32 = 6;
-
-/// How long the issuer may take to give its keys.
-const ISSUER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// No JWKS is longer.
 const KEYS_BYTES_MAX: u64 = 256 << 10;
@@ -88,12 +87,14 @@ pub struct Current {
     pub guard: watch::Receiver<Arc<Guard>>,
     /// TLS; `None`: connections are plain.
     pub acceptor: Option<Acceptor>,
+    /// How much whoever connects may take. It stays as it is.
+    pub bounds: Bounds,
 }
 
 impl Current {
     /// No access control, and plain connections.
     pub fn open() -> Self {
-        Self { guard: watch::channel(Arc::default()).1, acceptor: None }
+        Self { guard: watch::channel(Arc::default()).1, acceptor: None, bounds: Bounds::default() }
     }
 }
 
@@ -116,7 +117,8 @@ type Stamp = Option<(SystemTime, u64)>;
 ///
 /// The first thing that cannot be used.
 pub fn read(sources: Sources) -> Result<(Current, Keeper), SourceError> {
-    let guard = sources.policy.as_deref().map(read_guard).transpose()?.unwrap_or_default();
+    let guard =
+        sources.policy.as_deref().map(|file| read_guard(file, &Guard::default())).transpose()?.unwrap_or_default();
     let configs = sources.tls.as_ref().map(Configs::read).transpose()?;
     let (guard, following) = watch::channel(Arc::new(guard));
     let (configs, acceptor) = match configs.map(watch::channel) {
@@ -125,21 +127,40 @@ pub fn read(sources: Sources) -> Result<(Current, Keeper), SourceError> {
     };
     let seen = stamps(&sources, &guard.borrow());
     let keeper = Keeper { sources, guard, configs, seen, looks: 0 };
-    Ok((Current { guard: following, acceptor }, keeper))
+    Ok((Current { guard: following, acceptor, bounds: Bounds::default() }, keeper))
 }
 
-fn read_guard(file: &Path) -> Result<Guard, SourceError> {
+/// Reads a policy, and the keys that it names. Where those are elsewhere and cannot be had, the ones of before stay: nobody
+/// keeps his rights because somebody else's server does not answer.
+fn read_guard(file: &Path, before: &Guard) -> Result<Guard, SourceError> {
     let text = fs::read_to_string(file).map_err(|error| SourceError::Read { file: file.to_owned(), error })?;
     let policy = Policy::parse(&text).map_err(|error| SourceError::Policy { file: file.to_owned(), error })?;
-    let keys = policy.tokens().map(|tokens| read_keys(&tokens.keys, &tokens.algorithm, file)).transpose()?;
-    Ok(Guard::new(policy, keys))
+    let Some(tokens) = policy.tokens() else { return Ok(Guard::new(policy, None)) };
+    let keys = read_keys(tokens, file).or_else(|error| match kept(tokens, before) {
+        Some(kept) => {
+            tracing::error!(%error, "the keys of tokens cannot be had; those before stay");
+            Ok(kept)
+        }
+        None => Err(error),
+    })?;
+    Ok(Guard::new(policy, Some(keys)))
+}
+
+/// The keys of before, where they came from the same address for the same algorithm.
+fn kept(tokens: &TokenSettings, before: &Guard) -> Option<Keys> {
+    let of_before = before.policy()?.tokens()?;
+    let same =
+        tokens.are_keys_elsewhere() && (&of_before.keys, &of_before.algorithm) == (&tokens.keys, &tokens.algorithm);
+    before.keys().filter(|_| same).cloned()
 }
 
 /// The keys of those who issue tokens. A relative path is beside the policy.
-fn read_keys(from: &str, algorithm: &str, policy: &Path) -> Result<Keys, SourceError> {
+fn read_keys(tokens: &TokenSettings, policy: &Path) -> Result<Keys, SourceError> {
+    let from = tokens.keys.as_str();
     let failed = |why: String| SourceError::Keys { from: from.to_owned(), why };
-    let json = if from.starts_with("https://") {
-        let answer = Client::new(ISSUER_PATIENCE).get(from, None, KEYS_BYTES_MAX);
+    let json = if tokens.are_keys_elsewhere() {
+        let patience = Duration::from_secs(tokens.keys_within_s);
+        let answer = Client::new(patience).get(from, None, KEYS_BYTES_MAX);
         let answer = answer.map_err(|error| failed(error.why.to_string()))?;
         if answer.status != 200 {
             return Err(failed(format!("status {}", answer.status)));
@@ -149,7 +170,7 @@ fn read_keys(from: &str, algorithm: &str, policy: &Path) -> Result<Keys, SourceE
         let file = beside(policy, from);
         fs::read(&file).map_err(|error| SourceError::Read { file, error })?
     };
-    Keys::parse(&json, algorithm).map_err(|error: KeysError| failed(error.to_string()))
+    Keys::parse(&json, &tokens.algorithm).map_err(|error: KeysError| failed(error.to_string()))
 }
 
 fn beside(policy: &Path, file: &str) -> PathBuf {
@@ -158,9 +179,12 @@ fn beside(policy: &Path, file: &str) -> PathBuf {
 
 /// When each file was last written, and how long it is.
 fn stamps(sources: &Sources, guard: &Guard) -> Vec<Stamp> {
-    let keys = guard.policy().and_then(Policy::tokens).filter(|tokens| !tokens.keys.starts_with("https://"));
+    let keys = guard.policy().and_then(Policy::tokens).filter(|tokens| !tokens.are_keys_elsewhere());
     let keys = keys.zip(sources.policy.as_deref()).map(|(tokens, policy)| beside(policy, &tokens.keys));
-    let tls = sources.tls.iter().flat_map(|tls| [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref()]);
+    let tls = sources
+        .tls
+        .iter()
+        .flat_map(|tls| [Some(&tls.certificate), Some(&tls.key), tls.client_ca.as_ref(), tls.revoked.as_ref()]);
     let files = [sources.policy.as_ref(), keys.as_ref()].into_iter().chain(tls).flatten();
     files
         .map(|file| {
@@ -207,15 +231,15 @@ impl Keeper {
     /// Whether the issuer is to be asked for its keys again.
     fn is_to_ask(&self) -> bool {
         let guard = self.guard.borrow();
-        let behind_an_address =
-            guard.policy().and_then(Policy::tokens).is_some_and(|tokens| tokens.keys.starts_with("https://"));
+        let elsewhere = guard.policy().and_then(Policy::tokens).is_some_and(TokenSettings::are_keys_elsewhere);
         let due = self.looks >= LOOKS_BETWEEN_ASKING;
-        behind_an_address && (due || (self.looks >= LOOKS_BEFORE_ASKING && guard.take_missed_key()))
+        elsewhere && (due || (self.looks >= LOOKS_BEFORE_ASKING && guard.take_missed_key()))
     }
 
     fn read_guard(&self) {
         let Some(file) = &self.sources.policy else { return };
-        match read_guard(file) {
+        let before = Arc::clone(&self.guard.borrow());
+        match read_guard(file, &before) {
             Ok(guard) => {
                 self.guard.send_replace(Arc::new(guard));
                 tracing::info!("the policy of access was read");

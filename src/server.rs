@@ -5,6 +5,7 @@ mod accesses;
 mod acknowledged;
 pub mod admin_service;
 mod appends;
+mod arriving;
 mod calls;
 pub mod codec;
 pub mod convert;

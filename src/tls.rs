@@ -1,6 +1,7 @@
 //! TLS 1.3 for whoever listens and whoever connects, by rustls and nothing of the system's. Knows nothing of what is said
 //! over it, nor what anybody may do: it finds out who is at the other end, as far as a certificate tells.
 
+mod bounds;
 mod client;
 mod dev;
 mod listen;
@@ -22,12 +23,14 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::CertificateRevocationListDer;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::server::NoServerSessionStorage;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::version::TLS13;
 
+pub use bounds::Bounds;
 pub use client::Credentials;
 pub use client::DialError;
 pub use client::Line;
@@ -35,10 +38,10 @@ pub use client::Told;
 pub use dev::DevError;
 pub use dev::dev_ca;
 pub use dev::dev_steps;
-pub use listen::CONNECTIONS_MAX;
-pub use listen::HANDSHAKE_MAX;
 pub use listen::connections;
 pub use stream::Connection;
+pub use stream::Met;
+pub use stream::Standing;
 pub use stream::Transport;
 
 /// Files of TLS, PEM.
@@ -50,6 +53,8 @@ pub struct Files {
     pub key: PathBuf,
     /// The CAs whose certificates clients show; `None`: none is asked for.
     pub client_ca: Option<PathBuf>,
+    /// Lists of the certificates that those CAs took back, each CA's own; `None`: none is looked at.
+    pub revoked: Option<PathBuf>,
 }
 
 /// What a file of TLS lacks. Nothing of a key is told.
@@ -132,10 +137,15 @@ fn server(files: &Files, protocol: &[u8]) -> Result<Arc<ServerConfig>, TlsError>
         None => builder.with_no_client_auth(),
         Some(file) => {
             // Whoever shows none may still have a token; one that is shown is valid or ends the connection.
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(file)?), provider())
-                .allow_unauthenticated()
-                .build()
-                .map_err(|error| unusable(file, error.to_string()))?;
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots(file)?), provider()).allow_unauthenticated();
+            // A CA without its list, and a list that is over, let nobody in: silence is not "nothing was taken back".
+            let verifier = match &files.revoked {
+                Some(lists) => verifier.with_crls(revocations(lists)?).enforce_revocation_expiration(),
+                None => verifier,
+            };
+            let at_fault = files.revoked.as_ref().unwrap_or(file);
+            let verifier = verifier.build().map_err(|error| unusable(at_fault, error.to_string()))?;
             builder.with_client_cert_verifier(verifier)
         }
     };
@@ -152,6 +162,13 @@ fn server(files: &Files, protocol: &[u8]) -> Result<Arc<ServerConfig>, TlsError>
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let none = |why: String| TlsError::File { file: file.to_owned(), what: "certificate", why };
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let read = read.map_err(|error| none(error.to_string()))?;
+    if read.is_empty() { Err(none("there is none".to_owned())) } else { Ok(read) }
+}
+
+fn revocations(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let none = |why: String| TlsError::File { file: file.to_owned(), what: "list of revocations", why };
+    let read = CertificateRevocationListDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let read = read.map_err(|error| none(error.to_string()))?;
     if read.is_empty() { Err(none("there is none".to_owned())) } else { Ok(read) }
 }

@@ -223,6 +223,14 @@ pub trait Histories: Send + Sync + 'static {
     /// The index could not be read, or covers less than `upto`.
     fn find(&self, scheme: &str, value: &str, upto: u64) -> Result<Option<Name>, ReadError>;
 
+    /// Whether anybody was registered up to and including `upto` with an identity that a client sealed, so that his numbers
+    /// are not known.
+    ///
+    /// # Errors
+    ///
+    /// As [`Histories::find`].
+    fn has_sealed_identities(&self, upto: u64) -> Result<bool, ReadError>;
+
     /// The last entry recorded at or before a time; `None` before the first.
     ///
     /// # Errors

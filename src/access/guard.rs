@@ -76,6 +76,11 @@ impl Guard {
         self.policy.as_ref()
     }
 
+    /// The keys of those who issue tokens.
+    pub const fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
+    }
+
     /// Whether a token named a key that is not here, since this was asked last.
     pub fn take_missed_key(&self) -> bool {
         self.missed_a_key.swap(false, Ordering::Relaxed)

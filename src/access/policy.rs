@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 use thiserror::Error;
+use url::Host;
+use url::Url;
 
 use crate::access::Action;
 use crate::access::Class;
@@ -27,6 +29,9 @@ const NO_TERRITORY: &str = "none: it cannot be enforced, for nothing recorded sa
 
 /// Seconds by which the clock of whoever issues tokens may differ, at most.
 const LEEWAY_MAX_S: u64 = 300;
+
+/// Seconds for which the keys of tokens are waited for, at most: reading the policy again waits for them.
+const KEYS_WITHIN_MAX_S: u64 = 60;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,17 +80,31 @@ pub struct TokenSettings {
     pub issuer: String,
     /// For whom they are: one of `aud`, exactly.
     pub audience: String,
-    /// A JWKS: a file, or an address with `https://`.
+    /// A JWKS: a file, or an address with `https://`; with `http://` only on this machine.
     pub keys: String,
     /// The one algorithm: `RS256`, `ES256` or `EdDSA`.
     pub algorithm: String,
     /// Seconds by which the issuer's clock may differ; 60 where it is not said.
     #[serde(default = "leeway_s")]
     pub leeway_s: u64,
+    /// Seconds that the address of the keys may take to answer; 10 where it is not said.
+    #[serde(default = "keys_within_s")]
+    pub keys_within_s: u64,
+}
+
+impl TokenSettings {
+    /// Whether the keys are asked for over HTTP, and do not lie in a file.
+    pub fn are_keys_elsewhere(&self) -> bool {
+        self.keys.contains("://")
+    }
 }
 
 const fn leeway_s() -> u64 {
     60
+}
+
+const fn keys_within_s() -> u64 {
+    10
 }
 
 /// What the holders of a role may.
@@ -303,6 +322,19 @@ fn read_role(file: RoleFile) -> Result<Role, PolicyError> {
     Ok(Role { name, level, body, classes, actions, events })
 }
 
+/// Whether what an address gives is what its owner says: nobody stands between it and us.
+fn gives_keys(address: &str) -> bool {
+    let Ok(url) = Url::parse(address) else { return false };
+    let here = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let plain = url.username().is_empty() && url.password().is_none();
+    plain && (url.scheme() == "https" || (url.scheme() == "http" && here))
+}
+
 fn read_tokens(tokens: TokenSettings) -> Result<TokenSettings, PolicyError> {
     if tokens.issuer.is_empty() || tokens.audience.is_empty() {
         return Err(wrong("tokens: issuer, audience", "both, exactly as tokens have them"));
@@ -310,8 +342,12 @@ fn read_tokens(tokens: TokenSettings) -> Result<TokenSettings, PolicyError> {
     if !matches!(tokens.algorithm.as_str(), "RS256" | "ES256" | "EdDSA") {
         return Err(wrong("tokens: algorithm", "RS256, ES256 or EdDSA"));
     }
-    if tokens.keys.starts_with("http://") {
-        return Err(wrong("tokens: keys", "a file, or https://: over plain HTTP anybody gives keys"));
+    if tokens.are_keys_elsewhere() && !gives_keys(&tokens.keys) {
+        let rule = "a file, https://, or http:// of this machine: over plain HTTP anybody gives keys";
+        return Err(wrong("tokens: keys", rule));
+    }
+    if !(1..=KEYS_WITHIN_MAX_S).contains(&tokens.keys_within_s) {
+        return Err(wrong("tokens: keys_within_s", format!("1 to {KEYS_WITHIN_MAX_S}")));
     }
     if tokens.leeway_s > LEEWAY_MAX_S {
         return Err(wrong("tokens: leeway_s", format!("at most {LEEWAY_MAX_S}")));

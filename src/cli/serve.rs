@@ -185,7 +185,8 @@ pub async fn run(arguments: ServeArgs) -> Result<ExitCode, Failed> {
     let hangup = signal(SignalKind::hangup())?;
     let sources = config.sources();
     let read = tokio::task::spawn_blocking(move || reload::read(sources));
-    let (current, keeper) = read.await.map_err(std::io::Error::other)??;
+    let (mut current, keeper) = read.await.map_err(std::io::Error::other)??;
+    current.bounds = config.connections;
     let scheme = if current.acceptor.is_some() { "https" } else { "http" };
     let guarded = current.guard.borrow().is_on();
     let together = config.metrics_listen == config.http_listen && config.http_listen.is_some_and(|at| at.port() != 0);

@@ -59,6 +59,10 @@ pub use subject::NoticesArgs;
 
 const PAGE_SIZE: u32 = 1000;
 
+/// Of a number under which nobody was found, where some numbers cannot be read.
+const SEALED: &str = "nobody is registered under this number, as far as the service can read: clients sealed the identities of \
+                      some persons, and those are found by no number";
+
 /// Shows what is on record about a person, body or matter, what has to be done, and what changed.
 ///
 /// Exit status 0: shown; 1: not on record; 2: could not ask, or the question was refused.
@@ -416,6 +420,7 @@ async fn show(args: &ShowArgs, style: &Style) -> Result<String, Failure> {
             let request = FindRequest { scheme: scheme.clone(), value: value.clone(), at };
             let answer = client.find(request).await?.into_inner();
             match (args.json, answer.name.as_str()) {
+                (_, "") if answer.sealed_identities => Err(Failure::NotOnRecord(SEALED.to_owned())),
                 (_, "") => Err(Failure::NotOnRecord("nobody is registered under this number".to_owned())),
                 (true, _) => Ok(json::text("FindResponse", &answer)),
                 (false, name) => Ok(format!("{name}\n")),

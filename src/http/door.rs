@@ -1,6 +1,7 @@
 //! Who may have a page: the same rules as for calls, and beside them the tokens of auditors in the configuration.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::extract::State;
@@ -37,6 +38,8 @@ pub struct Door {
     pub access: Access,
     /// Says when tokens are over.
     pub clock: Clock,
+    /// How long a request's head may take to come.
+    pub head_within: Duration,
 }
 
 /// Marks a request that may have what it asks for.

@@ -104,6 +104,15 @@ impl Index {
         Ok(None)
     }
 
+    /// Whether anybody was registered under a lookup token at `upto` or before it, whatever was erased or voided since.
+    ///
+    /// # Errors
+    ///
+    /// The index is damaged.
+    pub fn has_identity(&self, token: &[u8; 16], upto: u64) -> Result<bool, IndexError> {
+        Ok(!self.rows(&row::with_index(b'i', token, 0), row::PREFIX_BYTES, upto, 1)?.is_empty())
+    }
+
     /// Places in a history after a position and up to another, ascending, at most `limit`.
     ///
     /// # Errors

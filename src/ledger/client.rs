@@ -215,6 +215,10 @@ pub(super) fn in_order<'a>(
     Ok(all.into_iter().map(|(_, either)| either).collect())
 }
 
+/// Under what a person whose identity a client sealed stands in the lookup index, instead of the numbers that nobody can
+/// read: `(scheme, value)`, which no number has.
+pub const SEALED_IDENTITY: (&str, &str) = ("sealed by a client", "");
+
 /// A field group, as it came.
 #[derive(Debug)]
 pub(super) enum Either<'a> {

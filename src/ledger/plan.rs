@@ -322,6 +322,10 @@ impl<R: Rows> Asked<'_, R> {
             return Err(PlanError::Rows(error));
         }
         verdict.map_err(|rejection| PlanError::Refused(Refusal::Rule { number, event_type, rejection }))?;
+        if self.event.is_partly_unread() {
+            // Its numbers are not known; the answer says so.
+            return Ok(());
+        }
         for token in &self.event.identities {
             if let Some(id) = self.rows.identity(token).map_err(PlanError::Rows)? {
                 let entity_id = Id(id).to_string();

@@ -134,7 +134,10 @@ pub struct PreparedEvent {
     pub parts: Vec<Bytes>,
     /// Class and content of each part.
     pub contents: Vec<(u8, PartContent)>,
-    /// Lookup tokens of the entity that it registers.
+    /// Lookup tokens of the entity that it registers; where a client sealed its identity, that of [`SEALED_IDENTITY`] alone,
+    /// which many have.
+    ///
+    /// [`SEALED_IDENTITY`]: crate::ledger::SEALED_IDENTITY
     pub identities: Vec<[u8; 16]>,
     /// What it takes away: of an erasure alone, which has the stream and the subjects of its target.
     pub erases: Option<Target>,
@@ -314,6 +317,11 @@ fn manifest(
 }
 
 impl PreparedEvent {
+    /// Whether a client sealed something of it.
+    pub(super) fn is_partly_unread(&self) -> bool {
+        self.contents.iter().any(|(_, content)| matches!(content, PartContent::Sealed(_)))
+    }
+
     fn len_bytes(&self) -> usize {
         let parts: usize = self.parts.iter().map(Bytes::len).sum();
         // Contents and the decoded event are about as long again as what is stored.
@@ -345,7 +353,10 @@ fn prepare_event(
     let whole = Event::decode(event_type, &proposed.bytes).expect("the walk refused what cannot be decoded");
     let checked = if sealed.is_empty() { domain::check(&whole) } else { domain::check_partly_sealed(&whole) };
     checked.map_err(|rejection| Refusal::Rule { number, event_type, rejection })?;
-    let identities = native_ids(&whole).map(|(scheme, value)| vault.lookup_token(scheme, value)).collect();
+    let mut identities: Vec<_> = native_ids(&whole).map(|(scheme, value)| vault.lookup_token(scheme, value)).collect();
+    if event_type == EventType::PersonRegistered && !proposed.sealed.is_empty() {
+        identities.push(vault.lookup_token(client::SEALED_IDENTITY.0, client::SEALED_IDENTITY.1));
+    }
     let encoded = if proposal.respelled { Bytes::from(whole.encode()) } else { proposed.bytes.clone() };
     debug_assert_eq!(encoded, whole.encode());
     let groups = if proposal.personal { shape::personal_groups(event_type, &encoded).map_err(at)? } else { Vec::new() };

@@ -111,11 +111,6 @@ impl Protected {
     }
 }
 
-/// Emergency accesses that nobody reviewed, by the day on which that is due.
-pub(super) fn unreviewed(log: &AccessLog, limit: usize) -> Result<Vec<v1::UnreviewedAccess>, Status> {
-    Ok(Question::of(log).unreviewed(limit)?.accesses)
-}
-
 /// What there is of a part of class P5.
 enum Found {
     Content(Any),
@@ -123,6 +118,11 @@ enum Found {
     SealedByClient,
     /// No such part that can be opened.
     None,
+}
+
+/// Emergency accesses that nobody reviewed, by the day on which that is due.
+pub(super) fn unreviewed(log: &AccessLog, limit: usize) -> Result<Vec<v1::UnreviewedAccess>, Status> {
+    Ok(Question::of(log).unreviewed(limit)?.accesses)
 }
 
 fn custodian<T>(request: &Request<T>) -> Result<Caller, Status> {

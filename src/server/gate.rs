@@ -33,6 +33,7 @@ use crate::server::accesses::AccessLog;
 use crate::server::accesses::Call;
 use crate::server::accesses::not_recorded;
 use crate::server::errors::Reason;
+use crate::tls::Met;
 
 /// Puts the door before a service.
 #[derive(Clone, Debug)]
@@ -76,6 +77,10 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         match self.guarded.admit(&request) {
             Ok(caller) => {
+                // Whoever calls what anybody may, without a name, is a stranger still.
+                if let Some(met) = request.extensions().get::<Met>().filter(|_| !caller.principal().is_empty()) {
+                    met.standing.let_in();
+                }
                 let call = method_of(&request).and_then(rule_of).and_then(|rule| Call::of(rule, &caller));
                 let log = self.guarded.log.clone();
                 if call.is_some() && log.is_none() && caller.level().is_some() {
@@ -130,7 +135,7 @@ impl Guarded {
 
 fn peer(request: &Request<Body>) -> &Peer {
     static NOBODY: LazyLock<Peer> = LazyLock::new(Peer::default);
-    request.extensions().get::<Arc<Peer>>().map_or(&*NOBODY, |peer| &**peer)
+    request.extensions().get::<Met>().map_or(&*NOBODY, |met| &*met.peer)
 }
 
 /// What the headers of a call say.

@@ -151,8 +151,10 @@ impl<H: Histories> RecordService for Records<H> {
         let times = at::parse(at.as_ref())?;
         let floor = asker.floor();
         let found = self.answer(times, asker, move |reader, stamp| {
-            let name = reader.find(&scheme, &value)?.map(|name| name.to_string()).unwrap_or_default();
-            Ok(FindResponse { name, stamp: Some(stamp) })
+            let found = reader.find(&scheme, &value)?;
+            let sealed_identities = found.is_none() && reader.has_sealed_identities()?;
+            let name = found.map(|name| name.to_string()).unwrap_or_default();
+            Ok(FindResponse { name, stamp: Some(stamp), sealed_identities })
         });
         let found = found.await?;
         if found.get_ref().name.is_empty() {

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic_health::server::HealthReporter;
+use tower::util::MapRequestLayer;
 use tower::util::MapResponseLayer;
 use zeroize::Zeroizing;
 
@@ -39,6 +40,7 @@ use crate::server::access_service::Protected;
 use crate::server::accesses::AccessLog;
 use crate::server::admin_service::Admin;
 use crate::server::appends::Appends;
+use crate::server::arriving::Arriving;
 use crate::server::calls::Calls;
 use crate::server::calls::Counted;
 use crate::server::export_service::Exports;
@@ -67,9 +69,11 @@ use crate::witness;
 /// Streams that one connection may have open.
 const STREAMS_PER_CONNECTION: u32 = 256;
 
-/// How long a connection is kept, so that a certificate that is over does not live on in it. Streams that are open end in
-/// their own time.
+/// How long a connection is kept, so that a certificate that is over does not live on in it.
 const CONNECTION_AGE: Duration = Duration::from_hours(1);
+
+/// How long what is open on it may then go on: without an end, whoever never reads an answer would keep it for ever.
+const CONNECTION_GRACE: Duration = Duration::from_hours(1);
 
 /// Bytes of the headers of a call: a token has 8 KiB at most.
 const HEADERS_BYTES_MAX: u32 = 16 << 10;
@@ -285,13 +289,15 @@ pub async fn serve_recording(
         tokio::spawn(keeper.keep(Arc::clone(service.clock()), stop.clone()))
     });
     let kept = kept.collect();
-    let incoming = tls::connections(listener, current.acceptor.clone(), stop.clone());
+    let incoming = tls::connections(listener, current.acceptor.clone(), current.bounds, stop.clone());
+    let arriving = Arriving::new(current.bounds);
     if let Some(log) = &log {
         tokio::spawn(AccessLog::keep_telling(Arc::downgrade(log), stop.clone()));
     }
     let guarded = Guarded { guard: current.guard.clone(), clock: Arc::clone(service.clock()), log: log.clone() };
     let router = Server::builder()
         .max_connection_age(CONNECTION_AGE)
+        .max_connection_age_grace(CONNECTION_GRACE)
         .http2_max_header_list_size(HEADERS_BYTES_MAX)
         .http2_max_pending_accept_reset_streams(Some(RESETS_PENDING_MAX))
         .http2_max_local_error_reset_streams(Some(RESETS_LOCAL_MAX))
@@ -302,6 +308,7 @@ pub async fn serve_recording(
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .layer(Counted(calls))
         .layer(guarded)
+        .layer(MapRequestLayer::new(move |request| arriving.watch(request)))
         .layer(MapResponseLayer::new(unread::of_answer))
         .add_service(health)
         .add_service(reflection)
@@ -381,8 +388,9 @@ impl Running {
     }
 
     fn serve_pages(&self, listener: TcpListener, access: Access, pages: Router) {
-        let Current { guard, acceptor } = self.current.clone();
-        let door = Door { guard, acceptor, access, clock: Arc::clone(self.service.clock()) };
+        let Current { guard, acceptor, bounds } = self.current.clone();
+        let head_within = bounds.handshake_within();
+        let door = Door { guard, acceptor, access, clock: Arc::clone(self.service.clock()), head_within };
         tokio::spawn(http::serve_behind(door, listener, pages, Arc::clone(&self.requests), self.stop.clone()));
     }
 

@@ -7,6 +7,7 @@ use crate::index::DutyFrom;
 use crate::index::DutyPlace;
 use crate::index::IndexError;
 use crate::ledger::HistoryKey;
+use crate::ledger::SEALED_IDENTITY;
 use crate::log::Id;
 use crate::log::Key;
 use crate::log::Name;
@@ -115,6 +116,12 @@ impl Histories for Reader {
         let found = self.index().identity(&token, upto).map_err(read_error)?;
         let name = |id: u128| Name::of("entity", &Id(id).to_string()).ok();
         Ok(found.and_then(|(id, _)| name(id)))
+    }
+
+    fn has_sealed_identities(&self, upto: u64) -> Result<bool, ReadError> {
+        let (scheme, value) = SEALED_IDENTITY;
+        let token = self.vault().keys().lookup_token(scheme, value);
+        self.index().has_identity(&token, upto).map_err(read_error)
     }
 
     fn position_at(&self, unix_ms: u64) -> Result<Option<u64>, ReadError> {

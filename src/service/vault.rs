@@ -8,6 +8,7 @@ use crate::events::Event;
 use crate::events::EventType;
 use crate::index::Identities;
 use crate::keys::Keyring;
+use crate::ledger::SEALED_IDENTITY;
 use crate::ledger::SealingKey;
 use crate::ledger::Vault;
 use crate::ledger::VaultError;
@@ -95,6 +96,9 @@ impl Identities for KeyVault {
         let registers =
             |known: &EventType| matches!(known, EventType::PersonRegistered | EventType::OrganisationRegistered);
         let Some(event_type) = event_type.filter(registers) else { return Vec::new() };
+        if manifest.parts.iter().any(|part| part.sealed_by == SealedBy::Client) {
+            return vec![self.keys.lookup_token(SEALED_IDENTITY.0, SEALED_IDENTITY.1)];
+        }
         let Some(open) = &entry.entry.open else { return Vec::new() };
         let mut whole = open.payload.to_vec();
         for part in 0..manifest.parts.len() {

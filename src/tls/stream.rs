@@ -3,6 +3,9 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 
@@ -15,6 +18,8 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
 use crate::access::Peer;
@@ -63,22 +68,71 @@ impl Transport {
     }
 }
 
+/// How a connection stands with the service.
+#[derive(Debug, Default)]
+pub struct Standing {
+    let_in: AtomicBool,
+    arriving: AtomicU64,
+    ended: CancellationToken,
+}
+
+impl Standing {
+    /// Somebody who may was heard over it: it makes way for nobody any more.
+    pub fn let_in(&self) {
+        self.let_in.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_let_in(&self) -> bool {
+        self.let_in.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of messages that have come over it, but not whole.
+    pub const fn arriving(&self) -> &AtomicU64 {
+        &self.arriving
+    }
+
+    pub(super) fn end(&self) {
+        self.ended.cancel();
+    }
+
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+}
+
+/// Whom a call came from: every request carries it.
+#[derive(Clone, Debug)]
+pub struct Met {
+    /// Who is at the other end.
+    pub peer: Arc<Peer>,
+    /// How its connection stands.
+    pub standing: Arc<Standing>,
+}
+
 /// A connection that a client has begun to speak over.
 #[derive(Debug)]
 pub struct Connection {
-    pub(super) transport: Transport,
+    transport: Transport,
     /// What was read of it already.
-    pub(super) first: Bytes,
-    pub(super) peer: Arc<Peer>,
+    first: Bytes,
+    met: Met,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Given back when the connection ends.
-    pub(super) _place: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    pub(super) fn new(transport: Transport, first: Bytes, met: Met, place: OwnedSemaphorePermit) -> Self {
+        let ended = Box::pin(met.standing.ended().cancelled_owned());
+        Self { transport, first, met, ended, _place: place }
+    }
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Arc<Peer>;
+    type ConnectInfo = Met;
 
-    fn connect_info(&self) -> Arc<Peer> {
-        Arc::clone(&self.peer)
+    fn connect_info(&self) -> Met {
+        self.met.clone()
     }
 }
 
@@ -90,6 +144,9 @@ impl AsyncRead for Connection {
             into.put_slice(&this.first[..len]);
             this.first.advance(len);
             return Poll::Ready(Ok(()));
+        }
+        if !this.met.standing.is_let_in() && this.ended.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Pin::new(&mut this.transport).poll_read(context, into)
     }

@@ -30,6 +30,7 @@ fn files(folder: &Path) -> Files {
         certificate: folder.join("server.pem"),
         key: folder.join("server.key"),
         client_ca: Some(folder.join("ca.pem")),
+        revoked: None,
     }
 }
 
@@ -84,7 +85,9 @@ fn files_that_cannot_be_used_are_named_and_not_told() {
     let cases = [
         (Files { certificate: bad.clone(), ..good.clone() }, "bad.pem"),
         (Files { key: bad.clone(), ..good.clone() }, "bad.pem"),
-        (Files { client_ca: Some(bad), ..good.clone() }, "bad.pem"),
+        (Files { client_ca: Some(bad.clone()), ..good.clone() }, "bad.pem"),
+        (Files { revoked: Some(bad), ..good.clone() }, "bad.pem"),
+        (Files { revoked: Some(folder.path().join("ca.pem")), ..good.clone() }, "ca.pem"),
         (Files { key: folder.path().join("none.key"), ..good.clone() }, "none.key"),
         (Files { key: other_key, ..good.clone() }, "server.pem"),
         (Files { certificate: good.key.clone(), ..good }, "server.key"),

@@ -276,6 +276,10 @@ impl Histories for Story {
         Ok(found.filter(|(index, _)| *index <= upto).map(|(_, name)| name.clone()))
     }
 
+    fn has_sealed_identities(&self, _upto: u64) -> Result<bool, ReadError> {
+        Ok(false)
+    }
+
     fn position_at(&self, unix_ms: u64) -> Result<Option<u64>, ReadError> {
         let head = self.coverage().head;
         Ok(unix_ms.checked_sub(GENESIS_MS).map(|since| (since / HOUR_MS).min(head)))

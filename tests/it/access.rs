@@ -3,10 +3,12 @@
 mod appends;
 mod connections;
 mod custody;
+mod issuer;
 mod matters;
-mod pages;
-mod pki;
+pub(crate) mod pages;
+pub(crate) mod pki;
 mod reads;
+mod revocation;
 mod rights;
 
 use std::fmt::Write as _;
@@ -58,24 +60,24 @@ const NOW_S: u64 = 1_800_000_000;
 type Records = RecordServiceClient<Line>;
 
 /// The bodies: two that keep matters, and one that hears appeals.
-const A: u64 = 1;
-const B: u64 = 2;
-const C: u64 = 3;
+pub(crate) const A: u64 = 1;
+pub(crate) const B: u64 = 2;
+pub(crate) const C: u64 = 3;
 
 /// The id of a thing of a body's side.
-fn thing(kind: &str, side: u64) -> String {
+pub(crate) fn thing(kind: &str, side: u64) -> String {
     let kinds =
         ["body", "entity", "case", "decision", "appeal", "declaration", "obligation", "verification", "petition"];
     id(900 + side, kinds.iter().position(|one| *one == kind).unwrap() as u64)
 }
 
-fn name(kind: &str, side: u64) -> String {
+pub(crate) fn name(kind: &str, side: u64) -> String {
     let of = if kind == "body" { "entity" } else { kind };
     format!("{of}/{}", thing(kind, side))
 }
 
 /// All that a body keeps about one person; only those of side A are appealed against.
-fn side(side: u64) -> Vec<Event> {
+pub(crate) fn side(side: u64) -> Vec<Event> {
     let [body, person, case, decision] = ["body", "entity", "case", "decision"].map(|kind| thing(kind, side));
     let body = || body.clone();
     let said =
@@ -143,7 +145,7 @@ fn side(side: u64) -> Vec<Event> {
 }
 
 /// The policy of these tests: a principal of each kind, with a certificate of its name.
-fn policy() -> String {
+pub(crate) fn policy() -> String {
     let mut text = String::new();
     let mut role = |name: &str, level: &str, lines: &str| {
         write!(text, "[[role]]\nname = \"{name}\"\nlevel = \"{level}\"\n{lines}\n").unwrap();
@@ -230,12 +232,14 @@ impl Guarded {
         fs::write(pki.path("policy.toml"), policy()).unwrap();
         fs::write(pki.path("jwks.json"), pki.jwks()).unwrap();
         pki.server("server", |_| ());
+        pki.revoke(&[], 100);
         let sources = Sources {
             policy: Some(pki.path("policy.toml")),
             tls: Some(Files {
                 certificate: pki.path("server.pem"),
                 key: pki.path("server.key"),
                 client_ca: Some(pki.path("ca.pem")),
+                revoked: Some(pki.path("crl.pem")),
             }),
         };
         let (current, keeper) = reload::read(sources).unwrap();
@@ -258,19 +262,7 @@ impl Guarded {
 
     /// What a principal shows, with a purpose.
     fn credentials(&self, principal: &str) -> Credentials {
-        let certificate = self.pki.path(&format!("{principal}.pem"));
-        if !certificate.is_file() {
-            self.pki.client(principal, |_| ());
-        }
-        Credentials {
-            ca: Some(self.pki.path("ca.pem")),
-            key: Some(certificate.with_extension("key")),
-            certificate: Some(certificate),
-            token: None,
-            purpose: Some("duty/test".to_owned()),
-            legal_basis: Some("law/test".to_owned()),
-            emergency: None,
-        }
+        credentials(&self.pki, principal)
     }
 
     async fn line(&self, principal: &str) -> Line {
@@ -284,6 +276,23 @@ impl Guarded {
     async fn stop(self) {
         self.running.stop().await.unwrap();
         drop(self.folder);
+    }
+}
+
+/// What a principal shows, with a purpose.
+pub(crate) fn credentials(pki: &Pki, principal: &str) -> Credentials {
+    let certificate = pki.path(&format!("{principal}.pem"));
+    if !certificate.is_file() {
+        pki.client(principal, |_| ());
+    }
+    Credentials {
+        ca: Some(pki.path("ca.pem")),
+        key: Some(certificate.with_extension("key")),
+        certificate: Some(certificate),
+        token: None,
+        purpose: Some("duty/test".to_owned()),
+        legal_basis: Some("law/test".to_owned()),
+        emergency: None,
     }
 }
 

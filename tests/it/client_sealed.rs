@@ -15,6 +15,7 @@ use probity::ledger::seal_by_client;
 use probity::log::Manifest;
 use probity::log::SealedBy;
 use probity::proto::v1;
+use probity::proto::v1::as_of::KnownAt;
 use probity::proto::v1::record_service_client::RecordServiceClient;
 use probity::server::errors::Reason;
 use prost_types::Any;
@@ -156,8 +157,17 @@ async fn a_client_seals_what_the_service_stores_and_cannot_read_and_opens_it_aga
     let part = records.get_record(asked).await.unwrap().into_inner().record.unwrap().identity.unwrap();
     assert!(part.sealed_by_client && part.content.is_none() && part.erased_by.is_none(), "{part:?}");
     let (scheme, value) = ("test.register".to_owned(), format!("{MARKER}-1"));
-    let found = records.find(v1::FindRequest { scheme, value, at: None }).await.unwrap().into_inner();
-    assert!(found.name.is_empty(), "nobody finds by number what nobody can read");
+    let find = |known_at| v1::FindRequest {
+        scheme: scheme.clone(),
+        value: value.clone(),
+        at: Some(v1::AsOf { known_at, ..v1::AsOf::default() }),
+    };
+    let found = records.find(find(None)).await.unwrap().into_inner();
+    assert!(found.name.is_empty() && found.sealed_identities, "nobody finds by number what nobody can read: {found:?}");
+    let before = records.find(find(Some(KnownAt::KnownAtPosition(0)))).await.unwrap().into_inner();
+    assert!(before.name.is_empty() && !before.sealed_identities, "then there was none: {before:?}");
+    let nobody = stand.run(&["show", "find", "test.register", &value]);
+    assert!(nobody.0 == Some(1) && nobody.2.contains("as far as the service can read"), "{nobody:?}");
     let mut ledger = ledger(&stand.served.url).await;
     let position = first["first_position"].as_u64().unwrap();
     let entry = ledger.get_entry(v1::GetEntryRequest { position, view: 0 }).await.unwrap().into_inner().entry.unwrap();

@@ -58,7 +58,7 @@ pub(crate) fn serve(data: &Path) -> Command {
 pub(crate) struct Served {
     child: Child,
     /// Held, so that the process can still print.
-    _printed: BufReader<ChildStdout>,
+    printed: BufReader<ChildStdout>,
     pub(crate) url: String,
 }
 
@@ -84,13 +84,25 @@ impl Served {
         let mut line = String::new();
         printed.read_line(&mut line).unwrap();
         match line.trim_end().strip_prefix("listening on ") {
-            Some(url) => Ok(Self { url: url.to_owned(), _printed: printed, child }),
+            Some(url) => Ok(Self { url: url.to_owned(), printed, child }),
             None => Err(Ended { status: child.wait().unwrap() }),
         }
     }
 
     pub(crate) async fn ledger(&self) -> Ledger {
         ledger(&self.url).await
+    }
+
+    /// The most memory that the process has had so far, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Has the system's core of it hold its memory, as it would if the program had not seen to it.
+    pub(crate) fn open_its_core(&self) {
+        fs::write(format!("/proc/{}/coredump_filter", self.child.id()), "0x33").unwrap();
     }
 
     /// Tells it to stop, as a service manager would, without waiting.
@@ -103,6 +115,15 @@ impl Served {
         self.terminate();
         let status = self.wait();
         assert!(status.success(), "it stopped with {status}");
+    }
+
+    /// As [`Self::stop`]; what it printed after the line that scripts wait for.
+    pub(crate) fn stop_and_read(mut self) -> Vec<u8> {
+        self.terminate();
+        let mut printed = Vec::new();
+        std::io::Read::read_to_end(&mut self.printed, &mut printed).unwrap();
+        assert!(self.wait().success());
+        printed
     }
 
     /// Waits until it ends by itself.

@@ -1,6 +1,6 @@
 //! Spans as a collector receives them: who is inside whom, what they must never hold, and that nobody waits for them.
 
-mod collector;
+pub(crate) mod collector;
 
 use std::fs;
 use std::net::TcpListener;

@@ -62,13 +62,42 @@ fn a_policy_that_breaks_a_rule_names_the_key() {
         ),
         (tokens("keys = \"k\"\nalgorithm = \"none\""), "tokens: algorithm"),
         (tokens("keys = \"k\"\nalgorithm = \"HS256\""), "tokens: algorithm"),
-        (tokens("keys = \"http://idp/keys\"\nalgorithm = \"ES256\""), "tokens: keys"),
+        (tokens("keys = \"k\"\nalgorithm = \"ES256\"\nkeys_within_s = 0"), "tokens: keys_within_s"),
+        (tokens("keys = \"k\"\nalgorithm = \"ES256\"\nkeys_within_s = 61"), "tokens: keys_within_s"),
         (tokens("keys = \"k\"\nalgorithm = \"ES256\"\nleeway_s = 301"), "tokens: leeway_s"),
         (tokens("keys = \"k\"\nalgorithm = \"ES256\"\nsecret = \"s\""), "secret"),
     ];
     for (text, key) in cases {
         let error = Policy::parse(&text).unwrap_err().to_string();
         assert!(error.contains(key), "{error}: not of {key}, of\n{text}");
+    }
+}
+
+#[test]
+fn keys_come_from_a_file_over_tls_or_from_this_machine() {
+    let parse = |keys: &str| {
+        Policy::parse(&format!(
+            "[tokens]\nissuer = \"i\"\naudience = \"a\"\nkeys = \"{keys}\"\nalgorithm = \"ES256\"\n"
+        ))
+    };
+    for keys in ["k.json", "https://idp/k", "http://127.0.0.1:9/k", "http://[::1]/k", "http://localhost:80/k"] {
+        assert!(parse(keys).is_ok(), "{keys}");
+    }
+    for keys in [
+        "http://idp/keys",
+        "http://127.0.0.1.idp.test/k",
+        "http://localhost.idp.test/k",
+        "http://localhost@idp.test/k",
+        "http://somebody@localhost/k",
+        "http://[::2]/k",
+        "http://10.0.0.1/k",
+        "HTTP://idp/k",
+        "ftp://localhost/k",
+        "file:///etc/passwd",
+        "://",
+    ] {
+        let error = parse(keys).unwrap_err().to_string();
+        assert!(error.contains("tokens: keys"), "{keys}: {error}");
     }
 }
 

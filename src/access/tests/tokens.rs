@@ -101,6 +101,7 @@ fn settings(algorithm: &str) -> TokenSettings {
         keys: "keys.json".to_owned(),
         algorithm: algorithm.to_owned(),
         leeway_s: 60,
+        keys_within_s: 10,
     }
 }
 

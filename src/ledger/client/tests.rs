@@ -87,7 +87,7 @@ fn what_a_client_sealed_is_recorded_as_that_and_opens_for_whoever_has_the_key() 
     let request = (0..).zip(&events).map(|(number, event)| sealed(ORIGIN, 9, number, event)).collect();
     let prepared = prepared(9, request).unwrap();
     assert!(prepared.sealed_with.is_empty(), "no key of the service sealed anything");
-    assert!(prepared.events[0].identities.is_empty(), "its numbers cannot be read");
+    assert_eq!(prepared.events[0].identities.len(), 1, "a mark, and no number: none can be read");
     let unchecked: Vec<_> = prepared.unchecked.iter().map(|one| (one.number, one.field, one.rules.len())).collect();
     assert_eq!(unchecked, [(0, "identity", 2), (1, "text", 0)]);
     for (entry, event) in recorded(&prepared).iter().zip(&events) {

@@ -143,6 +143,11 @@ impl<'a, H: Histories> Reader<'a, H> {
         Ok(admitted.then_some(name))
     }
 
+    /// Whether there is anybody whose numbers are not known.
+    pub(super) fn has_sealed_identities(&self) -> Result<bool, ReadError> {
+        self.histories.has_sealed_identities(self.view.known_at)
+    }
+
     pub(super) fn stream(&mut self, name: &Name) -> Result<Vec<Recorded>, Refusal> {
         self.whole(History::Stream(name))
     }

@@ -21,7 +21,7 @@ use crate::access::token_file;
 use crate::service::refusal;
 
 /// Asks for the head, which every principal may.
-async fn asks(credentials: &Credentials, url: &str) -> Result<(), Status> {
+pub(super) async fn asks(credentials: &Credentials, url: &str) -> Result<(), Status> {
     let line = credentials.dial(url).await.map_err(|error| Status::unavailable(error.to_string()))?;
     LedgerServiceClient::new(line).get_head(v1::GetHeadRequest {}).await.map(drop)
 }

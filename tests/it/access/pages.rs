@@ -6,6 +6,7 @@ use std::sync::Arc;
 use data_encoding::HEXLOWER;
 use probity::http;
 use probity::http::Access;
+use probity::tls::Credentials;
 use sha2::Digest as _;
 use sha2::Sha256;
 use tokio::io::AsyncReadExt as _;
@@ -22,19 +23,32 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::version::TLS13;
 
 use crate::access::Guarded;
+use crate::access::pki::Pki;
 
 /// The status of a page.
 async fn status(guarded: &Guarded, port: u16, principal: Option<&str>, path: &str, token: Option<&str>) -> u16 {
+    let credentials = principal.map(|principal| guarded.credentials(principal));
+    let answer = page(&guarded.pki, port, credentials, path, token).await;
+    std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap()
+}
+
+/// A page as it comes, head and all.
+pub(crate) async fn page(
+    pki: &Pki,
+    port: u16,
+    credentials: Option<Credentials>,
+    path: &str,
+    token: Option<&str>,
+) -> Vec<u8> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(guarded.pki.path("ca.pem")).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_file(pki.path("ca.pem")).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[&TLS13])
         .unwrap()
         .with_root_certificates(roots);
-    let config = match principal {
+    let config = match credentials {
         None => builder.with_no_client_auth(),
-        Some(principal) => {
-            let credentials = guarded.credentials(principal);
+        Some(credentials) => {
             let certificate = |file: &Path| vec![CertificateDer::from_pem_file(file).unwrap()];
             let key = PrivateKeyDer::from_pem_file(credentials.key.unwrap()).unwrap();
             builder.with_client_auth_cert(certificate(&credentials.certificate.unwrap()), key).unwrap()
@@ -48,7 +62,7 @@ async fn status(guarded: &Guarded, port: u16, principal: Option<&str>, path: &st
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap()
+    answer
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,10 +7,14 @@ use std::path::PathBuf;
 use data_encoding::BASE64URL_NOPAD;
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
+use rcgen::CertificateRevocationListParams;
 use rcgen::ExtendedKeyUsagePurpose;
 use rcgen::IsCa;
 use rcgen::Issuer;
+use rcgen::KeyIdMethod;
 use rcgen::KeyPair;
+use rcgen::RevokedCertParams;
+use rcgen::SerialNumber;
 use ring::rand::SystemRandom;
 use ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
 use ring::signature::EcdsaKeyPair;
@@ -21,14 +25,14 @@ use serde_json::json;
 use crate::access::NOW_S;
 
 /// A CA with a folder, and the key of somebody who issues tokens.
-pub(super) struct Pki {
+pub(crate) struct Pki {
     folder: PathBuf,
     issuer: Issuer<'static, KeyPair>,
     tokens: EcdsaKeyPair,
 }
 
 impl Pki {
-    pub(super) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         fs::create_dir_all(folder).unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -40,18 +44,37 @@ impl Pki {
         Self { folder: folder.to_owned(), issuer: Issuer::new(params, key), tokens }
     }
 
-    pub(super) fn path(&self, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.folder.join(file)
     }
 
     /// `<name>.pem` and `<name>.key` of a server on this machine.
-    pub(super) fn server(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
+    pub(crate) fn server(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
         self.issue(name, &["localhost".to_owned()], ExtendedKeyUsagePurpose::ServerAuth, change);
     }
 
     /// The same of a client, with the name `<name>.test`.
-    pub(super) fn client(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
+    pub(crate) fn client(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) {
         self.issue(name, &[format!("{name}.test")], ExtendedKeyUsagePurpose::ClientAuth, change);
+    }
+
+    /// `crl.pem`: a list of certificates that were taken back, by their serial numbers, for so many years from 2020 on.
+    pub(crate) fn revoke(&self, serials: &[u64], years: i32) {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: rcgen::date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(2020 + years, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        fs::write(self.path("crl.pem"), list.signed_by(&self.issuer).unwrap().pem().unwrap()).unwrap();
     }
 
     fn issue(
@@ -70,7 +93,7 @@ impl Pki {
     }
 
     /// The keys of whoever issues tokens.
-    pub(super) fn jwks(&self) -> String {
+    pub(crate) fn jwks(&self) -> String {
         let (x, y) = self.tokens.public_key().as_ref()[1..].split_at(32);
         let text = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
         let key = json!({"kty": "EC", "crv": "P-256", "kid": "1", "x": text(x), "y": text(y)});
@@ -78,7 +101,7 @@ impl Pki {
     }
 
     /// A token of a person for five minutes, changed as a test wants it.
-    pub(super) fn token(&self, change: impl FnOnce(&mut Value, &mut Value)) -> String {
+    pub(crate) fn token(&self, change: impl FnOnce(&mut Value, &mut Value)) -> String {
         let mut header = json!({"alg": "ES256", "kid": "1"});
         let mut claims = json!({"iss": "https://idp.test", "aud": "probity", "sub": "person-of-a", "exp": NOW_S + 300});
         change(&mut header, &mut claims);

@@ -18,8 +18,8 @@ use tonic::transport::server::TcpIncoming;
 
 /// A running collector, and all that it was sent.
 #[derive(Debug)]
-pub(super) struct Collector {
-    pub(super) url: String,
+pub(crate) struct Collector {
+    pub(crate) url: String,
     received: Received,
 }
 
@@ -38,7 +38,7 @@ impl TraceService for Received {
 }
 
 impl Collector {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}", incoming.local_addr().unwrap());
         let received = Received::default();
@@ -48,14 +48,14 @@ impl Collector {
     }
 
     /// Every span that came.
-    pub(super) fn spans(&self) -> Vec<Span> {
+    pub(crate) fn spans(&self) -> Vec<Span> {
         let requests = self.received.0.lock().unwrap();
         let scopes = requests.iter().flat_map(|request| &request.resource_spans).flat_map(|of| &of.scope_spans);
         scopes.flat_map(|scope| scope.spans.clone()).collect()
     }
 
     /// The names of the services that sent something, each once.
-    pub(super) fn services(&self) -> Vec<String> {
+    pub(crate) fn services(&self) -> Vec<String> {
         let requests = self.received.0.lock().unwrap();
         let resources =
             requests.iter().flat_map(|request| &request.resource_spans).filter_map(|of| of.resource.as_ref());
@@ -71,8 +71,13 @@ impl Collector {
         names
     }
 
+    /// All that came, as bytes.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.received.0.lock().unwrap().iter().flat_map(prost::Message::encode_to_vec).collect()
+    }
+
     /// Whether these bytes stand anywhere in what came, in upper or lower case.
-    pub(super) fn received(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn received(&self, bytes: &[u8]) -> bool {
         let wanted = bytes.to_ascii_lowercase();
         let requests = self.received.0.lock().unwrap();
         requests.iter().any(|request| {
@@ -89,14 +94,14 @@ fn attribute<'s>(span: &'s Span, key: &str) -> &'s Value {
     value.unwrap_or_else(|| panic!("no {key} in {span:?}"))
 }
 
-pub(super) fn text<'s>(span: &'s Span, key: &str) -> &'s str {
+pub(crate) fn text<'s>(span: &'s Span, key: &str) -> &'s str {
     match attribute(span, key) {
         Value::StringValue(text) => text,
         other => panic!("{key}: {other:?}"),
     }
 }
 
-pub(super) fn whole(span: &Span, key: &str) -> usize {
+pub(crate) fn whole(span: &Span, key: &str) -> usize {
     match attribute(span, key) {
         Value::IntValue(number) => usize::try_from(*number).unwrap(),
         Value::StringValue(number) => number.parse().unwrap(),
