@@ -44,6 +44,15 @@ pub trait Entries: Sync {
     /// Number of entries.
     fn size(&self) -> u64;
 
+    /// Number of entries by now, where a log grows while it is read.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be had.
+    fn size_now(&self) -> Result<u64, Unreadable> {
+        Ok(self.size())
+    }
+
     /// What of each entry there is: the bytes that [`Entries::read`] gives are that.
     fn pieces(&self) -> Pieces {
         Pieces::Whole

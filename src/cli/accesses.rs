@@ -241,9 +241,10 @@ fn print(one: &v1::Access) {
                 AccessOutcome::Unspecified => "-",
             };
             let emergency = access.emergency.as_ref().map_or("", |_| "\tEMERGENCY");
+            let calls = if access.calls > 1 { format!("\t{} calls", access.calls) } else { String::new() };
             let level = if access.level.is_empty() { "-" } else { &access.level };
             println!(
-                "{at}\t{}\t{level}\t{}\t{}\t{}\t{outcome}\t{}\t{} persons{emergency}",
+                "{at}\t{}\t{level}\t{}\t{}\t{}\t{outcome}\t{}\t{} persons{calls}{emergency}",
                 access.principal,
                 access.method,
                 code(&access.purpose),

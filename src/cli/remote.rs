@@ -48,11 +48,16 @@ impl RemoteEntries {
             return Ok(answer.into_inner().entry.map(stored).into_iter().collect());
         }
         let held = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut stream = match held {
-            Some((at, stream)) if at == from => stream,
-            _ => self.begin(from).await?,
+        let (mut stream, goes_on) = match held {
+            Some((at, stream)) if at == from => (stream, true),
+            _ => (self.begin(from).await?, false),
         };
-        let message = stream.message().await.map_err(|status| unreachable(&status))?;
+        let mut message = stream.message().await.map_err(|status| unreachable(&status))?;
+        // It ended where the log did when it began.
+        if goes_on && message.is_none() {
+            stream = self.begin(from).await?;
+            message = stream.message().await.map_err(|status| unreachable(&status))?;
+        }
         let entries: Vec<_> = message.into_iter().flat_map(|message| message.entries).map(stored).collect();
         if let Some((last, _)) = entries.last() {
             *self.stream.lock().unwrap_or_else(PoisonError::into_inner) = Some((last + 1, stream));
@@ -74,6 +79,11 @@ impl RemoteEntries {
 impl Entries for RemoteEntries {
     fn size(&self) -> u64 {
         self.size
+    }
+
+    fn size_now(&self) -> Result<u64, Unreadable> {
+        let head = self.runtime.block_on(self.client.clone().get_head(v1::GetHeadRequest {}));
+        Ok(head.map_err(|status| unreachable(&status))?.into_inner().position + 1)
     }
 
     fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Unreadable> {

@@ -2,12 +2,16 @@
 //! leaves. Only the service writes it.
 
 mod together;
+mod turned_away;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::Weak;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::Status;
 
@@ -34,6 +38,8 @@ use crate::sequencer::Recorded;
 use crate::server::accesses::together::Together;
 use crate::server::accesses::together::append;
 use crate::server::accesses::together::fresh_id;
+use crate::server::accesses::turned_away::Several;
+use crate::server::accesses::turned_away::TurnedAway;
 use crate::server::errors::Reason;
 use crate::server::errors::of_append;
 use crate::service::Reader;
@@ -57,6 +63,9 @@ const SEEN_MAX: usize = 16 * PERSONS_MAX;
 /// Days within which an emergency access is to be reviewed.
 const REVIEW_WITHIN_DAYS: u64 = 3;
 
+/// How often it is looked whether the minute of those who were turned away is over.
+const TOLD_EVERY: Duration = Duration::from_secs(15);
+
 /// Methods whose answers hold anybody's data without its name standing there.
 const OF_EVERYBODY: &[&str] = &["probity.v1.ExportService/DownloadExport"];
 
@@ -65,6 +74,7 @@ const OF_EVERYBODY: &[&str] = &["probity.v1.ExportService/DownloadExport"];
 pub(super) struct AccessLog {
     service: Arc<Service>,
     together: Together,
+    turned_away: TurnedAway,
     /// Of the log of matters: who is a person.
     matters: Reader,
     pub(super) figures: Figures,
@@ -88,6 +98,8 @@ pub(super) struct Call {
     method: &'static str,
     /// Records that it has.
     records: u32,
+    /// Calls that it stands for, where they are not one.
+    calls: u32,
     /// Persons that were recorded.
     seen: BTreeSet<u128>,
 }
@@ -111,13 +123,11 @@ impl Call {
     /// A call of a method, where it is recorded: one that says why, above the level of aggregates.
     pub(super) fn of(rule: &'static Rule, caller: &Caller) -> Option<Self> {
         let recorded = rule.basis && caller.level() != Some(Level::L0);
-        recorded.then(|| Self {
-            id: u128::from_be_bytes(fresh_id()),
-            caller: caller.clone(),
-            method: rule.method,
-            records: 0,
-            seen: BTreeSet::new(),
-        })
+        recorded.then(|| Self::new(caller.clone(), rule.method))
+    }
+
+    fn new(caller: Caller, method: &'static str) -> Self {
+        Self { id: u128::from_be_bytes(fresh_id()), caller, method, records: 0, calls: 0, seen: BTreeSet::new() }
     }
 }
 
@@ -129,7 +139,8 @@ impl AccessLog {
     /// Its index cannot be read.
     pub(super) fn new(service: Arc<Service>, matters: Reader) -> Result<Self, IndexError> {
         let together = Together::begin(service.queue().clone(), service.vault().clone());
-        let log = Self { service, together, matters, figures: Figures::default() };
+        let turned_away = TurnedAway::default();
+        let log = Self { service, together, turned_away, matters, figures: Figures::default() };
         let unreviewed = log.unreviewed(usize::MAX)?.len() as u64;
         log.figures.unreviewed.store(unreviewed, Ordering::Relaxed);
         Ok(log)
@@ -243,6 +254,48 @@ impl AccessLog {
         }
     }
 
+    /// Puts on record that a call was turned away at the door: at once the first of its minute, and of others alike how many
+    /// they were when that is over.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be recorded.
+    pub(super) async fn turn_away(self: Arc<Self>, mut call: Call, refused: &Status) -> Result<(), Status> {
+        let now_ms = self.service.clock().monotonic_ms();
+        self.tell_turned_away(Some(now_ms)).await;
+        let reason = Reason::of(refused).map_or("", Reason::name);
+        let (caller, method) = (call.caller.clone(), call.method);
+        if !self.turned_away.is_first(&caller, method, reason, now_ms) {
+            return Ok(());
+        }
+        let news = self.news(&mut call, None);
+        let (_, recorded) = Arc::clone(&self).record(call, AccessOutcome::Refused, news).await;
+        if recorded.is_err() {
+            self.turned_away.forget(&caller, method, reason);
+        }
+        recorded
+    }
+
+    /// Records how many calls alike were turned away, of those whose minute is over, or, with no time, of all.
+    pub(super) async fn tell_turned_away(self: &Arc<Self>, now_ms: Option<u64>) {
+        for Several { caller, method, calls } in self.turned_away.take(now_ms) {
+            // One alone is recorded as one.
+            let calls = if calls == 1 { 0 } else { calls };
+            let call = Call { calls, ..Call::new(caller, method) };
+            // What cannot be recorded is told in the service's own log.
+            drop(Arc::clone(self).record(call, AccessOutcome::Refused, News::default()).await);
+        }
+    }
+
+    /// The same again and again, until the service stops: also where nobody is turned away any more.
+    pub(super) async fn keep_telling(log: Weak<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(TOLD_EVERY)).await.is_some() {
+            let Some(log) = log.upgrade() else { return };
+            let now_ms = log.service.clock().monotonic_ms();
+            log.tell_turned_away(Some(now_ms)).await;
+        }
+    }
+
     /// Records the review of an emergency access.
     ///
     /// # Errors
@@ -277,6 +330,7 @@ impl AccessLog {
             person_ids: Vec::new(),
             emergency: caller.emergency().map(coded),
             review_due: due,
+            calls: call.calls,
         };
         // One record at least, also where nobody is named.
         let pieces = news.persons.chunks(OF_RECORD_MAX).map(<[_]>::to_vec);

@@ -128,6 +128,7 @@ pub struct Running {
     service: Arc<Service>,
     /// The access log.
     accesses: Option<Arc<Service>>,
+    log: Option<Arc<AccessLog>>,
     current: Current,
     metrics: Arc<Registry>,
     /// Counts requests over HTTP.
@@ -290,7 +291,10 @@ pub async fn serve_recording(
     let kept = kept.collect();
     let incoming = tls::connections(listener, current.acceptor.clone(), current.bounds, stop.clone());
     let arriving = Arriving::new(current.bounds);
-    let guarded = Guarded { guard: current.guard.clone(), clock: Arc::clone(service.clock()), log };
+    if let Some(log) = &log {
+        tokio::spawn(AccessLog::keep_telling(Arc::downgrade(log), stop.clone()));
+    }
+    let guarded = Guarded { guard: current.guard.clone(), clock: Arc::clone(service.clock()), log: log.clone() };
     let router = Server::builder()
         .max_connection_age(CONNECTION_AGE)
         .max_connection_age_grace(CONNECTION_GRACE)
@@ -321,6 +325,7 @@ pub async fn serve_recording(
         address,
         service,
         accesses,
+        log,
         current,
         metrics,
         requests,
@@ -395,13 +400,17 @@ impl Running {
     ///
     /// The log could not be closed in order; nothing acknowledged is lost.
     pub async fn stop(self) -> Result<(), ServeError> {
-        let Self { service, accesses, stop, mut served, kept, stop_within, .. } = self;
+        let Self { service, accesses, log, stop, mut served, kept, stop_within, .. } = self;
         stop.cancel();
         // A graceful end can wait for ever on a connection that does not end; so the deadline is hard.
         if tokio::time::timeout(stop_within, &mut served).await.is_err() {
             tracing::warn!("calls did not end in time and were cut");
             served.abort();
             drop(served.await);
+        }
+        if let Some(log) = log {
+            // Who was turned away since is not forgotten.
+            log.tell_turned_away(None).await;
         }
         for kept in kept {
             // They look at nothing else than the end.

@@ -269,6 +269,11 @@ impl Order {
         Ok(())
     }
 
+    /// Whether something is absent that nothing up to here names.
+    pub(super) fn lacks(&self) -> bool {
+        !self.absent.is_empty()
+    }
+
     /// What can only be said at the end.
     pub(super) fn end(mut self) -> Report {
         self.report.histories = self.next.len() as u64;

@@ -36,6 +36,9 @@ use crate::verify::replay::Replay;
 /// Bytes that one thread looks at at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
+/// How often a log that grows is read on for what names what is absent. Once is enough, unless more is erased meanwhile.
+const GROWN_MAX: usize = 8;
+
 type Chunk = (u64, Vec<(u64, Bytes)>);
 type ChunkLooked = (u64, Vec<Result<Looked, Fault>>);
 
@@ -60,7 +63,17 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
     let mut replay = (from == 0).then(|| Replay::new(wanted.held));
     let mut head = HeadSought::new(wanted.head);
     let told = |index: u64| progress(index - from, size.saturating_sub(from));
-    let stop = advance(&mut order, replay.as_mut(), entries, size, wanted, &mut head, told).err();
+    let mut stop = advance(&mut order, replay.as_mut(), entries, size, wanted, &mut head, told).err();
+    // What was erased while it was read is absent already, and what names it comes behind the end that was asked for.
+    for _ in 0..GROWN_MAX {
+        let grown = if stop.is_none() && order.index >= size && order.lacks() {
+            entries.size_now().ok().filter(|now| *now > order.index)
+        } else {
+            None
+        };
+        let Some(grown) = grown else { break };
+        stop = advance(&mut order, replay.as_mut(), entries, grown, wanted, &mut head, |_| ()).err();
+    }
     // Whoever reads to the end, or cannot, says so; what is left then was given up.
     let short =
         (order.index < size).then(|| out_of_reach(&format!("interrupted after {} of {size} entries", order.index)));

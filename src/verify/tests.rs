@@ -1,3 +1,5 @@
+mod growing;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -433,24 +435,6 @@ fn a_log_is_verified_from_an_entry_on() {
     another[2] = another[1].clone();
     assert_eq!(from(another, 3).fault.unwrap().index, 2);
     assert_eq!(from(ledger.entries, all + 1).fault.unwrap().what, What::Missing { size: all });
-}
-
-/// The service sends what it has: a verifier that asked where the log ends is sent the beginning of a request beyond.
-#[test]
-fn a_log_that_grows_is_verified_up_to_the_end_that_was_asked_for() {
-    struct Growing(Kept, u64);
-    impl Entries for Growing {
-        fn size(&self) -> u64 {
-            self.1
-        }
-        fn read(&self, from: u64, bytes_max: usize) -> Result<Vec<(u64, Bytes)>, Unreadable> {
-            self.0.read(from, bytes_max)
-        }
-    }
-    let mut damaged = TinyLedger::with_a_case().entries;
-    damaged[2] = flip(&damaged[2], 0);
-    let report = verify(&Growing(Kept(damaged, BTreeMap::new()), 1), &Wanted::default(), |_, _| {});
-    assert!(report.is_good() && report.entries == 1, "{report:?}");
 }
 
 /// Entries that are no events, at the end of a log with a key that we hold.

@@ -207,6 +207,7 @@ struct Guarded {
     running: Running,
     keeper: Keeper,
     url: String,
+    clock: Arc<Settable>,
 }
 
 impl Guarded {
@@ -245,8 +246,8 @@ impl Guarded {
         let mut options = Options::new(data);
         options.store.reserve_bytes = 0;
         let limits = options.limits;
-        let clock: Clock = Arc::clone(&clock) as Clock;
-        let opened = tokio::task::spawn_blocking(move || service::open(&options, clock, |_| ())).await.unwrap();
+        let of_service: Clock = Arc::clone(&clock) as Clock;
+        let opened = tokio::task::spawn_blocking(move || service::open(&options, of_service, |_| ())).await.unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
         let settings = Settings { listen, limits, stop_within: Duration::from_secs(5) };
         let (service, profiles) = (opened.unwrap(), Profiles::shipped());
@@ -256,7 +257,7 @@ impl Guarded {
         };
         let running = running.unwrap();
         let url = format!("https://localhost:{}", running.address.port());
-        Self { folder, pki, running, keeper, url }
+        Self { folder, pki, running, keeper, url, clock }
     }
 
     /// What a principal shows, with a purpose.

@@ -57,9 +57,8 @@ pub(super) async fn answer<E>(
 }
 
 /// Puts on record that somebody was turned away at the door, and turns him away.
-pub(super) async fn refusal(log: Arc<AccessLog>, mut call: Call, refused: Status) -> Response<Body> {
-    let news = log.news(&mut call, None);
-    match log.record(call, AccessOutcome::Refused, news).await.1 {
+pub(super) async fn refusal(log: Arc<AccessLog>, call: Call, refused: Status) -> Response<Body> {
+    match log.turn_away(call, &refused).await {
         Ok(()) => refused.into_http(),
         Err(status) => status.into_http(),
     }

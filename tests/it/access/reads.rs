@@ -195,6 +195,57 @@ async fn every_method_with_a_basis_leaves_one_record_of_each_call() {
     guarded.stop_and_verify().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_turned_away_again_and_again_is_counted() {
+    const METHOD: &str = "probity.v1.RecordService/GetCase";
+    let guarded = Guarded::open().await;
+    let turned_away = async |principal: &str, method: &str| {
+        let (ended, news) = guarded.recorded_by(raw(guarded.line(principal).await, method)).await;
+        assert_eq!(Reason::of(&ended.unwrap_err()), Some(Reason::PermissionDenied), "{principal}: {method}");
+        news.into_iter().map(|one| (one.principal, one.method, one.calls, one.outcome)).collect::<Vec<_>>()
+    };
+    let refused = |principal: &str, method: &str, calls: u32| {
+        (principal.to_owned(), method.to_owned(), calls, i32::from(AccessOutcome::Refused))
+    };
+    assert_eq!(turned_away("operator", METHOD).await, [refused("operator", METHOD, 0)]);
+    for _ in 0..4 {
+        assert_eq!(turned_away("operator", METHOD).await, []);
+    }
+    // Another principal or method is told at once.
+    assert_eq!(turned_away("k1", METHOD).await, [refused("k1", METHOD, 0)]);
+    let other = "probity.v1.RecordService/GetDecision";
+    assert_eq!(turned_away("operator", other).await, [refused("operator", other, 0)]);
+    guarded.clock.pass(59_999);
+    assert_eq!(turned_away("operator", METHOD).await, []);
+    guarded.clock.pass(1);
+    let next_minute = [refused("operator", METHOD, 5), refused("operator", METHOD, 0)];
+    assert_eq!(turned_away("operator", METHOD).await, next_minute);
+    // What is asked about and is not there stays on record one by one.
+    let mut records = guarded.records("a").await;
+    for _ in 0..3 {
+        let foreign = records.get_record(of_record(&name("entity", B)));
+        let (answer, news) = guarded.recorded_by(foreign).await;
+        assert_eq!((Reason::of(&answer.unwrap_err()), news.len()), (Some(Reason::RecordNotFound), 1));
+    }
+    // And at the end nobody is forgotten.
+    assert_eq!((turned_away("operator", METHOD).await, turned_away("operator", METHOD).await), (vec![], vec![]));
+    let before = guarded.on_record().len();
+    let data = guarded.folder.path().join("data");
+    guarded.running.stop().await.unwrap();
+    verify(&data);
+    verify(&data.join("access"));
+    let mut options = Options::new(data.join("access"));
+    (options.of, options.store.reserve_bytes) = (LogOf::Accesses, 0);
+    let clock: Clock = Arc::clone(&guarded.clock) as Clock;
+    let opened = tokio::task::spawn_blocking(move || service::open(&options, clock, |_| ())).await;
+    let again = opened.unwrap().unwrap();
+    let told = recorded(&again);
+    assert_eq!(told.len(), before + 1);
+    let last = told.last().unwrap();
+    assert_eq!((last.principal.as_str(), last.calls), ("operator", 2));
+    again.stop().unwrap();
+}
+
 /// Calls a method with an empty request, and reads its answer to the end.
 async fn raw(line: Line, method: &str) -> Result<(), Status> {
     let mut client = tonic::client::Grpc::new(line);
