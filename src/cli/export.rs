@@ -5,6 +5,7 @@ mod source;
 pub mod tiles;
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::fs::DirBuilder;
 use std::fs::File;
@@ -76,14 +77,11 @@ enum ExportOf {
 #[command(after_help = EXAMPLES)]
 pub struct ExportArgs {
     /// A data folder that no service uses now.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["from", "from_environment"], conflicts_with = "from")]
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
     pub data: Option<PathBuf>,
     /// A service [env: PROBITY_URL, where no --data is given]
     #[arg(long, value_name = "URL")]
     pub from: Option<String>,
-    /// A service that PROBITY_URL names: asked where nothing else is named.
-    #[arg(long, value_name = "URL", env = "PROBITY_URL", hide = true)]
-    pub from_environment: Option<String>,
     /// The folder to write, of which the folder above exists; or a URL such as s3://bucket/folder, where this program
     /// was built with the feature cloud.
     #[arg(long, value_name = "OUT|URL")]
@@ -288,8 +286,13 @@ async fn tables(arguments: ExportArgs) -> Result<ExitCode, Failed> {
     if let Some(destination) = &destination {
         vacant(destination, &to, replace).await?;
     }
-    let named = arguments.from.clone().or_else(|| arguments.from_environment.clone());
-    let exported = match named.filter(|_| arguments.data.is_none()) {
+    // Not by clap: to it, tables would be asked for wherever the variable is set, beside a subcommand too.
+    let in_environment = || env::var("PROBITY_URL").ok().filter(|url| !url.is_empty());
+    let named = arguments.from.clone().or_else(in_environment).filter(|_| arguments.data.is_none());
+    if named.is_none() && arguments.data.is_none() {
+        return Err(Failed::Refused("a log is required: --data DIR, --from URL, or PROBITY_URL".to_owned()));
+    }
+    let exported = match named {
         Some(url) => {
             let remote = RemoteEntries::connect(&url).await?;
             tokio::task::spawn_blocking(move || from_service(&remote, &arguments)).await?

@@ -211,6 +211,7 @@ async fn the_service_that_the_environment_names_is_asked_where_nothing_else_is_n
     check(Some(nowhere), &["verify", "--export", &path("export")], 0, "good");
     check(Some(nowhere), &["verify", "--backup", &path("backup")], 0, "good");
     check(Some(nowhere), &["export", "--data", &data, "--to", &path("export2")], 0, "written");
+    check(Some(nowhere), &["export", "tiles", "--data", &data, &path("tiles")], 2, "nothing is published yet");
     check(Some(nowhere), &["backup", "--data", &data, "--to", &path("b3"), "--keys", &path("k3")], 0, "");
     check(None, &["verify", "--data", &data, "--from", nowhere], 2, "cannot be used with");
 }

@@ -217,7 +217,6 @@ pub(super) fn export(teller: &mut Teller, data: &Path, passing: &Passing, told: 
     let arguments = ExportArgs {
         data: Some(data.to_owned()),
         from: None,
-        from_environment: None,
         to: to.clone(),
         format: vec![TableFormat::Jsonl, TableFormat::Csv],
         profile: INTERNAL.to_owned(),
