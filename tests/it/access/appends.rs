@@ -110,12 +110,19 @@ async fn over_a_stream_a_matter_is_ones_own_from_its_first_event_on() {
     let guarded = Guarded::open().await;
     let mut ledger = LedgerServiceClient::new(guarded.line("a").await);
     let person = thing("entity", A);
+    let begins: Event =
+        probity::events::CaseOpened { opened_by_id: thing("body", A), ..story::case(&thing("case", B), &[&person]) }
+            .into();
     let allegation = |case: String| Event::from(story::allegation(&case, 1, &person));
     let requests = [
         story::append(400, [opened(60, A, A)]),
         story::append(401, [allegation(id(50, 60))]),
         story::append(402, [allegation(thing("case", B))]),
         story::append(403, [allegation(id(50, 60))]),
+        // To pretend that a foreign matter begins here makes it nobody's own, within a request and from one to the next.
+        story::append(404, [begins.clone()]),
+        story::append(405, [allegation(thing("case", B))]),
+        story::append(406, [begins, allegation(thing("case", B))]),
     ];
     let messages = requests.map(|append| v1::AppendStreamRequest { append: Some(append) });
     let mut answers = ledger.append_stream(tokio_stream::iter(messages)).await.unwrap().into_inner();
@@ -123,8 +130,9 @@ async fn over_a_stream_a_matter_is_ones_own_from_its_first_event_on() {
     while let Some(answer) = answers.message().await.unwrap() {
         found.push(result(answer).map_err(|status| Reason::of(&status).unwrap()).map(drop));
     }
-    // The last repeats the number of an allegation: it came as far as the rules.
-    assert_eq!(found, [Ok(()), Ok(()), Err(Reason::PermissionDenied), Err(Reason::RuleViolated)]);
+    // What repeats the number of an allegation, or begins what is there, came as far as the rules.
+    let (denied, rule) = (Err(Reason::PermissionDenied), Err(Reason::RuleViolated));
+    assert_eq!(found, [Ok(()), Ok(()), denied, rule, rule, denied, denied]);
     guarded.stop().await;
 }
 

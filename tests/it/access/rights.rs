@@ -240,6 +240,8 @@ async fn who_asks_for_whose_rights_and_holds_what_is_refused_as_if_nothing_were_
     };
     append(&guarded, "whole-a", 620, vec![held(A, name("case", A))]).await.unwrap();
     let unknown = format!("case/{}", id(77, 7));
+    let own = disclosed(B, B, 32, position);
+    let with_another = RecordDisclosed { subject_ids: [B, A].map(|side| thing("entity", side)).to_vec(), ..own };
     let refused: Vec<(&str, &str, Vec<Event>)> = vec![
         ("another's hold", "whole-b", vec![released(B, A)]),
         ("another's hold in its name", "whole-b", vec![released(A, A)]),
@@ -251,6 +253,7 @@ async fn who_asks_for_whose_rights_and_holds_what_is_refused_as_if_nothing_were_
         ("a dispute of another's decision", "whole-b", disputed(A, position).to_vec()),
         ("another's decision shown", "whole-b", vec![disclosed(B, A, 30, position).into()]),
         ("shown in another's name", "whole-b", vec![disclosed(A, B, 31, position).into()]),
+        ("one's own shown as another's too", "whole-b", vec![with_another.into()]),
         ("a type that the role does not name", "a", vec![released(A, A)]),
         ("a request, by such a role", "a", vec![acknowledged(A)]),
         ("by a body of appeals that appends nothing", "c", vec![acknowledged(A)]),
