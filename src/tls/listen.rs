@@ -28,6 +28,9 @@ use crate::tls::why;
 /// How long to wait after the system gave no connection, as when no file handle is left.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a stranger has to make way before the next one has to.
+const MAKES_WAY_WITHIN: Duration = Duration::from_millis(500);
+
 /// The first words of every HTTP/2 client (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -61,10 +64,7 @@ async fn take(
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        if places.available_permits() == 0 {
-            strangers.send_one_away();
-        }
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Some(place) = place(&places, &mut strangers).await else { return };
         let standing = Arc::new(Standing::default());
         strangers.add(&standing, size);
         let (acceptor, sender) = (acceptor.clone(), sender.clone());
@@ -81,6 +81,20 @@ async fn take(
                 Err(_) => tracing::debug!("a connection said nothing in time"),
             }
         });
+    }
+}
+
+/// A place for one more. Where there is none, the oldest stranger makes way, and the next where that one does not: it may
+/// have been let in meanwhile.
+async fn place(places: &Arc<Semaphore>, strangers: &mut Strangers) -> Option<OwnedSemaphorePermit> {
+    loop {
+        if places.available_permits() == 0 {
+            strangers.send_one_away();
+        }
+        let place = tokio::time::timeout(MAKES_WAY_WITHIN, Arc::clone(places).acquire_owned()).await;
+        if let Ok(place) = place {
+            return place.ok();
+        }
     }
 }
 

@@ -126,6 +126,14 @@ impl Connection {
         let ended = Box::pin(met.standing.ended().cancelled_owned());
         Self { transport, first, met, ended, _place: place }
     }
+
+    /// Whether it has to make way. Asked wherever it is polled: while it cannot write, HTTP/2 reads nothing either.
+    fn sent_away(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if !self.met.standing.is_let_in() && self.ended.as_mut().poll(context).is_ready() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
 }
 
 impl Connected for Connection {
@@ -145,16 +153,16 @@ impl AsyncRead for Connection {
             this.first.advance(len);
             return Poll::Ready(Ok(()));
         }
-        if !this.met.standing.is_let_in() && this.ended.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
+        this.sent_away(context)?;
         Pin::new(&mut this.transport).poll_read(context, into)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().transport).poll_write(context, bytes)
+        let this = self.get_mut();
+        this.sent_away(context)?;
+        Pin::new(&mut this.transport).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -162,7 +170,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().transport).poll_write_vectored(context, bytes)
+        let this = self.get_mut();
+        this.sent_away(context)?;
+        Pin::new(&mut this.transport).poll_write_vectored(context, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -170,7 +180,9 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().transport).poll_flush(context)
+        let this = self.get_mut();
+        this.sent_away(context)?;
+        Pin::new(&mut this.transport).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -106,6 +107,34 @@ async fn where_all_places_are_taken_strangers_make_way() {
     };
     // The honest client was let in, so it stays; and the one that comes later gets in too.
     attacked.beside(MEMORY_KIB, attack).await;
+    attacked.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_reads_nothing_makes_way_too() {
+    let attacked = Attacked::start("max = 4\nhandshake_within_s = 600");
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let ping = b"\0\0\x08\x06\0\0\0\0\0probity!";
+    let attack = async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut deaf = socket.connect(attacked.address().parse().unwrap()).await.unwrap();
+        deaf.write_all(preface).await.unwrap();
+        // Until the answers to them stand in the way of everything.
+        let pings = ping.repeat(4096);
+        while let Ok(written) = tokio::time::timeout(Duration::from_secs(1), deaf.write_all(&pings)).await {
+            written.unwrap();
+        }
+        let mut strangers = vec![deaf];
+        for _ in 0..2 {
+            let mut idle = TcpStream::connect(attacked.address()).await.unwrap();
+            idle.write_all(preface).await.unwrap();
+            strangers.push(idle);
+        }
+        strangers
+    };
+    // All places are taken, and whoever comes later gets in.
+    drop(attacked.beside(MEMORY_KIB, attack).await);
     attacked.stop();
 }
 
