@@ -269,6 +269,9 @@ fn derived(key: &SealingKey, purpose: &str, context: &SealContext<'_>, content: 
     let mut mac = Hmac::<Sha256>::new_from_slice(&key.key).expect("HMAC takes keys of any length");
     mac.update(purpose.as_bytes());
     mac.update(b"\0");
+    mac.update(&(context.origin.len() as u64).to_be_bytes());
+    mac.update(context.origin.as_bytes());
+    mac.update(&context.key_id);
     mac.update(&context.request_id);
     mac.update(&context.number.to_be_bytes());
     mac.update(&[context.part, context.class]);

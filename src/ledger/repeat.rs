@@ -56,9 +56,9 @@ fn compare_event(
         if named.class != *class {
             return None;
         }
-        // A commitment stays in the manifest, whatever becomes of the part.
-        if let (PartContent::Sealed(committed), SealedBy::Client) = (content, named.sealed_by)
-            && *committed != named.content
+        // A commitment stays in the manifest, whatever becomes of the part. What the service sealed was sent in the clear.
+        if let PartContent::Sealed(committed) = content
+            && (named.sealed_by == SealedBy::Service || *committed != named.content)
         {
             return None;
         }

@@ -294,6 +294,8 @@ fn a_repeated_request_is_compared_by_its_commitments() {
     assert_eq!(compared(&open, &entries), None, "another open field");
     let plain = prepared(9, vec![Proposed::plain(event.event_type(), event.encode().into())]).unwrap();
     assert_eq!(compared(&plain, &entries), Some(ContentChecked::Partly), "nobody here can tell");
+    let of_the_service = recorded(&plain);
+    assert_eq!(compare(&again, &of_the_service, |_, _| None), None, "what the service sealed was not sealed before");
     let mut erased = entries;
     erased[0].entry.parts[0] = None;
     assert_eq!(compared(&again, &erased), Some(ContentChecked::Partly), "commitments stay");
