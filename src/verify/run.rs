@@ -66,13 +66,19 @@ pub fn verify(entries: &dyn Entries, wanted: &Wanted<'_>, mut progress: impl FnM
     let mut stop = advance(&mut order, replay.as_mut(), entries, size, wanted, &mut head, told).err();
     // What was erased while it was read is absent already, and what names it comes behind the end that was asked for.
     for _ in 0..GROWN_MAX {
-        let grown = if stop.is_none() && order.index >= size && order.lacks() {
-            entries.size_now().ok().filter(|now| *now > order.index)
-        } else {
-            None
+        if stop.is_some() || order.index < size || !order.lacks() {
+            break;
+        }
+        stop = match entries.size_now() {
+            Ok(now) if now > order.index => {
+                let read = advance(&mut order, replay.as_mut(), entries, now, wanted, &mut head, |_| ());
+                // Nobody is accused of what nobody waited for.
+                let cut = || (order.index < now).then(|| Stop::Unreadable(out_of_reach("interrupted")));
+                read.err().or_else(cut)
+            }
+            Ok(_) => break,
+            Err(unreadable) => Some(Stop::Unreadable(unreadable)),
         };
-        let Some(grown) = grown else { break };
-        stop = advance(&mut order, replay.as_mut(), entries, grown, wanted, &mut head, |_| ()).err();
     }
     // Whoever reads to the end, or cannot, says so; what is left then was given up.
     let short =
