@@ -260,10 +260,15 @@ impl AccessLog {
     /// # Errors
     ///
     /// It cannot be recorded.
-    pub(super) async fn turn_away(self: Arc<Self>, mut call: Call, refused: &Status) -> Result<(), Status> {
+    pub(super) async fn turn_away(self: Arc<Self>, call: Call, refused: &Status) -> Result<(), Status> {
+        let reason = Reason::of(refused).map_or("", Reason::name);
+        // Whoever goes away before the answer must not take the counts with him.
+        tokio::spawn(self.count(call, reason)).await.unwrap_or_else(|_| Err(not_recorded()))
+    }
+
+    async fn count(self: Arc<Self>, mut call: Call, reason: &'static str) -> Result<(), Status> {
         let now_ms = self.service.clock().monotonic_ms();
         self.tell_turned_away(Some(now_ms)).await;
-        let reason = Reason::of(refused).map_or("", Reason::name);
         let (caller, method) = (call.caller.clone(), call.method);
         if !self.turned_away.is_first(&caller, method, reason, now_ms) {
             return Ok(());

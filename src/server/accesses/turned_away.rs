@@ -53,9 +53,14 @@ impl TurnedAway {
         true
     }
 
-    /// Counts from the beginning again: the first could not be recorded.
+    /// The first could not be recorded: the next one is the first, or, where others came meanwhile, it is told with them.
     pub(super) fn forget(&self, caller: &Caller, method: &'static str, reason: &'static str) {
-        self.counted().remove(&(caller.principal().to_owned(), method, reason));
+        let mut counted = self.counted();
+        let alike = (caller.principal().to_owned(), method, reason);
+        match counted.get_mut(&alike) {
+            Some(before) if before.more > 0 => before.more = before.more.saturating_add(1),
+            _ => drop(counted.remove(&alike)),
+        }
     }
 
     /// Takes what was counted and whose minute is over, or, with no time, all of it.

@@ -66,11 +66,13 @@ impl<H: Histories> Records<H> {
         let page = Page::new(&self.page_key, asker.principal(), "ListWork", &request);
         let (times, after) = page.times::<Behind>(&token, request.at.as_ref())?;
         let policy = self.policy.clone();
-        let accesses = self.accesses.clone().filter(|_| asker.caller.does(Action::Review));
+        // Of now, whatever is recorded while it is asked: what others wait for has no earlier state.
+        let of_now = request.at.as_ref().is_none_or(|at| at.known_at.is_none());
+        let accesses = self.accesses.clone().filter(|_| of_now && asker.caller.does(Action::Review));
         self.answer(times, asker, move |reader, stamp| {
             reader.knows(wanted.body.as_ref())?;
             let (mut beside, notices_cut) = reader.apart(|reader| reader.notices(&wanted, &policy))?;
-            if let Some(accesses) = accesses.filter(|_| reader.is_of_now()) {
+            if let Some(accesses) = accesses {
                 beside.extend(reader.reviews(&accesses, &wanted)?);
             }
             beside.retain(|(place, item)| wanted.holds(*place, item) && after.is_none_or(|after| *place > after));
