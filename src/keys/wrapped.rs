@@ -97,6 +97,11 @@ impl WrappedKey {
         self.number
     }
 
+    /// The log whose key it is.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// Which key of which holder opens it.
     pub fn custodian(&self) -> &str {
         &self.custodian

@@ -14,6 +14,7 @@ use crate::index::Halted;
 use crate::index::Index;
 use crate::index::IndexError;
 use crate::index::fold_log;
+use crate::keys;
 use crate::keys::Keyring;
 use crate::ledger::Head;
 use crate::log::Body;
@@ -274,7 +275,12 @@ fn genesis_of(store: &dyn LogStore) -> Result<Genesis, OpenError> {
 }
 
 fn new_origin(options: &Options) -> Result<Arc<str>, OpenError> {
-    let origin = options.origin.clone().unwrap_or_else(random_origin);
+    // A start that was cut before GENESIS may have left a key that a custodian bound to the origin it had drawn.
+    let drawn = || keys::wrapped_key(&options.data.join("keys"));
+    let origin = match &options.origin {
+        Some(origin) => origin.clone(),
+        None => drawn()?.map_or_else(random_origin, |wrapped| wrapped.origin().to_owned()),
+    };
     check_origin(&origin).map_err(|what| OpenError::Origin { what })?;
     Ok(origin.into())
 }
