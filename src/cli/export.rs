@@ -327,7 +327,7 @@ fn target(mut arguments: ExportArgs) -> Result<(Option<Destination>, ExportArgs)
         return Ok((None, arguments));
     }
     let destination = Destination::open(url)?;
-    let folder = std::env::temp_dir().join(format!("probity-export-{}", uuid::Uuid::new_v4()));
+    let folder = env::temp_dir().join(format!("probity-export-{}", uuid::Uuid::new_v4()));
     DirBuilder::new().mode(0o700).create(&folder).map_err(|error| Failed::io(&folder, "make the folder", error))?;
     arguments.to = folder.join("export");
     Ok((Some(destination), arguments))
