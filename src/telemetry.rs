@@ -20,6 +20,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Metadata;
 use tracing::Subscriber;
+use tracing_log::AsLog as _;
+use tracing_log::LogTracer;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::LevelFilter;
@@ -44,6 +46,7 @@ const LAST_WITHIN: Duration = Duration::from_secs(2);
 /// how much (`warn`, `info`, `debug`, or a directive of `tracing`). From `debug` on every span is told when it ends, from
 /// the call to the sync, with the time that it took.
 pub fn start() {
+    hear_libraries();
     // A second call, as in tests, changes nothing.
     drop(tracing_subscriber::registry().with(lines()).try_init());
 }
@@ -77,6 +80,7 @@ pub fn start_exporting(settings: &Settings) -> Result<Exporting, ExporterBuildEr
         .with_location(false)
         .with_threads(false)
         .with_filter(filter_fn(is_sent).with_max_level_hint(LevelFilter::DEBUG));
+    hear_libraries();
     drop(tracing_subscriber::registry().with(lines()).with(spans).try_init());
     Ok(Exporting { stop, sending: Some(tokio::spawn(sending)) })
 }
@@ -103,12 +107,25 @@ impl Exporting {
     }
 }
 
+/// How much is told.
+fn filter() -> EnvFilter {
+    EnvFilter::try_from_env("PROBITY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,probity=info"))
+}
+
+/// Has libraries told that log by the crate `log`, but for sled: it tells of pages that it lets go while a thread ends, when
+/// nothing can be told any more, and the program would be aborted.
+fn hear_libraries() {
+    let most = filter().max_level_hint().unwrap_or(LevelFilter::TRACE);
+    // A second call, as in tests, changes nothing.
+    drop(LogTracer::builder().ignore_crate("sled").with_max_level(most.as_log()).init());
+}
+
 /// Lines on standard error.
 fn lines<S>() -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'s> LookupSpan<'s>,
 {
-    let filter = EnvFilter::try_from_env("PROBITY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,probity=info"));
+    let filter = filter();
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_span_events(FmtSpan::CLOSE);
     if io::stderr().is_terminal() {
         lines.with_target(false).with_filter(filter).boxed()

@@ -122,7 +122,8 @@ impl Served {
         self.terminate();
         let mut printed = Vec::new();
         std::io::Read::read_to_end(&mut self.printed, &mut printed).unwrap();
-        assert!(self.wait().success());
+        let status = self.wait();
+        assert!(status.success(), "it stopped with {status}");
         printed
     }
 

@@ -151,8 +151,8 @@ async fn what_is_restored_reaches_the_checkpoints_that_are_known() {
     let ((status, printed, said), refused) = restore(&old, "refused", &checkpoint);
     assert!(status == Some(1) && format!("{printed}{said}").contains("probity successor"), "{printed} {said}");
     assert!(!refused.exists(), "nothing that opens as a log");
-    // Of the same length, and another log: the folder went on twice.
-    recorded(&older, 10..13).await;
+    // Not longer, however many seals it has, and another log: the folder went on twice.
+    recorded(&older, 10..11).await;
     let forked = older.join("checkpoints/newest");
     let ((status, printed, said), _) = restore(&new, "forked", &["--checkpoint", forked.to_str().unwrap()]);
     assert!(status == Some(1) && !said.contains("successor"), "{printed} {said}");
