@@ -37,7 +37,7 @@ use crate::log::Name;
 use crate::sequencer::Recorded;
 use crate::server::accesses::together::Together;
 use crate::server::accesses::together::append;
-use crate::server::accesses::together::fresh_id;
+use crate::server::accesses::together::random_id;
 use crate::server::accesses::turned_away::Several;
 use crate::server::accesses::turned_away::TurnedAway;
 use crate::server::errors::Reason;
@@ -127,7 +127,7 @@ impl Call {
     }
 
     fn new(caller: Caller, method: &'static str) -> Self {
-        Self { id: u128::from_be_bytes(fresh_id()), caller, method, records: 0, calls: 0, seen: BTreeSet::new() }
+        Self { id: u128::from_be_bytes(random_id()), caller, method, records: 0, calls: 0, seen: BTreeSet::new() }
     }
 }
 
@@ -308,7 +308,7 @@ impl AccessLog {
     /// As of every append.
     pub(super) async fn review(&self, reviewed: EmergencyReviewed) -> Result<Recorded, Status> {
         let event = Event::from(reviewed);
-        let recorded = append(self.service.queue(), self.service.vault(), fresh_id(), [&event]).await;
+        let recorded = append(self.service.queue(), self.service.vault(), [&event]).await;
         let recorded = recorded.map_err(|error| of_append(&error))?;
         self.figures.unreviewed.fetch_sub(1, Ordering::Relaxed);
         Ok(recorded)

@@ -12,7 +12,6 @@ use tokio::sync::oneshot;
 
 use crate::events::Event;
 use crate::ledger::Proposed;
-use crate::ledger::Refusal;
 use crate::ledger::Request;
 use crate::ledger::prepare;
 use crate::log::EVENTS_PER_REQUEST_MAX;
@@ -105,10 +104,10 @@ fn requests_of(gathered: Vec<Told>) -> Vec<Vec<Told>> {
 /// another's.
 async fn record(queue: &Queue, vault: &KeyVault, gathered: Vec<Told>) {
     let events = gathered.iter().flat_map(|told| &told.events);
-    let outcome = append(queue, vault, fresh_id(), events).await.map(drop);
+    let outcome = append(queue, vault, events).await.map(drop);
     if matches!(outcome, Err(AppendError::Refused(_))) && gathered.len() > 1 {
         for Told { events, answer } in gathered {
-            let outcome = append(queue, vault, fresh_id(), &events).await.map(drop);
+            let outcome = append(queue, vault, &events).await.map(drop);
             // Whoever went away gets no answer.
             drop(answer.send(outcome));
         }
@@ -127,19 +126,18 @@ async fn record(queue: &Queue, vault: &KeyVault, gathered: Vec<Told>) {
 pub(super) async fn append(
     queue: &Queue,
     vault: &KeyVault,
-    request_id: [u8; 16],
     events: impl IntoIterator<Item = &Event>,
 ) -> Result<Recorded, AppendError> {
     let proposed = |event: &Event| Proposed::plain(event.event_type(), event.encode().into());
     let events = events.into_iter().map(proposed).collect();
-    let request = Request { principal: SYSTEM.to_owned(), request_id, events, conditions: Vec::new() };
-    let prepared = prepare(request, vault).map_err(|refusal: Refusal| AppendError::from(refusal))?;
-    let answer = queue.submit(prepared).await?;
+    // Nobody repeats it.
+    let request = Request { principal: SYSTEM.to_owned(), request_id: random_id(), events, conditions: Vec::new() };
+    let answer = queue.submit(prepare(request, vault)?).await?;
     queue.answered(answer).await
 }
 
-/// The id of a request that nobody repeats.
-pub(super) fn fresh_id() -> [u8; 16] {
+/// An id that nobody else draws.
+pub(super) fn random_id() -> [u8; 16] {
     let mut id = [0; 16];
     rand::rng().fill_bytes(&mut id);
     id
